@@ -1,0 +1,1 @@
+"""Errors, hashes and atomic files: what every other room stands on (stdlib only)."""

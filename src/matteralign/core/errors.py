@@ -1,0 +1,27 @@
+"""Errors whose whole message is written for the reader."""
+
+from __future__ import annotations
+
+
+class MatterAlignError(Exception):
+    """Base of every error this package raises on purpose.
+
+    The message is complete: what was wrong, where, and what to do. The command line
+    prints it without a traceback.
+    """
+
+    exit_code = 1
+
+
+class UserError(MatterAlignError):
+    """A wrong name, key or value given by the user; the command line exits with 2."""
+
+    exit_code = 2
+
+
+class IntegrityError(MatterAlignError):
+    """A file does not hold what its hash, sidecar or header promises."""
+
+
+class FetchError(MatterAlignError):
+    """A file could not be had from any of its sources."""

@@ -1,0 +1,49 @@
+"""SHA-256 of files, bytes and JSON values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+_CHUNK = 1 << 20
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Return the hex SHA-256 of `data`."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: str | Path) -> str:
+    """Return the hex SHA-256 of a file, read in blocks of 1 MiB."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as handle:
+        while chunk := handle.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """Return the one JSON text of `value`: sorted keys, no spaces, NaN refused.
+
+    Raises
+    ------
+    ValueError
+        If `value` holds NaN or an infinity, which JSON cannot carry.
+    """
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def sha256_json(value: Any) -> str:
+    """Return the hex SHA-256 of the canonical JSON of `value`."""
+    return sha256_bytes(canonical_json(value).encode())
+
+
+def sha256_tree(root: Path, files: Iterable[Path]) -> str:
+    """Return one hash over several files: of their paths below `root` and their hashes."""
+    entries = {f.relative_to(root).as_posix(): sha256_file(f) for f in files}
+    return sha256_json(entries)

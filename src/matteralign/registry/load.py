@@ -1,0 +1,118 @@
+"""Find, read and check the model cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from matteralign.core.errors import UserError
+from matteralign.core.suggest import nearest, unknown
+from matteralign.registry.card import ModelCard
+
+BUILTIN = Path(__file__).parent / "cards"
+
+
+def load_cards(folders: Sequence[Path] = ()) -> dict[str, ModelCard]:
+    """Return every card by key, in the order of their indices.
+
+    Parameters
+    ----------
+    folders
+        Further folders of cards, besides those that come with the package.
+
+    Raises
+    ------
+    UserError
+        If a card is not valid, or two cards share a key or an index; the message names the
+        files, and the next free index where that helps.
+    """
+    return dict(_load(tuple(Path(f) for f in folders)))
+
+
+def get_card(key: str, cards: Mapping[str, ModelCard]) -> ModelCard:
+    """Return one card.
+
+    Raises
+    ------
+    UserError
+        If there is no such model; the message offers the nearest key.
+    """
+    if key not in cards:
+        raise UserError(unknown("model", key, cards))
+    return cards[key]
+
+
+@cache
+def _load(folders: tuple[Path, ...]) -> Mapping[str, ModelCard]:
+    cards: dict[str, ModelCard] = {}
+    origin: dict[str, Path] = {}
+    by_index: dict[int, str] = {}
+    for path in _card_files((BUILTIN, *folders)):
+        card = read_card(path)
+        if card.key in cards:
+            raise UserError(f"{path}: key {card.key!r} is already taken by {origin[card.key]}")
+        if card.index in by_index:
+            raise UserError(
+                f"{path}: index {card.index} is already taken by "
+                f"{origin[by_index[card.index]]}; the next free index is {max(by_index) + 1}"
+            )
+        cards[card.key], origin[card.key], by_index[card.index] = card, path, card.key
+    return dict(sorted(cards.items(), key=lambda item: item[1].index))
+
+
+def _card_files(folders: Iterable[Path]) -> list[Path]:
+    files: list[Path] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: folder of model cards does not exist")
+        files += sorted(folder.rglob("*.yaml"))
+    return files
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read and validate one card file.
+
+    Raises
+    ------
+    UserError
+        If the file is not YAML or a field is missing, unknown or of the wrong kind.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: a card is a mapping of fields, found {type(raw).__name__}")
+    try:
+        return ModelCard.model_validate(raw)
+    except ValidationError as error:
+        raise UserError("\n".join(f"{path}: {line}" for line in explain(error))) from error
+
+
+def explain(error: ValidationError) -> list[str]:
+    """Turn a pydantic error into one line per wrong field, with the nearest known key."""
+    lines = []
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
+            message = "unknown key"
+            guess = nearest(str(item["loc"][-1]), _known_fields(error.title))
+            if guess:
+                message += f": did you mean {guess!r}?"
+        lines.append(f"{where}: {message}")
+    return lines
+
+
+def _known_fields(title: str) -> set[str]:
+    from matteralign.registry import card
+
+    fields: set[str] = set()
+    for value in vars(card).values():
+        if isinstance(value, type) and hasattr(value, "model_fields"):
+            fields.update(value.model_fields)
+    return fields

@@ -1,0 +1,56 @@
+"""`predictions/<model>.parquet`: a model's own energies, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from matteralign.core.files import atomic_path
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("energy", pa.float64(), metadata={"doc": "predicted total energy", "unit": "eV"}),
+        pa.field("status", pa.string(), metadata={"doc": "ok | masked | not_applicable"}),
+        pa.field("reason", pa.string(), metadata={"doc": "empty when ok"}),
+    ]
+)
+
+
+def write_predictions(
+    path: str | Path,
+    ids: Sequence[str],
+    energies: npt.NDArray[np.float64] | None,
+    masked: Mapping[int, str],
+    metadata: Mapping[str, str],
+) -> None:
+    """Write one row per structure of the sample set.
+
+    Parameters
+    ----------
+    energies
+        Shape (n,), eV; None when the model predicts no energy.
+    masked
+        Reason by row for structures that the model could not take.
+    metadata
+        Slice, sample set and model, kept in the file's metadata.
+    """
+    rows = []
+    for row, identifier in enumerate(ids):
+        if row in masked:
+            rows.append((identifier, None, "masked", masked[row]))
+        elif energies is None:
+            rows.append((identifier, None, "not_applicable", "this model predicts no energy"))
+        else:
+            rows.append((identifier, float(energies[row]), "ok", ""))
+    columns = list(zip(*rows, strict=True)) if rows else [[], [], [], []]
+    table = pa.Table.from_arrays(
+        [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
+    ).replace_schema_metadata({f"matteralign.{k}": v for k, v in metadata.items()})
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")

@@ -1,0 +1,243 @@
+"""`structures.parquet`: the same columns for every dataset, one row per structure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from matteralign.core.errors import IntegrityError
+from matteralign.core.files import atomic_path
+
+SCHEMA_VERSION = "1"
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False, metadata={"doc": "unique in the dataset"}),
+        pa.field("smiles", pa.string(), metadata={"doc": "RDKit canonical SMILES"}),
+        pa.field("selfies", pa.string(), metadata={"doc": "SELFIES of `smiles`"}),
+        pa.field("numbers", pa.list_(pa.uint8()), metadata={"doc": "atomic numbers, n"}),
+        pa.field(
+            "positions",
+            pa.list_(pa.float64()),
+            metadata={"doc": "Cartesian coordinates, 3n, x y z atom by atom", "unit": "angstrom"},
+        ),
+        pa.field(
+            "cell",
+            pa.list_(pa.float64(), 9),
+            metadata={"doc": "cell vectors a b c row by row; null without a cell", "unit": "angstrom"},
+        ),
+        pa.field("pbc", pa.list_(pa.bool_(), 3), metadata={"doc": "periodic along a b c"}),
+        pa.field("charge", pa.int32(), metadata={"doc": "total charge", "unit": "e"}),
+        pa.field("spin", pa.int32(), metadata={"doc": "spin multiplicity 2S+1"}),
+        pa.field("energy", pa.float64(), metadata={"doc": "DFT total energy", "unit": "eV"}),
+        pa.field("split", pa.string(), metadata={"doc": "the dataset's own split"}),
+        pa.field("source", pa.string(), metadata={"doc": "file and record the row came from"}),
+    ]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """One molecule, crystal or protein, as every wrapper receives it.
+
+    Attributes
+    ----------
+    id
+        Unique in its dataset.
+    numbers
+        Atomic numbers, shape (n,), uint8.
+    positions
+        Cartesian coordinates in Å, shape (n, 3), float64.
+    cell
+        Cell vectors in Å as rows, shape (3, 3), or None.
+    pbc
+        Periodicity along the three cell vectors, shape (3,), bool.
+    charge, spin
+        Total charge in e; spin multiplicity 2S + 1.
+    energy
+        DFT total energy in eV, or None.
+    """
+
+    id: str
+    numbers: npt.NDArray[np.uint8]
+    positions: npt.NDArray[np.float64]
+    cell: npt.NDArray[np.float64] | None = None
+    pbc: npt.NDArray[np.bool_] | None = None
+    smiles: str | None = None
+    selfies: str | None = None
+    charge: int = 0
+    spin: int = 1
+    energy: float | None = None
+    split: str | None = None
+    source: str | None = None
+
+    @property
+    def n_atoms(self) -> int:
+        """Number of atoms."""
+        return len(self.numbers)
+
+    @property
+    def periodic(self) -> bool:
+        """Whether any direction is periodic."""
+        return self.pbc is not None and bool(self.pbc.any())
+
+    def digest(self) -> str:
+        """Return the hex SHA-256 of everything a model can see of this structure.
+
+        The energy and the provenance columns are left out: they do not change a latent.
+        Coordinates enter as exact little-endian float64.
+        """
+        digest = hashlib.sha256()
+        for text in (self.id, self.smiles, self.selfies):
+            digest.update(repr(text).encode() + b"\0")
+        digest.update(np.asarray(self.numbers, "<u1").tobytes() + b"\0")
+        digest.update(np.asarray(self.positions, "<f8").tobytes() + b"\0")
+        cell = b"none" if self.cell is None else np.asarray(self.cell, "<f8").tobytes()
+        pbc = np.zeros(3, bool) if self.pbc is None else self.pbc
+        digest.update(cell + b"\0" + np.asarray(pbc, "?").tobytes())
+        digest.update(f"{self.charge} {self.spin}".encode())
+        return digest.hexdigest()
+
+
+def sample_set_id(structures: Iterable[Structure]) -> str:
+    """Return the hash of the ordered ids and their contents: the identity of a sample set."""
+    digest = hashlib.sha256()
+    for structure in structures:
+        digest.update(structure.digest().encode())
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """The structures of a slice in their order, and what they are.
+
+    Attributes
+    ----------
+    structures
+        One per row.
+    id
+        The ``sample_set_id``.
+    slice, dataset
+        Names from the configuration.
+    info
+        Seed, source hash and what else the sampling stage recorded (strings).
+    """
+
+    structures: Sequence[Structure]
+    id: str
+    slice: str
+    dataset: str
+    info: dict[str, str]
+
+    def __len__(self) -> int:
+        return len(self.structures)
+
+
+def write_structures(
+    path: str | Path,
+    structures: Sequence[Structure],
+    *,
+    slice_name: str,
+    dataset: str,
+    info: dict[str, str] | None = None,
+) -> str:
+    """Write a sample set atomically and return its ``sample_set_id``.
+
+    Raises
+    ------
+    IntegrityError
+        If two rows share an id.
+    """
+    seen: dict[str, int] = {}
+    for row, structure in enumerate(structures):
+        if structure.id in seen:
+            raise IntegrityError(
+                f"{path}: rows {seen[structure.id]} and {row} share the id {structure.id!r}"
+            )
+        seen[structure.id] = row
+    identity = sample_set_id(structures)
+    metadata = {
+        "matteralign.schema": SCHEMA_VERSION,
+        "matteralign.slice": slice_name,
+        "matteralign.dataset": dataset,
+        "matteralign.sample_set_id": identity,
+    } | {f"matteralign.info.{k}": v for k, v in (info or {}).items()}
+    table = pa.Table.from_pylist([_row(s) for s in structures], schema=SCHEMA)
+    table = table.replace_schema_metadata(metadata)
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+    return identity
+
+
+def read_structures(path: str | Path) -> SampleSet:
+    """Read a sample set and check that its content gives the id it carries.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing, has another schema, or its rows do not hash to its id.
+    """
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{path}: file is missing; run `sample` for this slice") from error
+    except pa.ArrowInvalid as error:
+        raise IntegrityError(f"{path}: not a readable Parquet file ({error})") from error
+    if not table.schema.equals(SCHEMA, check_metadata=False):
+        raise IntegrityError(f"{path}: columns differ from structures schema {SCHEMA_VERSION}")
+    meta = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+    structures = [_structure(row) for row in table.to_pylist()]
+    identity = sample_set_id(structures)
+    if meta.get("matteralign.sample_set_id") != identity:
+        raise IntegrityError(
+            f"{path}: rows hash to {identity[:12]}…, the file says "
+            f"{meta.get('matteralign.sample_set_id', 'nothing')[:12]}…; sample this slice again"
+        )
+    prefix = "matteralign.info."
+    info = {k.removeprefix(prefix): v for k, v in meta.items() if k.startswith(prefix)}
+    return SampleSet(
+        structures, identity, meta["matteralign.slice"], meta["matteralign.dataset"], info
+    )
+
+
+def _row(s: Structure) -> dict[str, Any]:
+    return {
+        "id": s.id,
+        "smiles": s.smiles,
+        "selfies": s.selfies,
+        "numbers": s.numbers,
+        "positions": np.ravel(s.positions),
+        "cell": None if s.cell is None else np.ravel(s.cell),
+        "pbc": [False] * 3 if s.pbc is None else s.pbc.tolist(),
+        "charge": s.charge,
+        "spin": s.spin,
+        "energy": s.energy,
+        "split": s.split,
+        "source": s.source,
+    }
+
+
+def _structure(row: dict[str, Any]) -> Structure:
+    cell = row["cell"]
+    return Structure(
+        id=row["id"],
+        numbers=np.asarray(row["numbers"], np.uint8),
+        positions=np.asarray(row["positions"], np.float64).reshape(-1, 3),
+        cell=None if cell is None else np.asarray(cell, np.float64).reshape(3, 3),
+        pbc=np.asarray(row["pbc"], bool),
+        smiles=row["smiles"],
+        selfies=row["selfies"],
+        charge=row["charge"],
+        spin=row["spin"],
+        energy=row["energy"],
+        split=row["split"],
+        source=row["source"],
+    )
