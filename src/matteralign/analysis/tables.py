@@ -1,0 +1,162 @@
+"""The tables of one slice, ready to be written as parquet and CSV."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from matteralign.analysis.coverage import coverage_table, masked_reasons, masked_rows
+from matteralign.analysis.dimensions import dimension_table
+from matteralign.analysis.imbalance import imbalance_pairs
+from matteralign.analysis.matrices import ScoreMatrix, parse_params, score_matrix
+
+if TYPE_CHECKING:
+    from matteralign.registry.card import ModelCard
+
+MATRIX_METRICS = ("cknna", "dcor", "cka", "information_imbalance")
+NOT_SCORED = ["metric", "definition", "params", "model_a", "model_b", "n", "status", "reason"]
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What tables, figures and the report say about one model.
+
+    Attributes
+    ----------
+    model, name, family
+        Key, display name, model family.
+    parameters
+        Number of parameters; None when the card does not say.
+    weights
+        ``trained``, ``untrained`` or ``none`` (nothing to train).
+    checkpoint_sha256, licence
+        Of the weights file; "" where there is none.
+    input, embedding, training_data
+        As on the card; training data joined by commas.
+    baseline
+        True for the random baseline.
+    """
+
+    model: str
+    name: str
+    family: str
+    parameters: int | None
+    weights: str
+    checkpoint_sha256: str = ""
+    licence: str = ""
+    input: str = ""
+    embedding: str = ""
+    training_data: str = ""
+    baseline: bool = False
+
+
+def facts_of(card: ModelCard) -> ModelFacts:
+    """Read the facts of a model card; the baseline is the card whose embedding is random."""
+    return ModelFacts(
+        model=card.key,
+        name=card.name,
+        family=card.family,
+        parameters=card.parameters.measured,
+        weights=card.checkpoint.weights,
+        checkpoint_sha256=card.checkpoint.digest() or "",
+        licence=card.checkpoint.licence,
+        input=card.modality,
+        embedding=card.embedding,
+        training_data=", ".join(card.training_data),
+        baseline=card.embedding == "random",
+    )
+
+
+def models_table(models: Iterable[ModelFacts]) -> pd.DataFrame:
+    """Return one row per model with the fields of `ModelFacts`; parameters as Int64."""
+    fields = list(ModelFacts.__dataclass_fields__)
+    frame = pd.DataFrame([[getattr(m, f) for f in fields] for m in models], columns=fields)
+    return frame.astype({"parameters": "Int64", "baseline": bool})
+
+
+def score_specs(scores: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """List the (metric, definition, params) of a score table, metrics in a fixed order."""
+    specs = scores[["metric", "definition", "params"]].drop_duplicates()
+    rank = {name: i for i, name in enumerate(MATRIX_METRICS)}
+    return sorted(
+        ((str(m), str(d), str(p)) for m, d, p in specs.itertuples(index=False, name=None)),
+        key=lambda s: (rank.get(s[0], len(rank)), *s),
+    )
+
+
+def spec_slug(metric: str, definition: str, params: str) -> str:
+    """Name a parameter set for a file: ``cknna_huh2024_k-25_normalize-max``."""
+    options = parse_params(params)
+    parts = [metric, definition, *(f"{k}-{v}" for k, v in sorted(options.items()))]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", "_".join(parts))
+
+
+def matrix_table(matrix: ScoreMatrix) -> pd.DataFrame:
+    """Return a matrix with its model keys as the first column, ``model``."""
+    frame = matrix.values.reset_index()
+    frame.columns = pd.Index([str(name) for name in frame.columns])
+    return frame
+
+
+def not_scored_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """List every score whose status is not ok, with its reason."""
+    return scores.loc[scores["status"] != "ok", NOT_SCORED].reset_index(drop=True)
+
+
+def build_tables(
+    scores: pd.DataFrame,
+    intrinsic: pd.DataFrame,
+    sidecars: Mapping[str, Mapping[str, Any]],
+    models: Sequence[ModelFacts],
+) -> dict[str, pd.DataFrame]:
+    """Build every table of a slice.
+
+    Parameters
+    ----------
+    scores
+        Merged tidy score table of the slice.
+    intrinsic
+        Tidy intrinsic-dimension table.
+    sidecars
+        Latent sidecars by model key.
+    models
+        Facts of the panel's models; their order is the order of the rows.
+
+    Returns
+    -------
+    dict
+        File stem → frame: models, coverage, masked_reasons, masked_rows, not_scored,
+        intrinsic_dimension (tidy), intrinsic_dimension_wide, ``matrix_<spec>`` for every
+        metric, definition and params, ``information_imbalance_pairs_<spec>``.
+
+    Raises
+    ------
+    UserError, MatterAlignError
+        As the functions of this room.
+    """
+    keys = [m.model for m in models]
+    ordered = {key: sidecars[key] for key in keys if key in sidecars}
+    tables = {
+        "models": models_table(models),
+        "coverage": coverage_table(ordered),
+        "masked_reasons": masked_reasons(ordered),
+        "masked_rows": masked_rows(ordered),
+        "not_scored": not_scored_table(scores),
+        "intrinsic_dimension": intrinsic.reset_index(drop=True),
+        "intrinsic_dimension_wide": dimension_table(intrinsic, keys),
+    }
+    for metric, definition, params in score_specs(scores):
+        slug = spec_slug(metric, definition, params)
+        tables[f"matrix_{slug}"] = matrix_table(
+            score_matrix(scores, metric, definition, params, keys)
+        )
+        if metric == "information_imbalance":
+            options = slug.removeprefix("information_imbalance_")
+            tables[f"information_imbalance_pairs_{options}"] = imbalance_pairs(
+                scores, params, keys, definition
+            )
+    return tables

@@ -1,0 +1,120 @@
+"""Captions and metric names: what is shown, by which definition, of how many structures."""
+
+from __future__ import annotations
+
+from matteralign.analysis.matrices import ScoreMatrix, parse_params
+from matteralign.analysis.tree import ModelTree
+
+METRIC_NAMES = {
+    "cknna": "CKNNA",
+    "dcor": "Distance correlation",
+    "cka": "Linear CKA",
+    "information_imbalance": "Information imbalance",
+}
+DEFINITION_NAMES = {
+    ("cknna", "huh2024"): "released code of Huh et al.",
+    ("cknna", "text"): "equations of the study",
+    ("dcor", "root"): "with square root",
+    ("dcor", "squared"): "squared",
+    ("information_imbalance", "rank"): "ranks",
+}
+
+
+def metric_name(metric: str) -> str:
+    """Return the display name of a metric."""
+    return METRIC_NAMES.get(metric, metric)
+
+
+def definition_name(metric: str, definition: str) -> str:
+    """Return the definition with a few words on what it is."""
+    words = DEFINITION_NAMES.get((metric, definition))
+    return f"{definition} ({words})" if words else definition
+
+
+def options_text(params: str) -> str:
+    """Write a parameter set out: ``k = 25, normalize = max``."""
+    return ", ".join(f"{k} = {v}" for k, v in sorted(parse_params(params).items()))
+
+
+def count_text(n_min: int, n_max: int) -> str:
+    """Write the number of structures, as a range when pairs differ."""
+    if n_min == n_max:
+        return f"n = {n_max:,}"
+    return f"n = {n_min:,}–{n_max:,} by pair"
+
+
+def subtitle(matrix: ScoreMatrix) -> str:
+    """One line under a title: definition, parameters, n."""
+    parts = [
+        f"definition {matrix.definition}",
+        options_text(matrix.params),
+        count_text(matrix.n_min, matrix.n_max),
+    ]
+    return " · ".join(p for p in parts if p)
+
+
+def _basis(metric: str, definition: str, params: str, n: str) -> str:
+    options = options_text(params)
+    named = f"{metric_name(metric)}, definition {definition_name(metric, definition)}"
+    return f"{named}{', ' + options if options else ''}, {n}."
+
+
+def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
+    """Caption of a clustered heatmap."""
+    text = (
+        f"{metric_name(matrix.metric)} between all models on {dataset}, ordered by average "
+        "linkage on 1 − score with optimal leaf ordering. The strip shows model families. "
+        "The diagonal is 1 by construction and left blank. "
+    )
+    if len(matrix.missing):
+        text += (
+            "Hatched cells have no score (reasons in the report); for the ordering only they "
+            "count as the lowest score of the matrix. "
+        )
+    basis = _basis(
+        matrix.metric, matrix.definition, matrix.params, count_text(matrix.n_min, matrix.n_max)
+    )
+    return text + basis
+
+
+def plane_caption(definition: str, params: str, n: str, dataset: str) -> str:
+    """Caption of the information-imbalance plane; `n` as from `count_text`."""
+    return (
+        f"Information imbalance of every pair of models on {dataset}. Δ(a→b) is near 0 when "
+        "neighbours in a are neighbours in b, near 1 when they are as good as random. Lower "
+        "left: equivalent; upper left: a contains b; lower right: b contains a; upper right: "
+        "orthogonal. Each point is split into the family colours of a (left) and b (right). "
+        + _basis("information_imbalance", definition, params, n)
+    )
+
+
+def dimension_caption(n: str, dataset: str) -> str:
+    """Caption of the intrinsic-dimension bars."""
+    return (
+        f"Intrinsic dimension of each model's latents on {dataset}, estimated by TwoNN and by "
+        "maximum likelihood (Levina–Bickel). The random baseline fills its whole space and "
+        f"is the reference for no structure at all; {n}."
+    )
+
+
+def tree_caption(tree: ModelTree, matrix: ScoreMatrix, dataset: str) -> str:
+    """Caption of the evolutionary tree."""
+    text = (
+        f"Evolutionary tree of the models on {dataset}: neighbour joining on "
+        f"D = α√JSD(rows) + (1 − α)√JSD(columns), log base 2, of the row- and "
+        f"column-normalised matrix (α = {tree.alpha:g}, ε = {tree.epsilon:g}), drawn rooted at "
+        "its midpoint; the root is a drawing choice and no ancestor. "
+    )
+    if tree.excluded:
+        text += f"Without random baselines ({', '.join(tree.excluded)}). "
+    if tree.dropped:
+        text += f"Left out for missing pairs: {', '.join(tree.dropped)}. "
+    if tree.negative_branches:
+        text += (
+            f"Negative branch lengths ({tree.negative_branches}) are drawn as zero, dotted; "
+            "the Newick file keeps them. "
+        )
+    basis = _basis(
+        matrix.metric, matrix.definition, matrix.params, count_text(matrix.n_min, matrix.n_max)
+    )
+    return text + basis
