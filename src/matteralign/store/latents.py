@@ -95,8 +95,7 @@ def write_latent(
     values = values.copy()
     masked_rows = [m.row for m in masked]
     values[masked_rows] = np.nan
-    finite = np.isfinite(values).all(axis=1)
-    finite[masked_rows] = True
+    finite = np.isfinite(values).all(axis=1) | np.isin(np.arange(len(values)), masked_rows)
     if not finite.all():
         row = int(np.flatnonzero(~finite)[0])
         raise IntegrityError(f"{path}: row {row} is not finite and has no reason; mask it")

@@ -40,7 +40,7 @@ def write_predictions(
     metadata
         Slice, sample set and model, kept in the file's metadata.
     """
-    rows = []
+    rows: list[tuple[str, float | None, str, str]] = []
     for row, identifier in enumerate(ids):
         if row in masked:
             rows.append((identifier, None, "masked", masked[row]))
@@ -48,9 +48,8 @@ def write_predictions(
             rows.append((identifier, None, "not_applicable", "this model predicts no energy"))
         else:
             rows.append((identifier, float(energies[row]), "ok", ""))
-    columns = list(zip(*rows, strict=True)) if rows else [[], [], [], []]
-    table = pa.Table.from_arrays(
-        [pa.array(c, type=f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
+    table = pa.Table.from_pylist(
+        [dict(zip(SCHEMA.names, row, strict=True)) for row in rows], schema=SCHEMA
     ).replace_schema_metadata({f"matteralign.{k}": v for k, v in metadata.items()})
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")

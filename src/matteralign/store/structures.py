@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
         pa.field(
             "cell",
             pa.list_(pa.float64(), 9),
-            metadata={"doc": "cell vectors a b c row by row; null without a cell", "unit": "angstrom"},
+            metadata={"doc": "cell vectors a b c as rows, or null", "unit": "angstrom"},
         ),
         pa.field("pbc", pa.list_(pa.bool_(), 3), metadata={"doc": "periodic along a b c"}),
         pa.field("charge", pa.int32(), metadata={"doc": "total charge", "unit": "e"}),

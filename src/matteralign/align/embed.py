@@ -1,0 +1,69 @@
+"""Run one model over a slice, in the environment of its family."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+from matteralign.align.layout import Layout
+from matteralign.align.study import Study
+from matteralign.core.hashing import sha256_json
+from matteralign.registry.card import ModelCard
+from matteralign.registry.environments import get_environment
+from matteralign.registry.load import get_card
+from matteralign.runtime.launch import run_worker
+from matteralign.store.structures import read_structures
+
+
+def identity_of(
+    study: Study, layout: Layout, card: ModelCard, sample_set_id: str
+) -> dict[str, object]:
+    """Return what a model's sidecar must say: whose rows these are and what made them."""
+    return {
+        "slice": layout.slice,
+        "dataset": study.slice(layout.slice).dataset,
+        "sample_set_id": sample_set_id,
+        "environment": {
+            "name": card.environment,
+            "lock_sha256": get_environment(card.environment).lock_digest(),
+        },
+    }
+
+
+def embed_model(
+    study: Study,
+    layout: Layout,
+    key: str,
+    *,
+    threads: int,
+    device: str,
+    report: Callable[[str], None],
+) -> None:
+    """Write a model's latents, sidecar and predictions.
+
+    Work is kept in shards until it is whole, so a killed run goes on where it was. Shards of
+    another card, wrapper version or sample set are never picked up: the folder carries their
+    identity in its name.
+
+    Raises
+    ------
+    MatterAlignError
+        If the environment, the checkpoint or the model itself failed.
+    """
+    card = get_card(key, study.cards)
+    sample_set_id = read_structures(layout.structures).id
+    mark = sha256_json([study.embed_identity(key), sample_set_id])[:16]
+    shards = layout.shards(key) / mark
+    run_worker(
+        "embed",
+        card,
+        threads=threads,
+        device=device,
+        report=report,
+        structures=layout.structures,
+        latent=layout.latent(key),
+        predictions=layout.predictions(key),
+        shards=shards,
+        identity=identity_of(study, layout, card, sample_set_id),
+    )
+    shutil.rmtree(layout.shards(key), ignore_errors=True)

@@ -1,0 +1,80 @@
+"""Where a slice's files lie below the results folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Paths of one slice.
+
+    Attributes
+    ----------
+    results
+        The study's output folder.
+    slice
+        Name of the slice.
+    """
+
+    results: Path
+    slice: str
+
+    @property
+    def root(self) -> Path:
+        """Folder of the slice."""
+        return self.results / self.slice
+
+    @property
+    def structures(self) -> Path:
+        """The sample set."""
+        return self.root / "structures.parquet"
+
+    def latent(self, key: str) -> Path:
+        """Latents of a model; its sidecar lies beside them."""
+        return self.root / "latents" / f"{key}.npy"
+
+    def latent_sidecar(self, key: str) -> Path:
+        """Sidecar of a model's latents."""
+        return self.root / "latents" / f"{key}.json"
+
+    def shards(self, key: str) -> Path:
+        """Unfinished work of an embedding, removed when it is done."""
+        return self.root / "latents" / ".shards" / key
+
+    def predictions(self, key: str) -> Path:
+        """Predicted energies of a model."""
+        return self.root / "predictions" / f"{key}.parquet"
+
+    def neighbors(self, key: str) -> Path:
+        """Neighbour lists of a model; sidecar with its intrinsic dimensions beside them."""
+        return self.root / "neighbors" / f"{key}.npz"
+
+    def row(self, key: str) -> Path:
+        """Scores of a model with those of lower index."""
+        return self.root / "scores" / f"{key}.parquet"
+
+    def ledger(self, key: str) -> Path:
+        """Finished pairs of a row, kept across kills and re-runs."""
+        return self.root / "scores" / ".ledger" / f"{key}.jsonl"
+
+    @property
+    def scores(self) -> Path:
+        """All scores of the slice."""
+        return self.root / "scores.parquet"
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the tables."""
+        return self.root / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the figures."""
+        return self.root / "figures"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.root / "report.html"

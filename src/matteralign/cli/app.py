@@ -1,0 +1,51 @@
+"""Entry point: collects the verbs and turns errors into one clear line."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from matteralign import __version__
+from matteralign.cli import compute, inputs, people, schemas, show
+from matteralign.core.errors import MatterAlignError
+
+app = typer.Typer(
+    name="matteralign",
+    help="Measure how alike scientific foundation models see matter.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (people, inputs, compute, show, schemas):
+    module.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def version_option(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    """Print the version when asked."""
+    if version:
+        typer.echo(f"matteralign {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line.
+
+    Exit codes: 0 done; 1 the work failed; 2 the user named something that does not exist or
+    gave a wrong value; 130 interrupted.
+    """
+    try:
+        app()
+    except MatterAlignError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(
+            f"error: {error}", style="bold red", markup=False
+        )
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: finished work is kept, run again to go on", err=True)
+        sys.exit(130)

@@ -1,0 +1,40 @@
+"""What every verb shares: the options, the study, the report line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from matteralign.align.layout import Layout
+from matteralign.align.study import Study, open_study
+from matteralign.config.load import load_config
+
+CONFIG_VARIABLE = "MATTERALIGN_CONFIG"
+
+ConfigOption = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar=CONFIG_VARIABLE, help="Configuration of the study."),
+]
+SliceArgument = Annotated[str, typer.Argument(help="Slice of the configuration.")]
+ModelArgument = Annotated[str, typer.Argument(help="Key of a model card.")]
+ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads to use.")]
+
+DEFAULT_CONFIG = Path("config.yaml")
+
+
+def study_of(config: Path) -> Study:
+    """Read and check the configuration."""
+    return open_study(load_config(config))
+
+
+def layout_of(study: Study, slice_name: str) -> Layout:
+    """Return the paths of a slice, after checking that the slice exists."""
+    study.slice(slice_name)
+    return Layout(Path(study.config.results), slice_name)
+
+
+def say(line: str) -> None:
+    """Print one line of progress to stderr; stdout stays for results."""
+    typer.echo(line, err=True)

@@ -1,0 +1,94 @@
+"""Verbs for people: run a slice, see the models and the panel."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from matteralign.cli.common import (
+    CONFIG_VARIABLE,
+    DEFAULT_CONFIG,
+    ConfigOption,
+    SliceArgument,
+    layout_of,
+    say,
+    study_of,
+)
+from matteralign.core.errors import MatterAlignError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run)
+    app.command()(models)
+
+
+def run(
+    context: typer.Context,
+    slice_name: SliceArgument,
+    cores: Annotated[int, typer.Option(min=1, help="Cores to use.")] = os.cpu_count() or 1,
+    snakefile: Annotated[Path, typer.Option(help="The workflow.")] = Path("Snakefile"),
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Run the whole workflow for one slice; further arguments go to Snakemake.
+
+    A run that was killed is taken up where it was. Two runs in one folder are refused.
+    """
+    from filelock import FileLock, Timeout
+
+    layout = layout_of(study_of(config), slice_name)
+    if not snakefile.exists():
+        raise MatterAlignError(f"{snakefile}: no workflow here; run this in the project's folder")
+    layout.results.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "snakemake", slice_name, "--snakefile", str(snakefile)]
+    command += ["--configfile", str(config), "--cores", str(cores)]
+    # The file lock below replaces Snakemake's, which outlives a killed process.
+    command += ["--nolock", "--rerun-incomplete", "--quiet", "rules", "host", "reason"]
+    command += context.args
+    variables = {k: v for k, v in os.environ.items() if k != CONFIG_VARIABLE}
+    try:
+        with FileLock(layout.results / ".run.lock", timeout=0):
+            code = subprocess.run(command, check=False, env=variables).returncode
+    except Timeout as error:
+        raise MatterAlignError(
+            f"{layout.results}: another run is at work here; wait for it or stop it"
+        ) from error
+    if code != 0:
+        raise MatterAlignError(
+            f"slice {slice_name!r} did not finish (see above); finished work is kept, "
+            "run again to go on"
+        )
+    if layout.report.exists():
+        say(f"\n{slice_name} is complete. Open {layout.report.resolve()}")
+
+
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """List the model cards."""
+    cards = study_of(config).cards.values()
+    if as_json:
+        typer.echo(json.dumps([card.model_dump(mode="json") for card in cards], indent=1))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("index", "model", "family", "environment", "weights", "parameters", "licence")
+    for card in cards:
+        table.add_row(
+            str(card.index),
+            card.key,
+            card.family,
+            card.environment,
+            card.checkpoint.weights,
+            f"{card.parameters.measured:,}",
+            card.checkpoint.licence,
+        )
+    Console().print(table)

@@ -1,0 +1,1 @@
+"""The study's configuration: what a user may set, checked key by key."""

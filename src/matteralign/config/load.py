@@ -1,0 +1,92 @@
+"""Read a configuration file, its includes, and say what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from matteralign.config.schema import Slice, StudyConfig
+from matteralign.core.errors import UserError
+from matteralign.core.suggest import unknown
+from matteralign.core.validation import explain
+
+
+def load_config(path: str | Path) -> StudyConfig:
+    """Read ``config.yaml`` with everything it includes.
+
+    Raises
+    ------
+    UserError
+        If a file is missing, is not YAML, has an unknown key (the nearest is named) or two
+        files define one slice.
+    """
+    path = Path(path)
+    return resolve(read_yaml(path), origin=str(path), base=path.parent)
+
+
+def resolve(raw: Mapping[str, Any], *, origin: str, base: Path) -> StudyConfig:
+    """Validate a configuration already read as a mapping and merge its includes.
+
+    Parameters
+    ----------
+    raw
+        The mapping, for instance Snakemake's ``config``.
+    origin
+        What to call it in messages.
+    base
+        Folder that includes are relative to.
+    """
+    try:
+        config = StudyConfig.model_validate(dict(raw))
+    except ValidationError as error:
+        lines = explain(error, StudyConfig)
+        raise UserError("\n".join(f"{origin}: {line}" for line in lines)) from error
+    slices = dict(config.slices)
+    for name in config.include:
+        where = base / name
+        included = load_config(where)
+        for key, value in included.slices.items():
+            if key in slices and slices[key] != value:
+                raise UserError(f"{where}: slice {key!r} is already defined otherwise in {origin}")
+            slices[key] = value
+    return config.model_copy(update={"slices": slices, "include": []})
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, is not YAML or is not a mapping.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: configuration file does not exist") from error
+    except IsADirectoryError as error:
+        raise UserError(f"{path}: is a folder, not a configuration file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from error
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: a configuration is a mapping of keys")
+    return raw
+
+
+def get_slice(config: StudyConfig, name: str) -> Slice:
+    """Return one slice.
+
+    Raises
+    ------
+    UserError
+        If the configuration has no such slice; the nearest name is offered.
+    """
+    if name not in config.slices:
+        raise UserError(unknown("slice", name, config.slices))
+    return config.slices[name]

@@ -1,0 +1,93 @@
+"""Everything ``config.yaml`` may hold. Unknown keys are refused."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+SliceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9\-]*$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class MetricRequest(_Strict):
+    """One metric with its definition and parameters."""
+
+    metric: str = Field(description="name of the metric, such as cknna")
+    definition: str = Field(description="which of the definitions in circulation")
+    params: dict[str, int | float | str | bool] = Field(
+        default={}, description="parameters such as k; what is left out takes the default"
+    )
+
+
+class Metrics(_Strict):
+    """What is computed for each pair of models and for each model."""
+
+    normalize: Literal["max", "l2", "none"] = Field(
+        default="max",
+        description="scaling of a latent before comparison: largest element 1 (the study), "
+        "unit rows, or none",
+    )
+    pair: list[MetricRequest] = Field(
+        min_length=1,
+        default=[
+            MetricRequest(metric="cknna", definition="huh2024", params={"k": 25}),
+            MetricRequest(metric="cknna", definition="text", params={"k": 25}),
+            MetricRequest(metric="dcor", definition="root"),
+            MetricRequest(metric="dcor", definition="squared"),
+            MetricRequest(metric="cka", definition="plain"),
+            MetricRequest(metric="information_imbalance", definition="rank", params={"k": 1}),
+        ],
+        description="metrics of two models",
+    )
+    model: list[MetricRequest] = Field(
+        default=[
+            MetricRequest(metric="twonn", definition="fit", params={"fraction": 0.9}),
+            MetricRequest(metric="mle", definition="levina_bickel", params={"k": 50}),
+        ],
+        description="metrics of one model: its intrinsic dimension",
+    )
+
+
+class Tree(_Strict):
+    """The evolutionary tree of models."""
+
+    alpha: float = Field(default=0.5, ge=0, le=1, description="weight of rows against columns")
+    epsilon: float = Field(default=1e-6, gt=0, description="added before normalising")
+
+
+class Slice(_Strict):
+    """A named, seeded sample of a dataset with its panel of models: the unit a user reruns."""
+
+    dataset: str = Field(description="name of the dataset, such as qm9")
+    n: int = Field(ge=2, description="number of structures")
+    seed: int = Field(ge=0, description="with the row ids, decides the draw")
+    panel: list[str] = Field(min_length=2, description="keys of the models compared")
+
+    @model_validator(mode="after")
+    def _no_repeats(self) -> Slice:
+        repeated = {key for key in self.panel if self.panel.count(key) > 1}
+        if repeated:
+            raise ValueError(f"panel names {', '.join(sorted(repeated))} more than once")
+        return self
+
+
+class StudyConfig(_Strict):
+    """The whole configuration of a study."""
+
+    include: list[str] = Field(
+        default=[], description="further files, relative to this one, whose slices are added"
+    )
+    results: str = Field(default="results", description="output folder, relative to the run")
+    cards: list[str] = Field(default=[], description="further folders of model cards")
+    metrics: Metrics = Metrics()
+    tree: Tree = Tree()
+    slices: dict[SliceName, Slice] = Field(default={}, description="slices by name")
+
+    def digest_of(self, *parts: str) -> dict[str, Any]:
+        """Return the named sections as plain values, for hashing and for rule parameters."""
+        dump = self.model_dump(mode="json")
+        return {part: dump[part] for part in parts}

@@ -1,0 +1,1 @@
+"""Datasets: bring the raw files, parse them, draw a slice."""

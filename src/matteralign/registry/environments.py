@@ -1,0 +1,86 @@
+"""Pinned environments: which packages a family of models runs with."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from matteralign.core.errors import UserError
+from matteralign.core.hashing import sha256_json
+from matteralign.core.suggest import unknown
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One folder below ``envs/``.
+
+    Attributes
+    ----------
+    name
+        Name of the folder, the `environment` of a card.
+    folder
+        Holds ``requirements.txt`` (every package pinned), ``overrides.txt`` (pins that
+        contradict a package's own metadata, with the reason) and ``smoke.txt`` (modules that
+        must import, one per line).
+    """
+
+    name: str
+    folder: Path
+
+    @property
+    def requirements(self) -> Path:
+        """The pinned packages."""
+        return self.folder / "requirements.txt"
+
+    @property
+    def overrides(self) -> Path | None:
+        """Pins that win over package metadata, or None."""
+        path = self.folder / "overrides.txt"
+        return path if path.exists() else None
+
+    def smoke_modules(self) -> list[str]:
+        """Return the modules that must import before the environment counts as built."""
+        text = (self.folder / "smoke.txt").read_text(encoding="utf-8")
+        return [line for raw in text.splitlines() if (line := raw.split("#")[0].strip())]
+
+    def lock_digest(self) -> str:
+        """Return the hash of the pins, comments apart: the identity of the environment."""
+        pins = {"requirements": _pins(self.requirements)}
+        if self.overrides:
+            pins["overrides"] = _pins(self.overrides)
+        return sha256_json(pins)
+
+    def build_key(self) -> str:
+        """Return a folder name that differs whenever a built environment may differ."""
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        digest = sha256_json([self.lock_digest(), version, sys.platform])
+        return f"{self.name}-{digest[:12]}"
+
+
+def environments_folder() -> Path:
+    """Return ``envs/``: inside an installed package, else at the top of the checkout."""
+    inside = _PACKAGE / "envs"
+    return inside if inside.is_dir() else _PACKAGE.parents[1] / "envs"
+
+
+def get_environment(name: str) -> Environment:
+    """Return one environment.
+
+    Raises
+    ------
+    UserError
+        If there is no folder of that name; the message offers the nearest.
+    """
+    root = environments_folder()
+    names = sorted(p.parent.name for p in root.glob("*/smoke.txt"))
+    if name not in names:
+        raise UserError(unknown("environment", name, names))
+    return Environment(name, root / name)
+
+
+def _pins(path: Path) -> list[str]:
+    lines = (raw.split(" #")[0].strip() for raw in path.read_text(encoding="utf-8").splitlines())
+    return sorted(line for line in lines if line and not line.startswith("#"))

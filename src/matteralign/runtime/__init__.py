@@ -1,0 +1,1 @@
+"""Build the models' environments and run work inside them."""

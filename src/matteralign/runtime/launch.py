@@ -1,0 +1,80 @@
+"""Run a model's work in the environment of its family."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from matteralign.core.errors import MatterAlignError, UserError
+from matteralign.core.files import write_json
+from matteralign.registry.card import ModelCard
+from matteralign.registry.environments import get_environment
+from matteralign.runtime.environments import ensure_environment
+from matteralign.sources.cache import ensure
+
+_WORKER = Path(__file__).resolve().parents[1] / "models" / "worker.py"
+# These would let another project's packages or settings leak into a pinned environment.
+_DROPPED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP")
+
+
+def run_worker(
+    verb: str,
+    card: ModelCard,
+    *,
+    threads: int,
+    device: str,
+    report: Callable[[str], None],
+    **job: Any,
+) -> None:
+    """Run one verb of the worker for one model, in its environment, and wait.
+
+    The environment is built and the checkpoint fetched when they are missing. The worker's
+    progress goes straight to this process's stderr.
+
+    Parameters
+    ----------
+    verb
+        ``embed`` or ``check``.
+    threads
+        Threads the model may use.
+    device
+        ``cpu``, ``cuda`` or ``auto``.
+    job
+        Further entries of the job; paths are passed as they are.
+
+    Raises
+    ------
+    UserError, MatterAlignError
+        If the worker refused its input or failed; it has said why on stderr.
+    """
+    environment = get_environment(card.environment)
+    python = ensure_environment(environment, report)
+    files = {pinned.name: str(ensure(pinned, report)) for pinned in card.checkpoint.files}
+    description = {
+        "verb": verb,
+        "card": card.model_dump(mode="json"),
+        "files": files,
+        "threads": threads,
+        "device": device,
+    } | {k: str(v) if isinstance(v, Path) else v for k, v in job.items()}
+    variables = {k: v for k, v in os.environ.items() if k not in _DROPPED}
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        variables[name] = str(threads)
+    variables["PYTHONNOUSERSITE"] = "1"
+    with tempfile.TemporaryDirectory(prefix="matteralign-") as folder:
+        path = Path(folder) / "job.json"
+        write_json(path, description)
+        done = subprocess.run(
+            [str(python), str(_WORKER), str(path)], env=variables, check=False, stdout=sys.stderr
+        )
+    if done.returncode == UserError.exit_code:
+        raise UserError(f"{card.key}: {verb} refused its input (see above)")
+    if done.returncode != 0:
+        raise MatterAlignError(
+            f"{card.key}: {verb} failed with exit code {done.returncode} (see above)"
+        )

@@ -1,0 +1,1 @@
+"""Bring pinned files into the shared, content-addressed cache."""

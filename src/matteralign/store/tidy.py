@@ -1,0 +1,131 @@
+"""Tidy Parquet tables with a fixed schema: scores, intrinsic dimensions, free tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from matteralign.core.errors import IntegrityError
+from matteralign.core.files import atomic_path
+
+_STATISTICS = ("debiased", "null_mean", "null_sd", "null_p", "ci_low", "ci_high")
+
+
+def _field(name: str, kind: pa.DataType, doc: str, *, nullable: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=nullable, metadata={"doc": doc})
+
+
+_IDENTITY = [
+    _field("slice", pa.string(), "slice of the study"),
+    _field("dataset", pa.string(), "dataset of the slice"),
+    _field("sample_set_id", pa.string(), "hash of the ordered structures"),
+    _field("n", pa.int64(), "structures this value used"),
+]
+_METRIC = [
+    _field("metric", pa.string(), "name of the metric"),
+    _field("definition", pa.string(), "which of the definitions in circulation"),
+    _field("params", pa.string(), "parameters as canonical JSON"),
+]
+_OUTCOME = [
+    _field("value", pa.float64(), "the score; null unless status is ok", nullable=True),
+    _field("status", pa.string(), "ok | not_applicable | failed"),
+    _field("reason", pa.string(), "why there is no value; empty when ok"),
+    _field("metric_version", pa.int64(), "version of the metric's implementation"),
+]
+
+SCORES = pa.schema(
+    [
+        *_IDENTITY,
+        _field("model_a", pa.string(), "first model; the source of a directed metric"),
+        _field("model_b", pa.string(), "second model; the target of a directed metric"),
+        *_METRIC,
+        *_OUTCOME,
+        _field("debiased", pa.float64(), "value with finite-sample bias removed", nullable=True),
+        _field("null_mean", pa.float64(), "mean under random pairing of rows", nullable=True),
+        _field("null_sd", pa.float64(), "standard deviation under random pairing", nullable=True),
+        _field("null_p", pa.float64(), "p-value against random pairing", nullable=True),
+        _field("ci_low", pa.float64(), "lower end of the confidence interval", nullable=True),
+        _field("ci_high", pa.float64(), "upper end of the confidence interval", nullable=True),
+        _field("latent_sha256_a", pa.string(), "hash of model_a's latents"),
+        _field("latent_sha256_b", pa.string(), "hash of model_b's latents"),
+    ]
+)
+"""One row per ordered pair of models and metric."""
+
+DIMENSIONS = pa.schema(
+    [
+        *_IDENTITY,
+        _field("model", pa.string(), "model"),
+        *_METRIC,
+        *_OUTCOME,
+        _field("latent_sha256", pa.string(), "hash of the model's latents"),
+    ]
+)
+"""One row per model and intrinsic-dimension estimate."""
+
+
+def write_rows(path: str | Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
+    """Write rows of a fixed schema atomically.
+
+    Raises
+    ------
+    IntegrityError
+        If a row lacks a column, has an unknown one, or a value without a status ``ok``.
+    """
+    names = set(schema.names)
+    for row in rows:
+        if set(row) != names:
+            wrong = sorted(set(row) ^ names)
+            raise IntegrityError(f"{path}: a row has wrong columns: {', '.join(wrong)}")
+        if (row["value"] is not None) != (row["status"] == "ok"):
+            raise IntegrityError(f"{path}: status {row['status']!r} with value {row['value']!r}")
+    table = pa.Table.from_pylist(list(rows), schema=schema)
+    _write(table, path)
+
+
+def read_rows(path: str | Path, schema: pa.Schema) -> list[dict[str, Any]]:
+    """Read rows written by `write_rows`.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing, damaged or has other columns.
+    """
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{path}: file is missing; run the stage that writes it") from error
+    except pa.ArrowInvalid as error:
+        raise IntegrityError(f"{path}: not a readable Parquet file ({error})") from error
+    if table.schema.names != schema.names:
+        raise IntegrityError(f"{path}: columns are not those of this version; compute it again")
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def read_frame(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
+    """Read rows as a pandas frame, floats with NaN where a value is null."""
+    return pd.DataFrame.from_records(read_rows(path, schema), columns=schema.names)
+
+
+def write_table(frame: pd.DataFrame, stem: str | Path) -> None:
+    """Write a table twice: ``<stem>.parquet`` for programs, ``<stem>.csv`` for eyes."""
+    stem = Path(stem)
+    _write(pa.Table.from_pandas(frame, preserve_index=False), stem.with_suffix(".parquet"))
+    with atomic_path(stem.with_suffix(".csv")) as temporary:
+        frame.to_csv(temporary, index=False)
+
+
+def empty_statistics() -> dict[str, None]:
+    """Return the columns for calibration, all null."""
+    return dict.fromkeys(_STATISTICS)
+
+
+def _write(table: pa.Table, path: str | Path) -> None:
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")

@@ -1,0 +1,62 @@
+import os
+import sys
+from pathlib import Path
+
+from matteralign.align.layout import Layout
+from matteralign.align.study import open_study
+from matteralign.cli.common import CONFIG_VARIABLE
+from matteralign.config.load import resolve
+from matteralign.core.errors import MatterAlignError
+from matteralign.core.files import write_json
+from matteralign.core.hashing import sha256_json
+from matteralign.registry.environments import get_environment
+
+
+def read_study():
+    """Return the validated study, or stop with one clear line."""
+    path = Path(str(workflow.configfiles[0]))
+    try:
+        return open_study(resolve(config, origin=path.name, base=path.resolve().parent))
+    except MatterAlignError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+STUDY = read_study()
+RESULTS = Path(STUDY.config.results)
+SHARED = RESULTS / "_shared"
+
+
+def publish_config():
+    """Write the resolved configuration where every job of this run, local or not, reads it."""
+    values = STUDY.config.model_dump(mode="json")
+    path = RESULTS / "_config" / f"{sha256_json(values)[:16]}.json"
+    if not path.exists():
+        write_json(path, values)
+    os.environ[CONFIG_VARIABLE] = str(path.resolve())
+
+
+publish_config()
+
+
+def layout(slice_name):
+    return Layout(RESULTS, slice_name)
+
+
+PATTERN = Layout(RESULTS, "{slice}")
+MODELS = sorted({key for s in STUDY.config.slices.values() for key in s.panel})
+
+
+wildcard_constraints:
+    slice="|".join(STUDY.config.slices) or "none",
+    model="|".join(key.replace(".", r"\.") for key in MODELS) or "none",
+    dataset=r"[a-z0-9\-]+",
+    environment=r"[a-z0-9\-]+",
+
+
+def panel(wildcards):
+    return [card.key for card in STUDY.panel(wildcards.slice)]
+
+
+def row_models(wildcards):
+    return [*STUDY.row_partners(wildcards.slice, wildcards.model), wildcards.model]

@@ -1,0 +1,20 @@
+rule embed:
+    input:
+        structures=PATTERN.structures,
+        weights=SHARED / "weights" / "{model}.json",
+        environment=lambda wildcards: SHARED
+        / "environments"
+        / f"{STUDY.cards[wildcards.model].environment}.json",
+    output:
+        latent=PATTERN.latent("{model}"),
+        sidecar=PATTERN.latent_sidecar("{model}"),
+        predictions=PATTERN.predictions("{model}"),
+    log:
+        RESULTS / "_logs" / "{slice}" / "embed" / "{model}.log",
+    benchmark:
+        RESULTS / "_logs" / "{slice}" / "embed" / "{model}.tsv"
+    params:
+        identity=lambda wildcards: sha256_json(STUDY.embed_identity(wildcards.model)),
+    threads: 1
+    shell:
+        "matteralign embed {wildcards.slice} {wildcards.model} --threads {threads} 2>&1 | tee {log}"

@@ -1,0 +1,14 @@
+rule sample:
+    input:
+        lambda wildcards: SHARED
+        / "datasets"
+        / f"{STUDY.slice(wildcards.slice).dataset}.json",
+    output:
+        PATTERN.structures,
+    log:
+        RESULTS / "_logs" / "{slice}" / "sample.log",
+    params:
+        identity=lambda wildcards: sha256_json(STUDY.sample_identity(wildcards.slice)),
+    threads: 1
+    shell:
+        "matteralign sample {wildcards.slice} 2>&1 | tee {log}"

@@ -1,0 +1,16 @@
+rule summarize:
+    input:
+        structures=PATTERN.structures,
+        # The sidecar holds the array's hash: it stands for the array, and is small enough
+        # for Snakemake to compare by content.
+        sidecar=PATTERN.latent_sidecar("{model}"),
+    output:
+        lists=PATTERN.neighbors("{model}"),
+        sidecar=PATTERN.neighbors("{model}").with_suffix(".json"),
+    log:
+        RESULTS / "_logs" / "{slice}" / "summarize" / "{model}.log",
+    params:
+        identity=sha256_json(STUDY.summary_identity()),
+    threads: 1
+    shell:
+        "matteralign summarize {wildcards.slice} {wildcards.model} --threads {threads} 2>&1 | tee {log}"
