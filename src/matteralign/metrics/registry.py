@@ -1,0 +1,295 @@
+"""What each metric is: definitions, declared properties, parameters and versions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from matteralign.core.suggest import unknown
+from matteralign.metrics.errors import MetricSpecError
+
+ParamValue = int | float | str
+
+
+@dataclass(frozen=True)
+class ParamInfo:
+    """One parameter of a definition: its default and what it may be.
+
+    Attributes
+    ----------
+    default : int, float or str
+        Value taken when the parameter is not given.
+    low, high : float, optional
+        Inclusive bounds of an integer, exclusive bounds of a float.
+    choices : tuple of str
+        Allowed values of a string parameter.
+    """
+
+    default: ParamValue
+    low: float = -math.inf
+    high: float = math.inf
+    choices: tuple[str, ...] = ()
+
+    def check(self, where: str, value: object) -> ParamValue:
+        """Return `value` as this parameter's type, or raise MetricSpecError."""
+        if isinstance(self.default, str):
+            if not isinstance(value, str):
+                raise MetricSpecError(f"{where} must be a string, got {value!r}")
+            if value not in self.choices:
+                raise MetricSpecError(unknown(where, value, self.choices))
+            return value
+        if isinstance(value, bool) or not hasattr(value, "__float__"):
+            raise MetricSpecError(f"{where} must be a number, got {value!r}")
+        number = float(value)
+        if isinstance(self.default, int):
+            if not number.is_integer() or not self.low <= number <= self.high:
+                raise MetricSpecError(f"{where} must be an integer >= {self.low:g}, got {value!r}")
+            return int(number)
+        if not self.low < number < self.high:
+            raise MetricSpecError(
+                f"{where} must lie between {self.low:g} and {self.high:g} (exclusive), "
+                f"got {value!r}"
+            )
+        return number
+
+
+@dataclass(frozen=True)
+class DefinitionInfo:
+    """One named definition of a metric, with the properties it claims.
+
+    Attributes
+    ----------
+    name, summary, source : str
+        Name used in configs and tables, one-line formula, where it comes from.
+    symmetric : bool
+        Whether value(a, b) == value(b, a).
+    value_range : tuple of float
+        Smallest and largest value that can occur.
+    identical : float or None
+        Value for two identical embeddings, where it does not depend on the data.
+    invariances : frozenset of str
+        Among ``rotation``, ``scale`` (isotropic), ``translation``, ``permutation`` (of rows).
+    min_n : int
+        Fewest rows that give a value.
+    params : Mapping
+        Parameter name to ParamInfo.
+    """
+
+    name: str
+    summary: str
+    source: str
+    symmetric: bool
+    value_range: tuple[float, float]
+    identical: float | None
+    invariances: frozenset[str]
+    min_n: int
+    params: Mapping[str, ParamInfo] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """One metric: its kind, cost, version and definitions.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"pair", "model"}
+        Whether it scores a pair of embeddings or one embedding.
+    version : int
+        Raised when a value could change for the same input.
+    cost : str
+    definitions : Mapping
+        Definition name to DefinitionInfo; the first is the default.
+    """
+
+    name: str
+    kind: Literal["pair", "model"]
+    version: int
+    cost: str
+    definitions: Mapping[str, DefinitionInfo]
+
+    @property
+    def default_definition(self) -> str:
+        """Definition used when none is named."""
+        return next(iter(self.definitions))
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether every definition is symmetric; see DefinitionInfo for each."""
+        return all(d.symmetric for d in self.definitions.values())
+
+    @property
+    def directional(self) -> bool:
+        """Whether a->b and b->a answer different questions, so that both are to be shown."""
+        return self.name == "information_imbalance"
+
+    @property
+    def value_range(self) -> tuple[float, float]:
+        """Range that covers all definitions."""
+        ranges = [d.value_range for d in self.definitions.values()]
+        return min(r[0] for r in ranges), max(r[1] for r in ranges)
+
+    @property
+    def invariances(self) -> frozenset[str]:
+        """Invariances that all definitions share."""
+        return frozenset.intersection(*(d.invariances for d in self.definitions.values()))
+
+    @property
+    def source(self) -> str:
+        """Sources of the definitions."""
+        return "; ".join(dict.fromkeys(d.source for d in self.definitions.values()))
+
+
+_RIGID = frozenset({"rotation", "permutation"})
+_EUCLID = _RIGID | {"scale", "translation"}
+_UNBOUNDED = (-math.inf, math.inf)
+
+
+def _metric(
+    name: str, kind: Literal["pair", "model"], version: int, cost: str, *defs: DefinitionInfo
+) -> MetricInfo:
+    return MetricInfo(name, kind, version, cost, MappingProxyType({d.name: d for d in defs}))
+
+
+_INFOS = (
+    _metric(
+        "cknna",
+        "pair",
+        1,
+        "inner-product kNN once per model O(N^2 d), then O(N k) per pair",
+        DefinitionInfo(
+            "huh2024",
+            "mask the uncentred kernels with shared neighbours, then unbiased HSIC; "
+            "1e-6 added to the denominator",
+            "Huh et al. 2024, arXiv 2405.07987, as in the implementation they released",
+            # With an asymmetric mask the unbiased HSIC pairs column sums of one kernel with
+            # row sums of the other, so exchanging the arguments moves the value slightly.
+            symmetric=False,
+            value_range=_UNBOUNDED,
+            identical=None,
+            invariances=_RIGID,
+            min_n=4,
+            params={"k": ParamInfo(25, low=2)},
+        ),
+        DefinitionInfo(
+            "text",
+            "centre both kernels globally, then sum their product over shared neighbours",
+            "Huh et al. 2024, arXiv 2405.07987, as in the equations of its appendix",
+            symmetric=True,
+            value_range=(-1.0, 1.0),
+            identical=1.0,
+            invariances=_RIGID | {"scale"},
+            min_n=2,
+            params={"k": ParamInfo(25, low=1)},
+        ),
+    ),
+    _metric(
+        "dcor",
+        "pair",
+        1,
+        "O(N^2 d) per model, O(N^2) per pair, one pass for all pairs",
+        DefinitionInfo(
+            "root",
+            "distance correlation: square root of the ratio of squared distance covariances",
+            "Székely, Rizzo & Bakirov 2007, Ann. Statist. 35, 2769",
+            symmetric=True,
+            value_range=(0.0, 1.0),
+            identical=1.0,
+            invariances=_EUCLID,
+            min_n=2,
+        ),
+        DefinitionInfo(
+            "squared",
+            "the same without the outer root: dCov^2 / sqrt(dVar^2 dVar^2)",
+            "Székely, Rizzo & Bakirov 2007, Ann. Statist. 35, 2769",
+            symmetric=True,
+            value_range=(0.0, 1.0),
+            identical=1.0,
+            invariances=_EUCLID,
+            min_n=2,
+        ),
+    ),
+    _metric(
+        "cka",
+        "pair",
+        1,
+        "O(N^2 d) per model, O(N^2) per pair, one pass for all pairs",
+        DefinitionInfo(
+            "plain",
+            "linear CKA: <HKH, HLH> / (|HKH| |HLH|)",
+            "Kornblith et al. 2019, arXiv 1905.00414",
+            symmetric=True,
+            value_range=(0.0, 1.0),
+            identical=1.0,
+            invariances=_EUCLID,
+            min_n=2,
+        ),
+    ),
+    _metric(
+        "information_imbalance",
+        "pair",
+        1,
+        "O(N^2 d + N^2 log N) per model, O(N k) per pair",
+        DefinitionInfo(
+            "rank",
+            "Delta(a->b) = 2/N times the mean rank in b of the k nearest neighbours in a",
+            "Glielmo et al. 2022, PNAS Nexus 1, pgac039",
+            symmetric=False,
+            value_range=(0.0, 2.0),
+            identical=None,
+            invariances=_EUCLID,
+            min_n=2,
+            params={"k": ParamInfo(1, low=1)},
+        ),
+    ),
+    _metric(
+        "twonn",
+        "model",
+        1,
+        "Euclidean kNN, O(N^2 d)",
+        DefinitionInfo(
+            "fit",
+            "slope through the origin of -ln(1 - i/N) on ln(r2/r1), largest ratios left out",
+            "Facco et al. 2017, Sci. Rep. 7, 12140",
+            symmetric=True,
+            value_range=(0.0, math.inf),
+            identical=None,
+            invariances=_EUCLID,
+            min_n=3,
+            params={"fraction": ParamInfo(0.9, low=0.0, high=1.0)},
+        ),
+    ),
+    _metric(
+        "mle",
+        "model",
+        1,
+        "Euclidean kNN, O(N^2 d)",
+        DefinitionInfo(
+            "levina_bickel",
+            "maximum likelihood from log distance ratios to the k nearest neighbours",
+            "Levina & Bickel 2004, NeurIPS 17; average 'inverse_mean': MacKay & Ghahramani 2005",
+            symmetric=True,
+            value_range=(0.0, math.inf),
+            identical=None,
+            invariances=_EUCLID,
+            min_n=3,
+            params={
+                "k": ParamInfo(50, low=2),
+                "average": ParamInfo("inverse_mean", choices=("inverse_mean", "mean")),
+            },
+        ),
+    ),
+)
+
+METRICS: Mapping[str, MetricInfo] = MappingProxyType({info.name: info for info in _INFOS})
+"""Every metric of the engine by name."""
+
+
+def metric_info(name: str) -> MetricInfo:
+    """Return the entry of metric `name`; MetricSpecError offers the nearest match."""
+    if name not in METRICS:
+        raise MetricSpecError(unknown("metric", name, METRICS))
+    return METRICS[name]
