@@ -1,0 +1,254 @@
+"""compare and summarize: order, sharing of work, block independence, result objects."""
+
+from __future__ import annotations
+
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+
+from matteralign.metrics import (
+    METRICS,
+    MetricInputError,
+    MetricSpec,
+    Neighbors,
+    Scored,
+    cka,
+    cknna,
+    compare,
+    dcor,
+    information_imbalance,
+    mle_intrinsic_dimension,
+    normalize,
+    pairs,
+    streaming,
+    summarize,
+    twonn,
+)
+from matteralign.metrics import neighbors as neighbor_module
+
+SPECS = [
+    MetricSpec("cknna", "huh2024", {"k": 10}),
+    MetricSpec("cknna", "text", {"k": 10}),
+    MetricSpec("dcor", "root"),
+    MetricSpec("dcor", "squared"),
+    MetricSpec("cka"),
+    MetricSpec("information_imbalance"),
+    MetricSpec("information_imbalance", "rank", {"k": 20}),
+]
+FUNCTIONS = [
+    lambda x, y: cknna(x, y, 10),
+    lambda x, y: cknna(x, y, 10, "text"),
+    dcor,
+    lambda x, y: dcor(x, y, "squared"),
+    cka,
+    information_imbalance,
+    lambda x, y: information_imbalance(x, y, 20),
+]
+
+
+def members(n=70, count=4):
+    rng = np.random.RandomState(5)
+    base = rng.standard_normal((n, 6))
+    return {
+        f"m{i}": (base @ rng.standard_normal((6, 4 + i)) + i * rng.standard_normal((n, 4 + i)))
+        for i in range(count)
+    }
+
+
+def all_pairs(names):
+    return list(itertools.combinations(names, 2))
+
+
+def test_all_pairs_equal_the_plain_functions_in_both_directions():
+    arrays = members()
+    scores = list(compare(arrays, all_pairs(arrays), SPECS))
+    assert len(scores) == 2 * 6 * len(SPECS)
+    assert len({(s.a, s.b, s.spec) for s in scores}) == len(scores)
+    plain = dict(zip(SPECS, FUNCTIONS, strict=True))
+    for score in scores:
+        expected = plain[score.spec](arrays[score.a], arrays[score.b])
+        assert score.scored.value == pytest.approx(expected, rel=1e-12)
+        assert score.scored.n == 70
+
+
+def test_both_orders_of_a_pair_are_one_pair():
+    arrays = members(count=2)
+    once = list(compare(arrays, [("m1", "m0")], SPECS))
+    again = list(compare(arrays, [("m1", "m0"), ("m0", "m1"), ("m1", "m0")], SPECS))
+    assert again == once
+    assert (once[0].a, once[0].b, once[1].a, once[1].b) == ("m1", "m0", "m0", "m1")
+
+
+def test_symmetric_definitions_are_symmetric_to_the_bit():
+    arrays = members()
+    table = {(s.a, s.b, s.spec): s.scored for s in compare(arrays, all_pairs(arrays), SPECS)}
+    for (a, b, spec), scored in table.items():
+        if spec.definition_info.symmetric:
+            assert table[b, a, spec] == scored
+
+
+def test_distances_are_computed_once_per_member_and_lazily(monkeypatch):
+    calls = []
+    original = streaming.squared_distances
+    monkeypatch.setattr(
+        streaming, "squared_distances", lambda x, rows: calls.append(1) or original(x, rows)
+    )
+    arrays = members()
+    scores = compare(arrays, all_pairs(arrays), SPECS)
+    assert calls == []
+    next(scores)
+    assert calls == []  # CKNNA comes first and needs no distances
+    list(scores)
+    assert len(calls) == len(arrays)
+
+
+def test_only_members_in_pairs_are_read():
+    arrays = {**members(), "broken": np.full((3, 2), np.nan)}
+    assert list(compare(arrays, [("m0", "m1")], SPECS))
+
+
+def test_given_neighbours_are_used_and_change_nothing(monkeypatch):
+    arrays = members()
+    given = {name: summarize(x, k_neighbors=10).neighbors for name, x in arrays.items()}
+    fresh = list(compare(arrays, all_pairs(arrays), SPECS))
+    short = {name: summarize(x, k_neighbors=3).neighbors for name, x in arrays.items()}
+    assert list(compare(arrays, all_pairs(arrays), SPECS, neighbors=short)) == fresh
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("neighbours were computed again")
+
+    monkeypatch.setattr(pairs, "inner_product_neighbors", refuse)
+    assert list(compare(arrays, all_pairs(arrays), SPECS, neighbors=given)) == fresh
+
+
+def test_neighbours_of_another_sample_are_refused():
+    arrays = members()
+    other = summarize(arrays["m0"][:50], k_neighbors=5).neighbors
+    with pytest.raises(MetricInputError, match="m0 cover 50 rows, its embedding has 70"):
+        compare(arrays, [("m0", "m1")], SPECS, neighbors={"m0": other})
+    good = summarize(arrays["m0"], k_neighbors=5).neighbors
+    outside = Neighbors(good.euclid_index, good.euclid_distance, good.inner_index + 60)
+    with pytest.raises(MetricInputError, match="outside"):
+        compare(arrays, [("m0", "m1")], SPECS, neighbors={"m0": outside})
+
+
+@pytest.mark.parametrize("memory_bytes", [1, 60_000, 1 << 30])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_block_size_and_threads_do_not_matter(memory_bytes, threads):
+    arrays = members()
+    reference = list(compare(arrays, all_pairs(arrays), SPECS))
+    other = compare(arrays, all_pairs(arrays), SPECS, memory_bytes=memory_bytes, threads=threads)
+    for mine, theirs in zip(reference, other, strict=True):
+        assert theirs.scored.value == pytest.approx(mine.scored.value, rel=1e-12)
+        if mine.spec.metric == "information_imbalance":
+            assert theirs.scored.value == mine.scored.value
+    small = summarize(arrays["m0"], k_neighbors=10, memory_bytes=memory_bytes).neighbors
+    large = summarize(arrays["m0"], k_neighbors=10).neighbors
+    np.testing.assert_array_equal(small.euclid_index, large.euclid_index)
+    np.testing.assert_array_equal(small.inner_index, large.inner_index)
+
+
+def test_neighbours_equal_brute_force_with_ties_by_lower_index():
+    rng = np.random.RandomState(0)
+    x = rng.randint(0, 3, (90, 4)).astype(float)
+    x[rng.randint(0, 90, 10)] += 1e-9
+    near = summarize(x, k_neighbors=7).neighbors
+    for i in range(90):
+        others = [j for j in range(90) if j != i]
+        distance = {j: float(((x[i] - x[j]) ** 2).sum()) for j in others}
+        expected = sorted(others, key=lambda j: (distance[j], j))[:7]
+        assert near.euclid_index[i].tolist() == expected
+        np.testing.assert_allclose(
+            near.euclid_distance[i], [distance[j] ** 0.5 for j in expected], rtol=1e-12
+        )
+
+
+def test_inner_product_neighbours_of_counts_equal_brute_force():
+    x = np.random.RandomState(1).poisson(0.5, (90, 12)).astype(float)
+    near = summarize(x, k_neighbors=7).neighbors
+    for i in range(90):
+        product = {j: int(x[i] @ x[j]) for j in range(90) if j != i}
+        expected = sorted(product, key=lambda j: (-product[j], j))[:7]
+        assert near.inner_index[i].tolist() == expected
+
+
+def test_smallest_admits_ties_by_lower_column():
+    block = np.array([[2.0, 1.0, 1.0, 0.0, 1.0, np.inf]])
+    assert neighbor_module.smallest(block, 3).tolist() == [[3, 1, 2]]
+    assert neighbor_module.smallest(block, 6).tolist() == [[3, 1, 2, 4, 0, 5]]
+
+
+def test_summarize_equals_the_plain_functions():
+    x = members(200)["m2"]
+    specs = [
+        MetricSpec("twonn"),
+        MetricSpec("mle", params={"k": 5}),
+        MetricSpec("mle", params={"k": 50}),
+        MetricSpec("mle", params={"k": 50, "average": "mean"}),
+    ]
+    values = [scored.value for _, scored in summarize(x, k_neighbors=3, id_specs=specs).intrinsic]
+    assert values == [
+        twonn(x),
+        mle_intrinsic_dimension(x, 5),
+        mle_intrinsic_dimension(x, 50),
+        mle_intrinsic_dimension(x, 50, "mean"),
+    ]
+    longer = summarize(x, k_neighbors=100, id_specs=specs)
+    assert [s.value for _, s in longer.intrinsic] == pytest.approx(values, rel=1e-14)
+    assert longer.duplicates == 0
+
+
+def test_intrinsic_dimension_is_recovered():
+    x = np.random.RandomState(0).random_sample((3000, 4)) @ np.random.RandomState(1).rand(4, 20)
+    assert twonn(x) == pytest.approx(4.0, rel=0.1)
+    assert mle_intrinsic_dimension(x, 20) == pytest.approx(4.0, rel=0.1)
+
+
+def test_debiased_values_vanish_under_independence_and_plain_ones_do_not():
+    rng = np.random.RandomState(2)
+    pair = {"a": rng.standard_normal((300, 200)), "b": rng.standard_normal((300, 200))}
+    scores = compare(pair, [("a", "b")], [MetricSpec("dcor", "squared"), MetricSpec("cka")])
+    floors = {"dcor": 4 * 200 / (300 + 4 * 200), "cka": 200 / (300 + 200)}
+    for score in scores:
+        assert score.scored.value == pytest.approx(floors[score.spec.metric], rel=0.05)
+        assert abs(score.scored.debiased) < 0.02
+
+
+def test_normalize():
+    x = np.array([[3.0, -4.0], [0.0, 0.0], [1.0, 0.0]])
+    np.testing.assert_array_equal(normalize(x, "none"), x)
+    np.testing.assert_allclose(normalize(x, "max"), x / 4.0)
+    np.testing.assert_allclose(normalize(x, "l2"), [[0.6, -0.8], [0.0, 0.0], [1.0, 0.0]])
+    np.testing.assert_allclose(normalize(1e200 * x, "l2")[0], [0.6, -0.8])
+    assert x[0, 0] == 3.0
+
+
+def test_specs_are_canonical():
+    assert MetricSpec("cknna") == MetricSpec("cknna", "huh2024", {"k": 25})
+    assert hash(MetricSpec("cknna")) == hash(MetricSpec("cknna", params={"k": 25.0}))
+    assert MetricSpec("cknna").params_json == '{"k":25}'
+    assert MetricSpec("cka").params_json == "{}"
+    assert MetricSpec("mle").params_json == '{"average":"inverse_mean","k":50}'
+    assert pickle.loads(pickle.dumps(MetricSpec("mle"))) == MetricSpec("mle")
+    assert {name: list(info.definitions) for name, info in METRICS.items()} == {
+        "cknna": ["huh2024", "text"],
+        "dcor": ["root", "squared"],
+        "cka": ["plain"],
+        "information_imbalance": ["rank"],
+        "twonn": ["fit"],
+        "mle": ["levina_bickel"],
+    }
+
+
+def test_scored_never_holds_nan_or_half_an_outcome():
+    for value, status, reason in [
+        (float("nan"), "ok", ""),
+        (None, "ok", ""),
+        (1.0, "not_applicable", "k"),
+        (None, "not_applicable", ""),
+        (1.0, "ok", "why"),
+    ]:
+        with pytest.raises(ValueError, match="score"):
+            Scored(value, status, reason, 3)

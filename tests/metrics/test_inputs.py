@@ -1,0 +1,246 @@
+"""Input that is refused, and input that has no score."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from matteralign.core.errors import MatterAlignError
+from matteralign.metrics import (
+    MetricInputError,
+    MetricSpec,
+    MetricSpecError,
+    NotApplicable,
+    cka,
+    cknna,
+    compare,
+    dcor,
+    information_imbalance,
+    mle_intrinsic_dimension,
+    normalize,
+    summarize,
+    twonn,
+)
+
+PAIR = [cknna, dcor, cka, information_imbalance]
+SINGLE = [twonn, mle_intrinsic_dimension]
+PAIR_SPECS = [
+    MetricSpec("cknna", "huh2024", {"k": 5}),
+    MetricSpec("cknna", "text", {"k": 5}),
+    MetricSpec("dcor", "root"),
+    MetricSpec("dcor", "squared"),
+    MetricSpec("cka", "plain"),
+    MetricSpec("information_imbalance", "rank", {"k": 5}),
+]
+
+
+def good(n=40, d=3, seed=0):
+    return np.random.RandomState(seed).standard_normal((n, d))
+
+
+def with_value(value):
+    x = good()
+    x[17, 2] = value
+    x[30, 0] = value
+    return x
+
+
+BAD = [
+    (with_value(np.nan), "nan at row 17, column 2"),
+    (with_value(-np.inf), "-inf at row 17, column 2"),
+    (good() + 0j, "complex"),
+    (good()[:, 0], r"shape \(40,\)"),
+    (good()[None], r"shape \(1, 40, 3\)"),
+    (good()[:0], "zero rows"),
+    (good()[:, :0], "zero columns"),
+    (good().astype(str), "dtype"),
+    (good().astype(object), "dtype"),
+    ([[1.0, 2.0], [3.0]], "array"),
+    (np.ma.masked_greater(good(), 1.0), "masked"),
+    (None, "dtype object"),
+]
+
+
+@pytest.mark.parametrize(("bad", "message"), BAD)
+def test_bad_arrays_are_refused_by_name(bad, message):
+    for function in PAIR:
+        with pytest.raises(MetricInputError, match=f"(?s)^x .*{message}"):
+            function(bad, good())
+        with pytest.raises(MetricInputError, match=f"(?s)^y .*{message}"):
+            function(good(), bad)
+    for function in SINGLE:
+        with pytest.raises(MetricInputError, match=message):
+            function(bad)
+    with pytest.raises(MetricInputError, match=f"(?s)^mace .*{message}"):
+        compare({"mace": bad, "orb": good()}, [("mace", "orb")], PAIR_SPECS)
+    with pytest.raises(MetricInputError, match=message):
+        summarize(bad, k_neighbors=3)
+    with pytest.raises(MetricInputError, match=message):
+        normalize(bad, "max")
+
+
+def test_refusal_is_not_the_not_applicable_outcome():
+    with pytest.raises(MetricInputError) as caught:
+        dcor(with_value(np.nan), good())
+    assert not isinstance(caught.value, NotApplicable)
+    assert isinstance(caught.value, MatterAlignError)
+
+
+def test_mismatched_rows():
+    for function in PAIR:
+        with pytest.raises(MetricInputError, match="x has 40 rows and y has 39"):
+            function(good(), good(39))
+    with pytest.raises(MetricInputError, match="a has 40 rows and b has 41"):
+        compare({"a": good(), "b": good(41)}, [("a", "b")], PAIR_SPECS)
+
+
+@pytest.mark.parametrize("constant", [np.zeros((40, 3)), np.full((40, 3), 1.7), np.ones((40, 1))])
+def test_constant_embedding_has_no_score(constant):
+    for function in PAIR:
+        for pair in ((constant, good()), (good(), constant), (constant, constant)):
+            with pytest.raises(NotApplicable, match="is constant"):
+                if function is cknna:
+                    cknna(*pair, k=5)
+                else:
+                    function(*pair)
+    for function in SINGLE:
+        with pytest.raises(NotApplicable, match="x is constant"):
+            function(constant)
+    members = {"a": good(), "flat": constant, "b": good(seed=1)}
+    scores = list(compare(members, [("a", "flat"), ("a", "b")], PAIR_SPECS))
+    for score in scores:
+        flat = "flat" in (score.a, score.b)
+        assert score.scored.status == ("not_applicable" if flat else "ok")
+        assert (score.scored.value is None) == flat
+        assert ("flat is constant" in score.scored.reason) == flat
+    summary = summarize(constant, k_neighbors=3, id_specs=[MetricSpec("twonn")])
+    assert summary.duplicates == 39
+    assert summary.intrinsic[0][1].status == "not_applicable"
+    np.testing.assert_array_equal(summary.neighbors.euclid_index[0], [1, 2, 3])
+
+
+def test_k_not_below_n():
+    x, y = good(10), good(10, seed=1)
+    for k in (10, 11, 1000):
+        with pytest.raises(NotApplicable, match=f"k = {k} needs at least {k + 1} rows, got 10"):
+            cknna(x, y, k)
+        with pytest.raises(NotApplicable, match="rows, got 10"):
+            cknna(x, y, k, "text")
+        with pytest.raises(NotApplicable, match="rows, got 10"):
+            information_imbalance(x, y, k)
+        with pytest.raises(NotApplicable, match="distinct rows, got 10"):
+            mle_intrinsic_dimension(x, k)
+    specs = [MetricSpec("information_imbalance", params={"k": k}) for k in (1, 9, 10)]
+    status = [s.scored.status for s in compare({"x": x, "y": y}, [("x", "y")], specs)]
+    assert status == ["ok"] * 4 + ["not_applicable"] * 2
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_few_rows_give_a_finite_score_or_a_reason(n):
+    specs = [
+        *(MetricSpec("cknna", "text", {"k": 1}), MetricSpec("cknna", "huh2024", {"k": 2})),
+        *(MetricSpec("dcor"), MetricSpec("cka"), MetricSpec("information_imbalance")),
+    ]
+    scores = list(compare({"a": good(n), "b": good(n, seed=1)}, [("a", "b")], specs))
+    assert len(scores) == 2 * len(specs)
+    for score in scores:
+        assert score.scored.n == n
+        assert score.scored.status == "ok" or "needs at least" in score.scored.reason or n == 4
+    by_metric = {s.spec.metric: s.scored.status for s in scores if s.spec.definition != "huh2024"}
+    assert set(by_metric.values()) == ({"not_applicable"} if n == 1 else {"ok"})
+    summary = summarize(
+        good(n), k_neighbors=50, id_specs=[MetricSpec("twonn"), MetricSpec("mle", params={"k": 2})]
+    )
+    assert summary.neighbors.k == n - 1
+    expected = "ok" if n >= 3 else "not_applicable"
+    assert [scored.status for _, scored in summary.intrinsic] == [expected, expected]
+
+
+def test_two_rows_are_perfectly_correlated():
+    x, y = good(2), good(2, seed=1)
+    assert dcor(x, y) == pytest.approx(1.0)
+    assert cka(x, y) == pytest.approx(1.0)
+    assert information_imbalance(x, y) == 1.0
+
+
+def test_constant_columns_do_not_matter():
+    x, y = good(60), good(60, seed=1) + good(60)
+    wide = np.hstack([x, np.zeros((60, 2))])
+    for function in (dcor, cka, information_imbalance):
+        assert function(wide, y) == pytest.approx(function(x, y), rel=1e-12)
+    assert cknna(wide, y) == pytest.approx(cknna(x, y), rel=1e-12)
+    assert twonn(wide) == pytest.approx(twonn(x), rel=1e-12)
+
+
+def test_duplicates_are_counted_and_leave_the_estimate_alone():
+    x = good(80)
+    summary = summarize(np.vstack([x, x[:30], x[:10]]), k_neighbors=5, id_specs=[MetricSpec("mle")])
+    assert summary.duplicates == 40
+    assert summary.intrinsic[0][1].n == 80
+    assert summary.intrinsic[0][1].value == pytest.approx(mle_intrinsic_dimension(x), rel=1e-14)
+
+
+def test_lattice_has_no_twonn():
+    with pytest.raises(NotApplicable, match="lattice"):
+        twonn(np.arange(30.0)[:, None] * [[1.0]], fraction=0.5)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-150, 1e150, 1e300])
+def test_huge_and_tiny_values_keep_their_scores(scale):
+    x, y = good(50), good(50, seed=1) + good(50)
+    for function in (dcor, cka, information_imbalance):
+        assert function(scale * x, y) == pytest.approx(function(x, y), rel=1e-10)
+    assert twonn(scale * x) == pytest.approx(twonn(x), rel=1e-8)
+    near = summarize(scale * x, k_neighbors=4).neighbors
+    np.testing.assert_array_equal(
+        near.inner_index, summarize(x, k_neighbors=4).neighbors.inner_index
+    )
+
+
+def test_offset_of_single_precision_data_is_harmless():
+    x = good(100, 8).astype(np.float32)
+    y = good(100, 8, seed=1)
+    moved = (1000.0 + x.astype(np.float64)).astype(np.float64)
+    for function in (dcor, cka, information_imbalance):
+        assert function(moved, y) == pytest.approx(function(x, y), rel=1e-9)
+    assert twonn(moved) == pytest.approx(twonn(x), rel=1e-9)
+
+
+def test_names_are_checked_with_the_nearest_match():
+    for arguments, message in [
+        (("cknnna",), "did you mean 'cknna'"),
+        (("cknna", "huh2042"), "did you mean 'huh2024'"),
+        (("cknna", "text", {"kk": 3}), "did you mean 'k'"),
+        (("cknna", "huh2024", {"k": 1}), "integer >= 2"),
+        (("cknna", "text", {"k": 2.5}), "integer"),
+        (("cknna", "text", {"k": True}), "number"),
+        (("mle", "", {"average": "inverse-mean"}), "did you mean 'inverse_mean'"),
+        (("twonn", "fit", {"fraction": 1.0}), "between 0 and 1"),
+        (("twonn", "fit", {"fraction": float("nan")}), "between 0 and 1"),
+        (("dcor", "root", {"k": 3}), "parameter 'k'"),
+    ]:
+        with pytest.raises(MetricSpecError, match=message) as caught:
+            MetricSpec(*arguments)
+        assert caught.value.exit_code == 2
+    with pytest.raises(MetricSpecError, match="did you mean 'max'"):
+        normalize(good(), "maxx")
+    with pytest.raises(MetricSpecError, match="scores one embedding"):
+        compare({"a": good(), "b": good()}, [("a", "b")], [MetricSpec("twonn")])
+    with pytest.raises(MetricSpecError, match="scores a pair"):
+        summarize(good(), k_neighbors=2, id_specs=[MetricSpec("dcor")])
+    with pytest.raises(MetricInputError, match="did you mean 'mace'"):
+        compare({"mace": good(), "b": good()}, [("macee", "b")], PAIR_SPECS)
+    with pytest.raises(MetricInputError, match="with itself"):
+        compare({"a": good()}, [("a", "a")], PAIR_SPECS)
+
+
+def test_torch_tensors_are_accepted():
+    torch = pytest.importorskip("torch")
+    x, y = good(), good(seed=1)
+    tensor = torch.tensor(x, requires_grad=True)
+    for function in (dcor, cka, information_imbalance):
+        assert function(tensor, torch.tensor(y)) == function(x, y)
+    half = torch.tensor(x).to(torch.bfloat16)
+    assert dcor(half, y) == pytest.approx(dcor(x, y), abs=0.01)
+    with pytest.raises(MetricInputError, match="x is complex"):
+        dcor(torch.tensor(x, dtype=torch.complex128), y)
