@@ -77,7 +77,7 @@ def masked_reasons(sidecars: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=REASON_COLUMNS)
 
 
-def _field(sidecar: Mapping[str, Any], model: str, key: str) -> Any:  # noqa: ANN401
+def _field(sidecar: Mapping[str, Any], model: str, key: str) -> Any:
     if key not in sidecar:
         raise IntegrityError(f"latents/{model}.json: key {key!r} is missing; embed the model again")
     return sidecar[key]

@@ -92,8 +92,8 @@ def dimension_caption(n: str, dataset: str) -> str:
     """Caption of the intrinsic-dimension bars."""
     return (
         f"Intrinsic dimension of each model's latents on {dataset}, estimated by TwoNN and by "
-        "maximum likelihood (Levina–Bickel). The random baseline fills its whole space and "
-        f"is the reference for no structure at all; {n}."
+        "maximum likelihood (Levina–Bickel). The random baseline has no structure at all and is "
+        f"the reference; both estimators read too low in high dimension at {n}."
     )
 
 

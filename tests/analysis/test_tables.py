@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from matteralign.analysis.coverage import coverage_table, masked_reasons, masked_rows
+from matteralign.analysis.dimensions import dimension_estimates, dimension_table
+from matteralign.analysis.tables import ModelFacts, build_tables, models_table, spec_slug
+from matteralign.core.errors import IntegrityError, MatterAlignError
+
+MASKED = [
+    {"row": 1, "id": "q1", "code": "element", "reason": "Na"},
+    {"row": 2, "id": "q2", "code": "smiles", "reason": "empty"},
+    {"row": 5, "id": "q5", "code": "smiles", "reason": "cannot be parsed"},
+]
+
+
+def sidecar(masked: list[dict[str, Any]], sample: str = "s1") -> dict[str, Any]:
+    return {
+        "sample_set_id": sample,
+        "n_rows": 10,
+        "n_valid": 10 - len(masked),
+        "dim": 4,
+        "masked": masked,
+    }
+
+
+def intrinsic(rows: list[tuple[str, str, str, str, float, str]]) -> pd.DataFrame:
+    columns = ["model", "metric", "definition", "params", "value", "status"]
+    return pd.DataFrame(rows, columns=columns).assign(reason="")
+
+
+def test_coverage_counts_rows_and_reasons() -> None:
+    sidecars = {"a": sidecar(MASKED), "b": sidecar([])}
+    table = coverage_table(sidecars)
+    assert table["n_masked"].tolist() == [3, 0]
+    assert table["coverage"].tolist() == [0.7, 1.0]
+    reasons = masked_reasons(sidecars)
+    assert reasons[["model", "code", "count", "example_id"]].to_numpy().tolist() == [
+        ["a", "smiles", 2, "q2"],
+        ["a", "element", 1, "q1"],
+    ]
+    assert masked_rows(sidecars)["id"].tolist() == ["q1", "q2", "q5"]
+    assert masked_rows({"b": sidecar([])}).empty
+
+
+def test_sidecars_that_disagree_are_refused() -> None:
+    with pytest.raises(IntegrityError, match=r"latents/a.json.*10.*embed"):
+        coverage_table({"a": {**sidecar(MASKED), "n_valid": 10}})
+    with pytest.raises(IntegrityError, match="s2"):
+        coverage_table({"a": sidecar([]), "b": sidecar([], "s2")})
+    with pytest.raises(IntegrityError, match="'masked' is missing"):
+        masked_rows({"a": {}})
+
+
+def test_dimensions_are_wide_with_failures_missing() -> None:
+    table = intrinsic(
+        [
+            ("a", "mle", "lb", '{"k":50}', 5.5, "ok"),
+            ("a", "twonn", "facco", "{}", 5.0, "ok"),
+            ("b", "twonn", "facco", "{}", 7.0, "failed"),
+        ]
+    )
+    wide = dimension_table(table, ["b", "a"])
+    assert wide.columns.tolist() == ["model", "TwoNN", "MLE (k = 50)"]
+    assert wide["model"].tolist() == ["b", "a"]
+    assert wide.iloc[1, 1:].tolist() == [5.0, 5.5]
+    assert wide.iloc[0, 1:].isna().all()
+    assert dimension_estimates(table)["status"].tolist() == ["ok", "ok", "failed", "absent"]
+
+
+def test_estimators_that_read_alike_are_told_apart() -> None:
+    table = intrinsic(
+        [
+            ("a", "twonn", "facco", '{"fraction":0.9}', 5.0, "ok"),
+            ("a", "twonn", "facco", '{"fraction":1.0}', 6.0, "ok"),
+            ("a", "twonn", "other", "{}", 7.0, "ok"),
+        ]
+    )
+    assert len(set(dimension_estimates(table)["estimator"])) == 3
+    with pytest.raises(MatterAlignError, match="twice"):
+        dimension_estimates(pd.concat([table, table]))
+
+
+def test_models_table_keeps_unknown_counts_unknown() -> None:
+    table = models_table(
+        [ModelFacts("a", "A", "f", 7, "trained"), ModelFacts("b", "B", "f", None, "none")]
+    )
+    assert table["parameters"].dtype == "Int64"
+    assert table["parameters"].tolist() == [7, pd.NA]
+    assert models_table([]).columns.tolist() == table.columns.tolist()
+
+
+def test_slugs_are_file_names_and_differ_by_parameters() -> None:
+    assert spec_slug("cknna", "huh2024", '{"k":25,"normalize":"max"}') == (
+        "cknna_huh2024_k-25_normalize-max"
+    )
+    assert "/" not in spec_slug("cka", "plain", '{"x":"a/../b c"}')
+
+
+def test_build_tables_gives_every_table_of_a_slice(tmp_path: Any) -> None:
+    rows = []
+    for a, b in (("a", "b"), ("b", "a")):
+        for metric, definition in (("cknna", "huh2024"), ("information_imbalance", "rank")):
+            rows.append(
+                {
+                    "slice": "s",
+                    "n": 10,
+                    "model_a": a,
+                    "model_b": b,
+                    "metric": metric,
+                    "definition": definition,
+                    "params": '{"k":2}',
+                    "value": 0.5,
+                    "status": "ok",
+                    "reason": "",
+                }
+            )
+    scores = pd.DataFrame(rows)
+    scores.loc[3, ["value", "status", "reason"]] = [np.nan, "failed", "why"]
+    facts = [ModelFacts("b", "B", "f", 1, "trained"), ModelFacts("a", "A", "f", 1, "trained")]
+    tables = build_tables(
+        scores,
+        intrinsic([("a", "twonn", "facco", "{}", 5.0, "ok")]),
+        {"a": sidecar(MASKED), "b": sidecar([])},
+        facts,
+    )
+    assert set(tables) == {
+        "models",
+        "coverage",
+        "masked_reasons",
+        "masked_rows",
+        "not_scored",
+        "intrinsic_dimension",
+        "intrinsic_dimension_wide",
+        "matrix_cknna_huh2024_k-2",
+        "matrix_information_imbalance_rank_k-2",
+        "information_imbalance_pairs_rank_k-2",
+    }
+    assert tables["matrix_cknna_huh2024_k-2"].columns.tolist() == ["model", "b", "a"]
+    assert tables["not_scored"]["reason"].tolist() == ["why"]
+    assert tables["information_imbalance_pairs_rank_k-2"]["status"].tolist() == ["failed"]
+    for name, table in tables.items():
+        table.to_parquet(tmp_path / f"{name}.parquet")

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib import rcParams
+from matplotlib.figure import Figure
+
+from matteralign.analysis.dimensions import dimension_estimates
+from matteralign.analysis.imbalance import imbalance_pairs
+from matteralign.analysis.matrices import score_matrix
+from matteralign.analysis.tree import model_tree
+from matteralign.core.errors import UserError
+from matteralign.figures.bars import dimension_bars
+from matteralign.figures.heatmap import MISSING_NOTE, clustered_heatmap
+from matteralign.figures.phylogram import tree_figure
+from matteralign.figures.placement import Box, place_labels
+from matteralign.figures.plane import imbalance_plane
+from matteralign.figures.render import render
+from matteralign.figures.style import (
+    UNTRAINED_NOTE,
+    family_colours,
+    label_for,
+    shorten,
+)
+
+HOSTILE = 'A <b>"name"</b> & $\\frac{1$ --> ]]> \x07 \n tail'
+
+
+def texts(figure: Figure) -> list[str]:
+    return [t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text"))]
+
+
+def all_figures(
+    demo: SimpleNamespace, scores: pd.DataFrame, intrinsic: pd.DataFrame, labels: Any = None
+) -> dict[str, Callable[[], Figure]]:
+    labels = labels or demo.labels
+    matrix = score_matrix(scores, "cknna", "huh2024", models=demo.KEYS)
+    return {
+        "heatmap": lambda: clustered_heatmap(matrix, labels),
+        "plane": lambda: imbalance_plane(imbalance_pairs(scores, models=demo.KEYS), labels),
+        "bars": lambda: dimension_bars(dimension_estimates(intrinsic, demo.KEYS), labels),
+        "tree": lambda: tree_figure(model_tree(matrix, exclude=["random"]), labels),
+    }
+
+
+@pytest.mark.parametrize("kind", ["heatmap", "plane", "bars", "tree"])
+def test_same_input_gives_the_same_bytes(
+    demo: SimpleNamespace, kind: str, scores: pd.DataFrame, intrinsic: pd.DataFrame
+) -> None:
+    draw = all_figures(demo, scores, intrinsic)[kind]
+    first, second = render(draw(), kind), render(draw(), kind)
+    assert first == second
+    assert first.png.startswith(b"\x89PNG")
+    assert b"<dc:date>" not in first.svg
+
+
+def test_user_settings_do_not_change_a_figure_and_are_kept(
+    demo: SimpleNamespace,
+    scores: pd.DataFrame,
+    intrinsic: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draw = all_figures(demo, scores, intrinsic)["bars"]
+    plain = render(draw(), "bars")
+    monkeypatch.setitem(rcParams, "font.size", 30.0)
+    monkeypatch.setitem(rcParams, "svg.fonttype", "none")
+    assert render(draw(), "bars") == plain
+    assert rcParams["font.size"] == 30.0
+
+
+@pytest.mark.parametrize("kind", ["heatmap", "plane", "bars", "tree"])
+def test_hostile_names_are_drawn_as_they_are(
+    demo: SimpleNamespace, kind: str, scores: pd.DataFrame, intrinsic: pd.DataFrame
+) -> None:
+    labels = dict(demo.labels)
+    labels["orb-d3-xs-v2"] = replace(labels["orb-d3-xs-v2"], name=HOSTILE, family=HOSTILE)
+    figure = all_figures(demo, scores, intrinsic, labels)[kind]()
+    ET.fromstring(render(figure, kind).svg)
+    assert any('A <b>"name"</b> & $\\frac' in t for t in texts(figure))
+
+
+@pytest.mark.parametrize("kind", ["heatmap", "plane", "bars", "tree"])
+def test_untrained_models_carry_a_mark_and_a_footnote(
+    demo: SimpleNamespace, kind: str, scores: pd.DataFrame, intrinsic: pd.DataFrame
+) -> None:
+    labels = dict(demo.labels)
+    labels["sevennet-0"] = replace(labels["sevennet-0"], untrained=True)
+    plain = all_figures(demo, scores, intrinsic)[kind]()
+    marked = all_figures(demo, scores, intrinsic, labels)[kind]()
+    assert UNTRAINED_NOTE in texts(marked)
+    assert any("SevenNet-0 †" in t for t in texts(marked))
+    assert not any("†" in t for t in texts(plain))
+
+
+def test_missing_pairs_are_hatched_with_a_footnote(
+    demo: SimpleNamespace, scores: pd.DataFrame
+) -> None:
+    whole = clustered_heatmap(score_matrix(scores, "cknna", "huh2024"), demo.labels)
+    holed = clustered_heatmap(
+        score_matrix(demo.fail_pair(scores, "ecfp4", "chgnet-0.3.0", "why"), "cknna", "huh2024"),
+        demo.labels,
+    )
+
+    def hatched(figure: Figure) -> int:
+        return sum(bool(p.get_hatch()) for p in figure.axes[0].patches)
+
+    assert (hatched(whole), hatched(holed)) == (0, 2)
+    assert MISSING_NOTE in texts(holed)
+    assert MISSING_NOTE not in texts(whole)
+
+
+def test_cells_show_their_scores(demo: SimpleNamespace, scores: pd.DataFrame) -> None:
+    matrix = score_matrix(scores, "cknna", "huh2024")
+    shown = [
+        t for t in texts(clustered_heatmap(matrix, demo.labels)) if re.fullmatch(r"\d\.\d\d", t)
+    ]
+    upper = matrix.values.to_numpy()[np.triu_indices(9, 1)]
+    assert sorted(shown) == sorted([f"{v:.2f}" for v in upper] * 2)
+
+
+def test_two_models_and_no_pair_at_all_still_draw(
+    demo: SimpleNamespace, scores: pd.DataFrame
+) -> None:
+    two = score_matrix(scores, "cknna", "huh2024", models=demo.KEYS[:2])
+    assert render(clustered_heatmap(two, demo.labels), "two").png
+    nothing = score_matrix(scores, "cknna", "huh2024", models=["x", "y"])
+    assert render(clustered_heatmap(nothing, {}), "nothing").png
+    pairs = imbalance_pairs(scores, models=["x", "y"])
+    assert render(imbalance_plane(pairs, {}), "empty").png
+
+
+def test_heatmap_of_a_direction_is_refused(demo: SimpleNamespace, scores: pd.DataFrame) -> None:
+    with pytest.raises(UserError, match="not a similarity"):
+        clustered_heatmap(score_matrix(scores, "information_imbalance", "rank"), demo.labels)
+
+
+def test_plane_numbers_every_pair_without_baseline_and_counts_the_missing(
+    demo: SimpleNamespace, scores: pd.DataFrame
+) -> None:
+    shown = texts(imbalance_plane(imbalance_pairs(scores, models=demo.KEYS), demo.labels))
+    assert {str(i) for i in range(1, 29)} <= set(shown)
+    assert "29" not in shown
+    holed = imbalance_pairs(
+        demo.fail_pair(scores, "ecfp4", "chgnet-0.3.0", "why"), models=demo.KEYS
+    )
+    assert "Not shown, no score: 1 of 36 pairs." in texts(imbalance_plane(holed, demo.labels))
+
+
+def test_a_far_baseline_is_cut_and_its_value_written(
+    demo: SimpleNamespace, intrinsic: pd.DataFrame
+) -> None:
+    figure = dimension_bars(dimension_estimates(intrinsic, demo.KEYS), demo.labels)
+    assert figure.axes[0].get_xlim()[1] < 30
+    assert "61.0" in texts(figure)
+
+
+def test_a_failed_estimate_is_said_not_drawn(
+    demo: SimpleNamespace, intrinsic: pd.DataFrame
+) -> None:
+    hit = (intrinsic["model"] == "ecfp4") & (intrinsic["metric"] == "mle")
+    intrinsic.loc[hit, ["value", "status"]] = [np.nan, "failed"]
+    figure = dimension_bars(dimension_estimates(intrinsic, demo.KEYS), demo.labels)
+    assert any("no value: failed" in t for t in texts(figure))
+
+
+def test_labels_avoid_points_and_each_other() -> None:
+    rng = np.random.default_rng(3)
+    anchors = rng.uniform(60, 240, (30, 2))
+    points = [Box(x - 4, y - 4, x + 4, y + 4) for x, y in anchors]
+    spots = place_labels(anchors, [(9.0, 7.0)] * 30, points, Box(0, 0, 300, 300))
+    boxes = [Box(x - 4.5, y - 3.5, x + 4.5, y + 3.5) for x, y in spots]
+    for i, box in enumerate(boxes):
+        assert all(box.overlap(p) == 0 for p in points)
+        assert all(box.overlap(other) == 0 for other in boxes[:i])
+
+
+def test_families_have_distinct_colours_and_unknown_models_a_label(demo: SimpleNamespace) -> None:
+    colours = family_colours(demo.labels)
+    assert len(set(colours.values())) == len({v.family for v in demo.labels.values()})
+    assert label_for(demo.labels, "new-model").text == "new-model"
+    assert shorten("a\nb\x00c" + "x" * 99, 10) == "a b cxxxx…"
+
+
+def test_written_files_are_the_rendered_bytes(
+    demo: SimpleNamespace, scores: pd.DataFrame, tmp_path: Path
+) -> None:
+    done = render(clustered_heatmap(score_matrix(scores, "cka", "plain"), demo.labels), "cka")
+    svg, png = done.write(tmp_path / "figures" / "cka.v1")
+    assert (svg.name, png.name) == ("cka.v1.svg", "cka.v1.png")
+    assert (svg.read_bytes(), png.read_bytes()) == (done.svg, done.png)
