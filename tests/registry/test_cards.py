@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from matteralign.core.errors import UserError
+from matteralign.models.catalogue import WRAPPER_VERSIONS
+from matteralign.registry.card import ModelCard
+from matteralign.registry.load import get_card, load_cards, read_card
+
+SHA = "ab" * 32
+
+
+def _raw(card: ModelCard) -> dict[str, Any]:
+    return card.model_dump(mode="json")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, make_card: Callable[..., ModelCard]) -> Callable[..., Path]:
+    def write(name: str, key: str = "mine", index: int = 900, **changes: Any) -> Path:
+        path = tmp_path / "cards" / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        raw = _raw(make_card(key, index)) | changes
+        path.write_text(yaml.safe_dump(raw))
+        return path
+
+    return write
+
+
+def test_a_card_of_the_user_joins_the_built_in_ones(folder: Callable[..., Path]) -> None:
+    path = folder("a")
+    cards = load_cards([path.parent])
+    assert cards["mine"].index == 900
+    assert set(load_cards()) == set(cards) - {"mine"}
+    assert [c.index for c in cards.values()] == sorted(c.index for c in cards.values())
+
+
+def test_an_unknown_key_names_file_and_nearest_match(folder: Callable[..., Path]) -> None:
+    path = folder("a", famly="x")
+    with pytest.raises(UserError) as caught:
+        read_card(path)
+    assert str(caught.value) == f"{path}: famly: unknown key: did you mean 'family'?"
+
+
+def test_an_unknown_key_deep_in_a_card_says_where(folder: Callable[..., Path]) -> None:
+    path = folder("a", checkpoint={"weights": "none", "licence": "MIT", "licence_ulr": "x"})
+    with pytest.raises(UserError, match=r"checkpoint\.licence_ulr.*'licence_url'"):
+        read_card(path)
+
+
+def test_every_wrong_field_has_its_line(folder: Callable[..., Path]) -> None:
+    path = folder("a", modality="4d", batch=0, accepts={"elements": "1-200"})
+    with pytest.raises(UserError) as caught:
+        read_card(path)
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith(f"{path}: ") for line in lines)
+    assert "118" in next(line for line in lines if "accepts.elements" in line)
+
+
+def test_a_key_taken_twice_names_both_files(folder: Callable[..., Path]) -> None:
+    first = folder("a", index=900)
+    second = folder("b", index=901)
+    with pytest.raises(UserError, match="already taken") as caught:
+        load_cards([first.parent])
+    assert str(first) in str(caught.value)
+    assert str(second) in str(caught.value)
+
+
+def test_an_index_taken_twice_offers_the_next_free_one(folder: Callable[..., Path]) -> None:
+    folder("a", key="one", index=900)
+    path = folder("b", key="two", index=900)
+    with pytest.raises(UserError, match="next free index is 901"):
+        load_cards([path.parent])
+
+
+def test_an_index_of_a_built_in_card_is_refused(folder: Callable[..., Path]) -> None:
+    path = folder("a", index=0)
+    with pytest.raises(UserError, match="index 0 is already taken by") as caught:
+        load_cards([path.parent])
+    assert "next free index" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["a: [", "- a\n- b\n", "just words", "", "\ta: 1"])
+def test_bad_yaml_is_one_clear_error(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"broken\.yaml"):
+        read_card(path)
+
+
+def test_a_card_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nowhere.*does not exist"):
+        load_cards([tmp_path / "nowhere"])
+
+
+def test_an_unknown_model_gets_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"unknown model 'mace-mp-smal'.*'mace-mp-small'"):
+        get_card("mace-mp-smal", load_cards())
+
+
+DECIDES: dict[str, Any] = {
+    "key": "other",
+    "wrapper": "fingerprint",
+    "environment": "elsewhere",
+    "latent": {"layer": "none", "documented": "here", "pooling": "mean over atoms", "dim": 3},
+    "accepts": {"elements": "1,6"},
+    "options": {"seed": 1},
+    "batch": 7,
+    "checkpoint": {
+        "weights": "none",
+        "licence": "MIT",
+        "files": [
+            {
+                "name": "w.pt",
+                "sha256": SHA,
+                "size": 1,
+                "sources": [
+                    {
+                        "package": "p",
+                        "version": "1",
+                        "archive": "wheel",
+                        "archive_sha256": SHA,
+                        "member": "p/w.pt",
+                    }
+                ],
+            }
+        ],
+    },
+}
+PROSE: dict[str, Any] = {
+    "index": 4,
+    "name": "A better name",
+    "family": "cousins",
+    "modality": "3d",
+    "architecture": "described at length",
+    "embedding": "vanilla",
+    "training_data": ["MPtrj"],
+    "dft_level": "PBE",
+    "study_row": "Row",
+    "parameters": {"measured": 5, "note": "counted"},
+    "checkpoint": {"weights": "none", "licence": "Apache-2.0", "restricted": "read me"},
+    "latent": {"layer": "last", "documented": "paper", "pooling": "none", "dim": 3},
+    "claims": {"rotation": "invariant", "translation": "invariant"},
+    "predicts": ["energy"],
+    "reference": "a paper",
+}
+
+
+@pytest.mark.parametrize("field", sorted(DECIDES))
+def test_the_digest_changes_with_what_decides_a_latent(
+    make_card: Callable[..., ModelCard], field: str
+) -> None:
+    assert (
+        make_card("k", 3).digest()
+        != make_card(**({"key": "k", "index": 3} | {field: DECIDES[field]})).digest()
+    )
+
+
+@pytest.mark.parametrize("field", sorted(PROSE))
+def test_the_digest_does_not_change_with_prose(
+    make_card: Callable[..., ModelCard], field: str
+) -> None:
+    assert (
+        make_card("k", 3).digest()
+        == make_card(**({"key": "k", "index": 3} | {field: PROSE[field]})).digest()
+    )
+
+
+def test_every_field_is_sorted_into_identity_or_prose() -> None:
+    assert set(ModelCard.model_fields) == set(DECIDES) | set(PROSE)
+
+
+def test_where_a_file_comes_from_is_not_identity(make_card: Callable[..., ModelCard]) -> None:
+    other = {
+        "weights": "none",
+        "licence": "MIT",
+        "files": [DECIDES["checkpoint"]["files"][0] | {"name": "renamed.pt"}],
+    }
+    plain = make_card("k", 3, checkpoint=DECIDES["checkpoint"])
+    assert make_card("k", 3, checkpoint=other).digest() == plain.digest()
+
+
+def test_built_in_cards_are_consistent() -> None:
+    cards = load_cards()
+    assert [c.index for c in cards.values()] == list(range(len(cards)))
+    for card in cards.values():
+        assert card.wrapper in WRAPPER_VERSIONS
+        assert bool(card.checkpoint.files) == (card.checkpoint.weights != "none")
+
+
+INDICES = {
+    "random": 0,
+    "ecfp4": 1,
+    "mace-mp-small": 2,
+    "mace-off23-small": 3,
+    "sevennet-0": 4,
+    "sevennet-l3i5": 5,
+    "chgnet-0.3.0": 6,
+    "orb-d3-xs-v2": 7,
+    "rxnfp-bert": 8,
+}
+
+
+def test_indices_are_append_only() -> None:
+    cards = load_cards()
+    assert {key: cards[key].index for key in INDICES} == INDICES
