@@ -169,11 +169,13 @@ def read_latent(path: str | Path, *, sample_set_id: str | None = None) -> Latent
             f"{path}: bytes hash to {digest[:12]}…, its sidecar says "
             f"{sidecar['sha256'][:12]}…; the file was changed or cut. Embed this model again"
         )
-    values = np.load(path, allow_pickle=False)
+    try:
+        values = np.load(path, allow_pickle=False)
+    except ValueError as error:
+        raise IntegrityError(f"{path}: not a plain array ({error})") from error
     if values.shape != (sidecar["n_rows"], sidecar["dim"]) or values.dtype != np.float32:
         raise IntegrityError(f"{path}: array is {values.shape} {values.dtype}, not as its sidecar")
-    valid = np.ones(len(values), bool)
-    valid[[m["row"] for m in sidecar["masked"]]] = False
-    if not np.array_equal(np.isfinite(values).all(axis=1), valid):
+    valid = np.isfinite(values).all(axis=1)
+    if sorted(m["row"] for m in sidecar["masked"]) != np.flatnonzero(~valid).tolist():
         raise IntegrityError(f"{path}: the NaN rows are not the masked rows of its sidecar")
     return Latent(values, valid, sidecar)
