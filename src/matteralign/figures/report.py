@@ -172,7 +172,8 @@ def _tables(
 
     rows_of_baseline = {names[m] for m in baselines}
     coverage = shown(data.coverage)
-    coverage["coverage"] = [f"{100 * float(c):.2f} %" for c in coverage["coverage"]]
+    coverage["coverage"] *= 100.0
+    coverage = coverage.rename(columns={"coverage": "coverage, %"})
     return {
         "models": frame_html(_models(data), marked=rows_of_baseline),
         "coverage": frame_html(coverage, marked=rows_of_baseline),
