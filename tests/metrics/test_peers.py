@@ -2,8 +2,7 @@
 
 Tolerances: dcor 1e-10 absolute (V and U statistic); DADApy information imbalance exact
 (1e-12) and TwoNN 1e-6 relative (it fits by iteration); scikit-dimension MLE 1e-10
-relative, TwoNN 2 % (it takes (i-1)/N where Facco et al. take i/N, and drops both members
-of a pair of duplicates).
+relative, TwoNN 1e-10 relative (without duplicates: it drops both members of a pair).
 
 Values of dcor 0.7, DADApy 0.3.4 and scikit-dimension 0.5.0 on `data()` are kept in
 GOLDEN, so that the agreement is checked where a package cannot be installed; where it
@@ -106,7 +105,7 @@ def test_golden():
         GOLDEN["dcor squared debiased"], abs=1e-10
     )
     assert twonn(x) == pytest.approx(GOLDEN["twonn dadapy"], rel=1e-6)
-    assert twonn(x) == pytest.approx(GOLDEN["twonn skdim"], rel=0.02)
+    assert twonn(x) == pytest.approx(GOLDEN["twonn skdim"], rel=1e-10)
     assert mle_intrinsic_dimension(x, 50) == pytest.approx(GOLDEN["mle 50"], rel=1e-10)
     assert mle_intrinsic_dimension(x, 5, "mean") == pytest.approx(GOLDEN["mle 5 mean"], rel=1e-10)
     for k in (1, 7, 50):
@@ -169,7 +168,7 @@ def test_dadapy_twonn(dim):
 @pytest.mark.parametrize("dim", [1, 3, 12])
 def test_skdim_intrinsic_dimension(dim):
     x = flat_cloud(dim)
-    assert twonn(x) == pytest.approx(skdim_twonn(x), rel=0.02)
+    assert twonn(x) == pytest.approx(skdim_twonn(x), rel=1e-10)
     for k in (5, 50):
         for ours, comb in (("inverse_mean", "mle"), ("mean", "mean")):
             peer = skdim_mle(x, k, comb)
