@@ -43,7 +43,7 @@ def untouched_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
     home = tmp_path_factory.mktemp("home")
     config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    packages = subprocess.run([uv_binary(), "cache", "dir"], capture_output=True, text=True)
+    packages = subprocess.run([uv_binary(), "cache", "dir"], capture_output=True, text=True, check=True)
     moved = {
         CACHE_VARIABLE: str(cache_root()),
         "UV_CACHE_DIR": packages.stdout.strip(),

@@ -72,7 +72,7 @@ def test_nan_is_never_written_as_json(tmp_path: Path) -> None:
 def test_unreadable_json_names_the_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "side.json"
     path.write_bytes(content)
-    with pytest.raises(IntegrityError, match="side.json"):
+    with pytest.raises(IntegrityError, match=r"side\.json"):
         read_json(path)
 
 

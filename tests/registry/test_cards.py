@@ -94,7 +94,7 @@ def test_bad_yaml_is_one_clear_error(tmp_path: Path, text: str) -> None:
 
 
 def test_a_card_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="nowhere.*does not exist"):
+    with pytest.raises(UserError, match=r"nowhere.*does not exist"):
         load_cards([tmp_path / "nowhere"])
 
 
