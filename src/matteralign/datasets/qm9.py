@@ -84,11 +84,22 @@ class QM9(Dataset):
         if self._index is None:
             self._index = {}
             for pinned in self.files:
-                column = _read(self.raw[pinned.name], ("Index",)).column(0)
-                numbers = pc.cast(column, pa.int64()).to_pylist()
-                for row, number in enumerate(numbers):
-                    self._index[f"gdb_{number}"] = (pinned.name, row)
+                path = self.raw[pinned.name]
+                for row, number in enumerate(_numbers(path)):
+                    identifier = f"gdb_{number}"
+                    if identifier in self._index:
+                        raise IntegrityError(f"{path}: record {identifier} is there twice")
+                    self._index[identifier] = (pinned.name, row)
         return self._index
+
+
+def _numbers(path: Path) -> list[int]:
+    column = _read(path, ("Index",)).column(0)
+    try:
+        numbers: list[int] = pc.cast(column, pa.int64()).to_pylist()
+    except pa.ArrowInvalid as error:
+        raise IntegrityError(f"{path}: a record's Index is no number: {error}") from error
+    return numbers
 
 
 def _read(path: Path, columns: Sequence[str]) -> pa.Table:
@@ -114,6 +125,8 @@ def _parse(record: dict[str, Any], identifier: str, name: str) -> Structure:
         energy = float(record["InternalEnergy_0K_au"]) * HARTREE_IN_EV
         if positions.shape != (int(record["N_atoms"]), 3) or len(numbers) != len(positions):
             raise ValueError(f"{len(numbers)} elements, coordinates {positions.shape}")
+        if not (np.isfinite(positions).all() and np.isfinite(energy)):
+            raise ValueError("coordinates or energy are not finite")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"{name}, record {identifier}: {error}") from error
     smiles = canonical_smiles(record["SMILES"])
