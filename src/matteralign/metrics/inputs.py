@@ -50,7 +50,7 @@ def as_matrix(x: ArrayLike, name: str = "x") -> FloatArray:
     if array.shape[1] == 0:
         raise MetricInputError(f"{name} has zero columns")
     matrix = np.ascontiguousarray(array, dtype=np.float64)
-    finite: npt.NDArray[np.bool_] = np.isfinite(matrix).all(axis=1)
+    finite = np.asarray(np.isfinite(matrix).all(axis=1))
     if not finite.all():
         row = int(np.argmin(finite))
         column = int(np.argmin(np.isfinite(matrix[row])))
