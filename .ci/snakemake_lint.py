@@ -6,7 +6,7 @@ pinned environments with uv, so that one lint is left out and every other one co
 
 from __future__ import annotations
 
-import json
+import re
 import subprocess
 import sys
 
@@ -14,26 +14,18 @@ ANSWERED = "Specify a conda environment or container for each rule."
 
 
 def main() -> int:
-    command = [sys.executable, "-m", "snakemake", "--lint", "json"]
+    command = [sys.executable, "-m", "snakemake", "--lint"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    try:
-        found = json.loads(done.stdout)
-    except json.JSONDecodeError:
-        print(done.stdout, done.stderr, file=sys.stderr)
+    text = done.stdout + done.stderr
+    titles = re.findall(r"^    \* (.+?):?$", text, flags=re.MULTILINE)
+    open_lints = [title for title in titles if title.rstrip(":") != ANSWERED]
+    clean = "Congratulations" in text
+    if open_lints or not (titles or clean):
+        # Nothing recognised means that the linter itself failed.
+        print(text, file=sys.stderr)
         return 1
-    groups = [("Snakefile", found["global"])]
-    groups += [(rule["for"], rule["lints"]) for rule in found["rules"]]
-    open_lints = [
-        f"{where}: {lint['title']}\n    {lint['body']}"
-        for where, lints in groups
-        for lint in lints
-        if lint["title"] != ANSWERED
-    ]
-    for line in open_lints:
-        print(line, file=sys.stderr)
-    answered = sum(lint["title"] == ANSWERED for _, lints in groups for lint in lints)
-    print(f"snakemake --lint: {len(open_lints)} open, {answered} answered by uv environments")
-    return bool(open_lints)
+    print(f"snakemake --lint: clean; {len(titles)} rules answered by uv environments")
+    return 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ rule row:
     input:
         structures=PATTERN.structures,
         latents=lambda wildcards: [
-            layout(wildcards.slice).latent_sidecar(key) for key in row_models(wildcards)
+            layout(wildcards.slice).latent_sidecar(key)
+            for key in row_models(wildcards)
         ],
         neighbors=lambda wildcards: [
             layout(wildcards.slice).neighbors(key).with_suffix(".json")
@@ -14,9 +15,9 @@ rule row:
         PATTERN.row("{model}"),
     log:
         RESULTS / "_logs" / "{slice}" / "row" / "{model}.log",
+    threads: 1
     params:
         identity=sha256_json(STUDY.score_identity()),
-    threads: 1
     shell:
         "matteralign row {wildcards.slice} {wildcards.model} --threads {threads} 2>&1 | tee {log}"
 

@@ -13,8 +13,8 @@ rule embed:
         RESULTS / "_logs" / "{slice}" / "embed" / "{model}.log",
     benchmark:
         RESULTS / "_logs" / "{slice}" / "embed" / "{model}.tsv"
+    threads: 1
     params:
         identity=lambda wildcards: sha256_json(STUDY.embed_identity(wildcards.model)),
-    threads: 1
     shell:
         "matteralign embed {wildcards.slice} {wildcards.model} --threads {threads} 2>&1 | tee {log}"

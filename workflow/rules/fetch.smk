@@ -13,9 +13,9 @@ rule weights:
         SHARED / "weights" / "{model}.json",
     log:
         RESULTS / "_logs" / "weights" / "{model}.log",
+    threads: 1
     params:
         checkpoint=lambda wildcards: STUDY.cards[wildcards.model].checkpoint.digest(),
-    threads: 1
     shell:
         "matteralign fetch --model {wildcards.model} --out {output} 2>&1 | tee {log}"
 
@@ -25,8 +25,8 @@ rule environment:
         SHARED / "environments" / "{environment}.json",
     log:
         RESULTS / "_logs" / "environments" / "{environment}.log",
+    threads: 1
     params:
         lock=lambda wildcards: get_environment(wildcards.environment).lock_digest(),
-    threads: 1
     shell:
         "matteralign environment {wildcards.environment} --out {output} 2>&1 | tee {log}"

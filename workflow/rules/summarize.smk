@@ -9,8 +9,8 @@ rule summarize:
         sidecar=PATTERN.neighbors("{model}").with_suffix(".json"),
     log:
         RESULTS / "_logs" / "{slice}" / "summarize" / "{model}.log",
+    threads: 1
     params:
         identity=sha256_json(STUDY.summary_identity()),
-    threads: 1
     shell:
         "matteralign summarize {wildcards.slice} {wildcards.model} --threads {threads} 2>&1 | tee {log}"

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic import BaseModel
 
 from matteralign.config.schema import StudyConfig
 from matteralign.core.files import write_text
 from matteralign.registry.card import ModelCard
 
 FOLDER = Path("workflow/schemas")
-_MODELS = {"config.schema.json": StudyConfig, "card.schema.json": ModelCard}
+_MODELS: dict[str, type[BaseModel]] = {"config.schema.json": StudyConfig, "card.schema.json": ModelCard}
 
 
 def register(app: typer.Typer) -> None:

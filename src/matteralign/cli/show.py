@@ -2,8 +2,71 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
+
+from matteralign.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    SliceArgument,
+    layout_of,
+    say,
+    study_of,
+)
+
+if TYPE_CHECKING:
+    from matteralign.cli.slice_view import SliceView
 
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
+    for verb in (tables, figures, report):
+        app.command()(verb)
+
+
+def tables(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Write the tables of a slice as Parquet and CSV."""
+    from matteralign.store.tidy import write_table
+
+    view = _view(slice_name, config)
+    for stem, frame in view.tables.items():
+        write_table(frame, view.layout.tables / stem)
+    say(f"tables {slice_name}: {len(view.tables)} below {view.layout.tables}")
+
+
+def figures(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Draw the figures of a slice as SVG and PNG, and write its tree as Newick."""
+    from matteralign.cli.drawing import draw, tree_of
+    from matteralign.core.files import write_json, write_text
+    from matteralign.figures.render import render
+
+    view = _view(slice_name, config)
+    folder = view.layout.figures
+    captions = []
+    for drawing in draw(view):
+        render(drawing.figure, f"{slice_name}-{drawing.stem}").write(folder / drawing.stem)
+        captions.append({"stem": drawing.stem, "title": drawing.title, "caption": drawing.caption})
+    found = tree_of(view)
+    if found is not None:
+        write_text(folder / "tree.nwk", found[0].newick + "\n")
+    write_json(folder / "captions.json", captions)
+    say(f"figures {slice_name}: {len(captions)} below {folder}")
+
+
+def report(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Write the slice's report: one HTML file that opens offline."""
+    from matteralign.cli.reporting import report_data
+    from matteralign.core.files import write_text
+    from matteralign.figures.report import render_report
+
+    view = _view(slice_name, config)
+    write_text(view.layout.report, render_report(report_data(view)))
+    say(f"report {slice_name}: {view.layout.report}")
+
+
+def _view(slice_name: str, config: ConfigOption) -> SliceView:
+    from matteralign.cli.slice_view import SliceView
+
+    study = study_of(config)
+    return SliceView(study, layout_of(study, slice_name))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 
-
 def canonical_smiles(smiles: str) -> str | None:
     """Return RDKit's canonical SMILES, or None when RDKit cannot read the molecule.
 

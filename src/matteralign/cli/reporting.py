@@ -1,0 +1,131 @@
+"""Fill the report of a slice from its files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from matteralign import __version__
+from matteralign.analysis.dimensions import dimension_table
+from matteralign.cli.drawing import matrices
+from matteralign.cli.slice_view import SliceView
+from matteralign.core.files import read_json
+from matteralign.core.hashing import sha256_file
+from matteralign.figures.report import ReportData, ReportFigure
+from matteralign.metrics import METRICS
+from matteralign.store.structures import read_structures
+
+_PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "scikit-bio",
+    "matplotlib",
+    "rdkit",
+    "snakemake",
+)
+
+
+def report_data(view: SliceView) -> ReportData:
+    """Gather what the report of a slice says.
+
+    Raises
+    ------
+    IntegrityError
+        If a file of an earlier stage is missing or damaged.
+    """
+    layout, study = view.layout, view.study
+    chosen = study.slice(layout.slice)
+    sample = read_structures(layout.structures)
+    tables = view.tables
+    return ReportData(
+        slice_name=layout.slice,
+        dataset=sample.dataset,
+        n=len(sample),
+        sample_set_id=sample.id,
+        seed=chosen.seed,
+        models=view.facts,
+        coverage=tables["coverage"],
+        masked_reasons=tables["masked_reasons"],
+        masked_rows=tables["masked_rows"],
+        matrices=matrices(view),
+        intrinsic=dimension_table(view.dimensions, view.keys),
+        not_scored=tables["not_scored"],
+        figures=_figures(layout.figures),
+        sample_facts={
+            "Level of theory": sample.info.get("level_of_theory", ""),
+            "Licence of the data": sample.info.get("licence", ""),
+            "Source": sample.info.get("citation", ""),
+        },
+        latents={key: _latent(view.sidecars[key]) for key in view.keys},
+        versions=_versions(view),
+        environments=_environments(view),
+        hashes=_hashes(view),
+        configuration=yaml.safe_dump(_configuration(view), sort_keys=False, allow_unicode=True),
+        newick=_newick(layout.figures / "tree.nwk"),
+        notes=[
+            f"{card.name}: {card.checkpoint.licence}. {card.checkpoint.restricted}"
+            for card in study.panel(layout.slice)
+            if card.checkpoint.restricted
+        ],
+    )
+
+
+def _figures(folder: Path) -> list[ReportFigure]:
+    return [
+        ReportFigure(
+            title=entry["title"],
+            caption=entry["caption"],
+            svg=(folder / f"{entry['stem']}.svg").read_text(encoding="utf-8"),
+            files=[f"figures/{entry['stem']}.svg", f"figures/{entry['stem']}.png"],
+        )
+        for entry in read_json(folder / "captions.json")
+    ]
+
+
+def _latent(sidecar: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = ("dim", "sha256", "wrapper", "wrapper_version")
+    facts = {name: sidecar[name] for name in wanted if name in sidecar}
+    return facts | {"environment": sidecar.get("environment", {}).get("name", "")}
+
+
+def _versions(view: SliceView) -> dict[str, str]:
+    used = {spec.metric for spec in (*view.study.pair_specs, *view.study.model_specs)}
+    metrics = {f"metric {name}": str(METRICS[name].version) for name in sorted(used)}
+    packages = {name: version(name) for name in _PACKAGES}
+    return {"matteralign": __version__} | metrics | packages
+
+
+def _environments(view: SliceView) -> dict[str, tuple[str, dict[str, str]]]:
+    found: dict[str, tuple[str, dict[str, str]]] = {}
+    for sidecar in view.sidecars.values():
+        environment = sidecar.get("environment", {})
+        name = environment.get("name", "unknown")
+        lock, packages = found.get(name, (environment.get("lock_sha256", ""), {}))
+        found[name] = (lock, packages | environment.get("packages", {}))
+    return found
+
+
+def _hashes(view: SliceView) -> dict[str, str]:
+    layout = view.layout
+    files = [layout.structures, layout.scores, *sorted(layout.tables.glob("*.parquet"))]
+    return {path.relative_to(layout.root).as_posix(): sha256_file(path) for path in files}
+
+
+def _configuration(view: SliceView) -> dict[str, Any]:
+    config = view.study.config.model_dump(mode="json")
+    chosen = config["slices"][view.layout.slice]
+    return {
+        "slices": {view.layout.slice: chosen},
+        "metrics": config["metrics"],
+        "tree": config["tree"],
+    }
+
+
+def _newick(path: Path) -> str:
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""

@@ -1,0 +1,67 @@
+"""Everything that tables, figures and the report show of one slice, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from matteralign.align.layout import Layout
+from matteralign.align.study import Study
+from matteralign.analysis.tables import ModelFacts, build_tables, facts_of
+from matteralign.store.latents import read_sidecar
+from matteralign.store.neighbors import read_neighbors_sidecar
+from matteralign.store.tidy import DIMENSIONS, SCORES, read_frame
+
+
+@dataclass(frozen=True)
+class SliceView:
+    """A finished slice.
+
+    Attributes
+    ----------
+    study, layout
+        The study and where the slice's files lie.
+    """
+
+    study: Study
+    layout: Layout
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Models of the panel, lowest index first."""
+        return [card.key for card in self.study.panel(self.layout.slice)]
+
+    @cached_property
+    def facts(self) -> list[ModelFacts]:
+        """What is shown about each model."""
+        return [facts_of(card) for card in self.study.panel(self.layout.slice)]
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """The merged scores."""
+        return read_frame(self.layout.scores, SCORES)
+
+    @cached_property
+    def sidecars(self) -> Mapping[str, Mapping[str, Any]]:
+        """Latent sidecars by model."""
+        return {key: read_sidecar(self.layout.latent(key)) for key in self.keys}
+
+    @cached_property
+    def dimensions(self) -> pd.DataFrame:
+        """Intrinsic dimensions, tidy."""
+        rows = [
+            row
+            for key in self.keys
+            for row in read_neighbors_sidecar(self.layout.neighbors(key))["intrinsic"]
+        ]
+        frame = pd.DataFrame.from_records(rows, columns=DIMENSIONS.names)
+        return frame.astype({"value": float})
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table of the slice by file stem."""
+        return build_tables(self.scores, self.dimensions, self.sidecars, self.facts)
