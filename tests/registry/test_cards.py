@@ -209,3 +209,10 @@ INDICES = {
 def test_indices_are_append_only() -> None:
     cards = load_cards()
     assert {key: cards[key].index for key in INDICES} == INDICES
+
+
+def test_a_field_that_is_there_twice_is_refused(folder: Callable[..., Path]) -> None:
+    path = folder("a")
+    path.write_text(path.read_text() + "\nindex: 901\n")
+    with pytest.raises(UserError, match="key 'index' is there twice"):
+        read_card(path)

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from matteralign.align.study import open_study
+from matteralign.cli.schemas import generated
+from matteralign.config.load import get_slice, load_config, resolve
+from matteralign.config.schema import StudyConfig
+from matteralign.core.errors import UserError
+
+SLICE: dict[str, Any] = {"dataset": "qm9", "n": 10, "seed": 0, "panel": ["random", "ecfp4"]}
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def make(raw: Any, name: str = "config.yaml") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(raw if isinstance(raw, str) else yaml.safe_dump(raw))
+        return path
+
+    return make
+
+
+def message(raw: Any) -> str:
+    with pytest.raises(UserError) as caught:
+        resolve(raw, origin="config.yaml", base=Path())
+    return str(caught.value)
+
+
+def test_the_committed_configuration_is_valid(project: Path) -> None:
+    config = load_config(project / "config.yaml")
+    assert {"qm9-demo", "qm9-50k"} <= set(config.slices)
+    demo = get_slice(config, "qm9-demo")
+    assert (demo.dataset, demo.n, demo.seed, len(demo.panel)) == ("qm9", 1000, 0, 9)
+    study = open_study(config)
+    assert [s.metric for s in study.model_specs] == ["twonn", "mle"]
+    alone = load_config(project / "workflow/config/demo.yaml")
+    assert alone.slices["qm9-demo"] == demo
+
+
+@pytest.mark.parametrize("name", ["config.schema.json", "card.schema.json"])
+def test_the_committed_schemas_are_the_generated_ones(project: Path, name: str) -> None:
+    committed = (project / "workflow/schemas" / name).read_text(encoding="utf-8")
+    assert committed == generated()[name], "run `make schema` and commit the result"
+
+
+def test_no_schema_is_left_over(project: Path) -> None:
+    assert {p.name for p in (project / "workflow/schemas").iterdir()} == set(generated())
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({"slcies": {}}, "config.yaml: slcies: unknown key: did you mean 'slices'?"),
+        (
+            {"slices": {"a": SLICE | {"sede": 1}}},
+            "config.yaml: slices.a.sede: unknown key: did you mean 'seed'?",
+        ),
+        (
+            {"metrics": {"normalise": "max"}},
+            "config.yaml: metrics.normalise: unknown key: did you mean 'normalize'?",
+        ),
+        (
+            {"metrics": {"pair": [{"metric": "cka", "definition": "plain", "parms": {}}]}},
+            "config.yaml: metrics.pair.0.parms: unknown key: did you mean 'params'?",
+        ),
+        ({"tree": {"zzzz": 1}}, "config.yaml: tree.zzzz: unknown key"),
+    ],
+)
+def test_an_unknown_key_gives_place_and_nearest_match(raw: Any, expected: str) -> None:
+    assert message(raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("raw", "place"),
+    [
+        ({"slices": {"a": SLICE | {"n": "many"}}}, "slices.a.n"),
+        ({"slices": {"a": SLICE | {"n": 1}}}, "slices.a.n"),
+        ({"slices": {"a": SLICE | {"seed": -1}}}, "slices.a.seed"),
+        ({"slices": {"a": SLICE | {"panel": "random"}}}, "slices.a.panel"),
+        ({"slices": {"a": SLICE | {"panel": ["random"]}}}, "slices.a.panel"),
+        ({"slices": {"a": SLICE | {"panel": ["random", "random"]}}}, "slices.a"),
+        ({"slices": {"a": {"dataset": "qm9"}}}, "slices.a.n"),
+        ({"slices": {"A b": SLICE}}, "slices.A b"),
+        ({"slices": {"../up": SLICE}}, "slices.../up"),
+        ({"slices": {"_shared": SLICE}}, "slices._shared"),
+        ({"slices": [SLICE]}, "slices"),
+        ({"metrics": {"normalize": "l3"}}, "metrics.normalize"),
+        ({"metrics": {"pair": []}}, "metrics.pair"),
+        ({"tree": {"alpha": 2}}, "tree.alpha"),
+        ({"include": "demo.yaml"}, "include"),
+    ],
+)
+def test_a_wrong_value_says_where(raw: Any, place: str) -> None:
+    lines = message(raw).splitlines()
+    assert all(line.startswith("config.yaml: ") for line in lines)
+    assert any(line.startswith(f"config.yaml: {place}") for line in lines)
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1\n", "just words", "\ta: 1", "[a, b]: 1\n"])
+def test_what_is_no_mapping_in_yaml_is_refused(write: Write, text: str) -> None:
+    with pytest.raises(UserError, match=r"config\.yaml"):
+        load_config(write(text))
+
+
+def test_a_slice_defined_twice_in_one_file_is_refused(write: Write) -> None:
+    one = "slices:\n  a: {dataset: qm9, n: 5, seed: 0, panel: [random, ecfp4]}\n"
+    with pytest.raises(UserError, match=r"config\.yaml: .*'a' is there twice\s.*line 3"):
+        load_config(write(one + "  a: {dataset: qm9, n: 6, seed: 0, panel: [random, ecfp4]}\n"))
+
+
+def test_an_empty_file_is_an_empty_study(write: Write) -> None:
+    assert load_config(write("")) == StudyConfig()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.yaml: configuration file does not exist"):
+        load_config(tmp_path / "none.yaml")
+    with pytest.raises(UserError, match="is a folder"):
+        load_config(tmp_path)
+
+
+def test_includes_add_their_slices_from_any_depth(write: Write) -> None:
+    write({"slices": {"c": SLICE}}, "more/deep/c.yaml")
+    write({"include": ["deep/c.yaml"], "slices": {"b": SLICE}}, "more/b.yaml")
+    config = load_config(write({"include": ["more/b.yaml"], "slices": {"a": SLICE}}))
+    assert set(config.slices) == {"a", "b", "c"}
+    assert config.include == []
+
+
+def test_a_slice_defined_otherwise_in_two_files_is_refused(write: Write) -> None:
+    write({"slices": {"a": SLICE | {"n": 11}}}, "b.yaml")
+    path = write({"include": ["b.yaml"], "slices": {"a": SLICE}})
+    with pytest.raises(UserError, match=r"b\.yaml: slice 'a' is already defined otherwise"):
+        load_config(path)
+
+
+def test_the_same_slice_in_two_files_is_one_slice(write: Write) -> None:
+    write({"slices": {"a": SLICE}}, "b.yaml")
+    config = load_config(write({"include": ["b.yaml"], "slices": {"a": SLICE}}))
+    assert set(config.slices) == {"a"}
+
+
+def test_a_missing_include_is_named(write: Write) -> None:
+    with pytest.raises(UserError, match=r"gone\.yaml: configuration file does not exist"):
+        load_config(write({"include": ["gone.yaml"]}))
+
+
+def test_an_include_may_not_change_what_is_not_a_slice(write: Write) -> None:
+    write({"slices": {"b": SLICE}, "metrics": {"normalize": "l2"}}, "b.yaml")
+    with pytest.raises(UserError, match=r"b\.yaml: .*metrics"):
+        load_config(write({"include": ["b.yaml"]}))
+
+
+def test_files_that_include_each_other_are_refused(write: Write) -> None:
+    write({"include": ["config.yaml"]}, "b.yaml")
+    with pytest.raises(UserError, match="include"):
+        load_config(write({"include": ["b.yaml"]}))
+
+
+def test_an_unknown_slice_gets_the_nearest() -> None:
+    config = StudyConfig.model_validate({"slices": {"qm9-demo": SLICE}})
+    with pytest.raises(UserError, match="unknown slice 'qm9-dmeo': did you mean 'qm9-demo'"):
+        get_slice(config, "qm9-dmeo")
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (
+            {"slices": {"a": SLICE | {"panel": ["randm", "ecfp4"]}}},
+            "slice 'a': unknown model 'randm': did you mean 'random'?",
+        ),
+        (
+            {"slices": {"a": SLICE | {"dataset": "qm8"}}},
+            "unknown dataset 'qm8': did you mean 'qm9'?",
+        ),
+        (
+            {"metrics": {"pair": [{"metric": "cknn", "definition": "text"}]}},
+            "metrics.pair[0]: unknown metric 'cknn': did you mean 'cknna'?",
+        ),
+        (
+            {"metrics": {"pair": [{"metric": "cknna", "definition": "txt"}]}},
+            "metrics.pair[0]: unknown cknna definition 'txt': did you mean 'text'?",
+        ),
+        (
+            {"metrics": {"model": [{"metric": "twonn", "definition": "fit", "params": {"f": 1}}]}},
+            "metrics.model[0]: unknown twonn parameter 'f'",
+        ),
+    ],
+)
+def test_a_name_that_does_not_exist_gets_the_nearest(raw: Any, expected: str) -> None:
+    with pytest.raises(UserError) as caught:
+        open_study(StudyConfig.model_validate(raw))
+    assert str(caught.value).startswith(expected)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"metrics": {"pair": [{"metric": "twonn", "definition": "fit"}]}},
+        {"metrics": {"model": [{"metric": "cka", "definition": "plain"}]}},
+        {"metrics": {"pair": [{"metric": "cka", "definition": "plain"}] * 2}},
+        {"metrics": {"pair": [{"metric": "cknna", "definition": "text", "params": {"k": 0}}]}},
+        {"metrics": {"pair": [{"metric": "cknna", "definition": "text", "params": {"k": "x"}}]}},
+    ],
+)
+def test_a_metric_in_the_wrong_place_is_refused_before_any_work(raw: Any) -> None:
+    with pytest.raises(UserError, match=r"metrics\.(pair|model)\["):
+        open_study(StudyConfig.model_validate(raw))
