@@ -5,7 +5,7 @@ from pathlib import Path
 from matteralign.align.layout import Layout
 from matteralign.align.study import open_study
 from matteralign.cli.common import CONFIG_VARIABLE
-from matteralign.config.load import resolve
+from matteralign.config.load import read_yaml, resolve
 from matteralign.core.errors import MatterAlignError
 from matteralign.core.files import write_json
 from matteralign.core.hashing import sha256_json
@@ -16,6 +16,7 @@ def read_study():
     """Return the validated study, or stop with one clear line."""
     path = Path(str(workflow.configfiles[0]))
     try:
+        read_yaml(path)  # Snakemake has read it too, but lets a key stand twice.
         return open_study(resolve(config, origin=path.name, base=path.resolve().parent))
     except MatterAlignError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,12 +38,12 @@ class Study:
     @cached_property
     def pair_specs(self) -> tuple[MetricSpec, ...]:
         """The metrics of each pair."""
-        return tuple(_spec(r, "metrics.pair", i) for i, r in enumerate(self.config.metrics.pair))
+        return _specs(self.config.metrics.pair, "pair")
 
     @cached_property
     def model_specs(self) -> tuple[MetricSpec, ...]:
         """The metrics of each model."""
-        return tuple(_spec(r, "metrics.model", i) for i, r in enumerate(self.config.metrics.model))
+        return _specs(self.config.metrics.model, "model")
 
     def slice(self, name: str) -> Slice:
         """Return a slice by name."""
@@ -136,11 +136,20 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
     return study
 
 
-def _spec(request: MetricRequest, where: str, position: int) -> MetricSpec:
-    try:
-        return MetricSpec(request.metric, request.definition, request.params)
-    except MatterAlignError as error:
-        raise UserError(f"{where}[{position}]: {error}") from error
+def _specs(requests: Sequence[MetricRequest], kind: str) -> tuple[MetricSpec, ...]:
+    specs: list[MetricSpec] = []
+    for position, request in enumerate(requests):
+        where = f"metrics.{kind}[{position}]"
+        try:
+            spec = MetricSpec(request.metric, request.definition, request.params)
+        except MatterAlignError as error:
+            raise UserError(f"{where}: {error}") from error
+        if spec.info.kind != kind:
+            raise UserError(f"{where}: {spec.metric} belongs under metrics.{spec.info.kind}")
+        if spec in specs:
+            raise UserError(f"{where}: {spec} is already listed")
+        specs.append(spec)
+    return tuple(specs)
 
 
 def _identity(spec: MetricSpec) -> dict[str, Any]:

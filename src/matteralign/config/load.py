@@ -11,8 +11,12 @@ from pydantic import ValidationError
 
 from matteralign.config.schema import Slice, StudyConfig
 from matteralign.core.errors import UserError
+from matteralign.core.strict_yaml import parse_yaml
 from matteralign.core.suggest import unknown
 from matteralign.core.validation import explain
+
+# What a file that is included may hold; anything else in it would be without effect.
+_INCLUDABLE = {"slices", "include"}
 
 
 def load_config(path: str | Path) -> StudyConfig:
@@ -28,7 +32,22 @@ def load_config(path: str | Path) -> StudyConfig:
     return resolve(read_yaml(path), origin=str(path), base=path.parent)
 
 
-def resolve(raw: Mapping[str, Any], *, origin: str, base: Path) -> StudyConfig:
+def _load_included(path: Path, origin: str, above: tuple[Path, ...]) -> StudyConfig:
+    if path.resolve() in above:
+        raise UserError(f"{path}: files include each other in a circle")
+    raw = read_yaml(path)
+    extra = sorted(set(raw) - _INCLUDABLE)
+    if extra and extra[0] in StudyConfig.model_fields:
+        raise UserError(
+            f"{path}: an included file adds slices only; move {extra[0]!r} to the file that "
+            f"includes it ({origin})"
+        )
+    return resolve(raw, origin=str(path), base=path.parent, above=(*above, path.resolve()))
+
+
+def resolve(
+    raw: Mapping[str, Any], *, origin: str, base: Path, above: tuple[Path, ...] = ()
+) -> StudyConfig:
     """Validate a configuration already read as a mapping and merge its includes.
 
     Parameters
@@ -39,6 +58,8 @@ def resolve(raw: Mapping[str, Any], *, origin: str, base: Path) -> StudyConfig:
         What to call it in messages.
     base
         Folder that includes are relative to.
+    above
+        Files whose inclusion led here.
     """
     try:
         config = StudyConfig.model_validate(dict(raw))
@@ -48,7 +69,7 @@ def resolve(raw: Mapping[str, Any], *, origin: str, base: Path) -> StudyConfig:
     slices = dict(config.slices)
     for name in config.include:
         where = base / name
-        included = load_config(where)
+        included = _load_included(where, origin, above)
         for key, value in included.slices.items():
             if key in slices and slices[key] != value:
                 raise UserError(f"{where}: slice {key!r} is already defined otherwise in {origin}")
@@ -65,7 +86,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         If the file is missing, is not YAML or is not a mapping.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: configuration file does not exist") from error
     except IsADirectoryError as error:

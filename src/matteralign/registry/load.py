@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from matteralign.core.errors import UserError
+from matteralign.core.strict_yaml import parse_yaml
 from matteralign.core.suggest import unknown
 from matteralign.core.validation import explain
 from matteralign.registry.card import ModelCard
@@ -83,7 +84,7 @@ def read_card(path: Path) -> ModelCard:
         If the file is not YAML or a field is missing, unknown or of the wrong kind.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {error}") from error
     if not isinstance(raw, dict):

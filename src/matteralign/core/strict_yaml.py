@@ -1,0 +1,33 @@
+"""YAML in which a key may stand only once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+
+class _OnceLoader(yaml.SafeLoader):
+    """Safe loader that refuses a repeated key: YAML itself would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key.value!r} is there twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text: str) -> Any:
+    """Parse one YAML document.
+
+    Raises
+    ------
+    yaml.YAMLError
+        If the text is not YAML or a mapping has a key twice; the message has the line.
+    """
+    # The loader derives from SafeLoader: it builds plain values only.
+    return yaml.load(text, Loader=_OnceLoader)  # noqa: S506
