@@ -43,7 +43,9 @@ def untouched_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
     home = tmp_path_factory.mktemp("home")
     config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    packages = subprocess.run([uv_binary(), "cache", "dir"], capture_output=True, text=True, check=True)
+    packages = subprocess.run(
+        [uv_binary(), "cache", "dir"], capture_output=True, text=True, check=True
+    )
     moved = {
         CACHE_VARIABLE: str(cache_root()),
         "UV_CACHE_DIR": packages.stdout.strip(),
@@ -207,24 +209,33 @@ class TinyStudy:
         return write_latent(self.layout.latent(key), values.astype(np.float32), rows, identity)
 
 
-@pytest.fixture
-def tiny_study(tmp_path: Path) -> Callable[..., TinyStudy]:
-    """Make a study of `keys` on `n` copies of water, each moved by another step."""
+@pytest.fixture(scope="session")
+def tiny_study_at() -> Callable[..., TinyStudy]:
+    """Make a study of `keys` below a folder, on `n` copies of water, each moved further."""
 
-    def make(keys: Sequence[str], n: int = 40, metrics: Any = None, root: str = "r") -> TinyStudy:
+    def make(folder: Path, keys: Sequence[str], n: int = 40, metrics: Any = None) -> TinyStudy:
         slices = {"tiny": {"dataset": "qm9", "n": n, "seed": 0, "panel": list(keys)}}
-        raw: dict[str, Any] = {"results": str(tmp_path / root), "slices": slices}
+        raw: dict[str, Any] = {"results": str(folder), "slices": slices}
         if metrics is not None:
             raw["metrics"] = metrics
-        study = Study(
-            StudyConfig.model_validate(raw), {k: card_of(k, i) for i, k in enumerate(keys)}
-        )
-        layout = Layout(tmp_path / root, "tiny")
+        config = StudyConfig.model_validate(raw)
+        study = Study(config, {k: card_of(k, i) for i, k in enumerate(keys)})
+        layout = Layout(folder, "tiny")
         base = build("H2O")
         structures = [
             replace(base, id=f"w{i}", positions=base.positions + 0.01 * i) for i in range(n)
         ]
         identity = write_structures(layout.structures, structures, slice_name="tiny", dataset="g2")
         return TinyStudy(study, layout, structures, identity)
+
+    return make
+
+
+@pytest.fixture
+def tiny_study(tmp_path: Path, tiny_study_at: Callable[..., TinyStudy]) -> Callable[..., TinyStudy]:
+    """Make a study in the test's own folder; `root` names it."""
+
+    def make(keys: Sequence[str], n: int = 40, metrics: Any = None, root: str = "r") -> TinyStudy:
+        return tiny_study_at(tmp_path / root, keys, n, metrics)
 
     return make
