@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
 
 from matteralign.align.layout import Layout
+from matteralign.align.records import Row, params_text
 from matteralign.align.study import Study
 from matteralign.core.errors import IntegrityError
 from matteralign.store.structures import read_structures
@@ -20,12 +21,12 @@ def merge_rows(study: Study, layout: Layout) -> int:
     Raises
     ------
     IntegrityError
-        If a row file holds another sample set, a score twice, or not exactly the ordered
-        pairs of the panel.
+        If a row file holds another sample set, a score twice, not exactly the scores that
+        the panel and the metrics ask for, or two rows used different latents of one model.
     """
     sample = read_structures(layout.structures)
     keys = [card.key for card in study.panel(layout.slice)]
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for key in keys:
         part = read_rows(layout.row(key), SCORES)
         for row in part:
@@ -38,11 +39,31 @@ def merge_rows(study: Study, layout: Layout) -> int:
     twice = [key for key, count in counts.items() if count > 1]
     if twice:
         raise IntegrityError(f"{layout.root}/scores: score {twice[0]} is there twice")
-    expected = len(keys) * (len(keys) - 1) * len(study.pair_specs)
-    if len(rows) != expected:
+    differing = sorted(_expected(study, keys) ^ set(counts))
+    if differing:
+        kind = "is missing" if differing[0] not in counts else "is not asked for"
         raise IntegrityError(
-            f"{layout.root}/scores: {len(rows)} scores, the panel asks for {expected}; "
+            f"{layout.root}/scores: score {differing[0]} {kind} ({len(differing)} such); "
             "a row is stale, compute it again"
         )
+    _refuse_mixed_latents(layout, rows)
     write_rows(layout.scores, rows, SCORES)
     return len(rows)
+
+
+def _expected(study: Study, keys: Sequence[str]) -> set[tuple[str, ...]]:
+    mode = study.config.metrics.normalize
+    metrics = [(s.metric, s.definition, params_text(s, mode)) for s in study.pair_specs]
+    return {(a, b, *metric) for a in keys for b in keys if a != b for metric in metrics}
+
+
+def _refuse_mixed_latents(layout: Layout, rows: Sequence[Row]) -> None:
+    used: dict[str, str] = {}
+    for row in rows:
+        for side in ("a", "b"):
+            model, digest = row[f"model_{side}"], row[f"latent_sha256_{side}"]
+            if used.setdefault(model, digest) != digest:
+                raise IntegrityError(
+                    f"{layout.root}/scores: rows used different latents of {model!r} (seen at "
+                    f"{row['model_a']} and {row['model_b']}); compute the rows again"
+                )
