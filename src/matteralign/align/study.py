@@ -13,7 +13,7 @@ from matteralign.config.schema import MetricRequest, Slice, StudyConfig
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.hashing import sha256_json
 from matteralign.datasets.catalogue import get_dataset
-from matteralign.metrics import MetricSpec
+from matteralign.metrics.specs import MetricSpec
 from matteralign.models.catalogue import wrapper_version
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment

@@ -9,22 +9,61 @@
 
 from __future__ import annotations
 
-from matteralign.metrics.blocks import DEFAULT_MEMORY_BYTES
-from matteralign.metrics.errors import MetricInputError, MetricSpecError, NotApplicable
-from matteralign.metrics.functions import (
-    cka,
-    cknna,
-    dcor,
-    information_imbalance,
-    mle_intrinsic_dimension,
-    twonn,
-)
-from matteralign.metrics.neighbors import Neighbors
-from matteralign.metrics.pairs import compare
-from matteralign.metrics.registry import METRICS, DefinitionInfo, MetricInfo, ParamInfo
-from matteralign.metrics.scaling import NormalizeMode, normalize
-from matteralign.metrics.specs import MetricSpec, PairScore, Scored
-from matteralign.metrics.summary import Summary, summarize
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matteralign.metrics.blocks import DEFAULT_MEMORY_BYTES
+    from matteralign.metrics.errors import MetricInputError, MetricSpecError, NotApplicable
+    from matteralign.metrics.functions import (
+        cka,
+        cknna,
+        dcor,
+        information_imbalance,
+        mle_intrinsic_dimension,
+        twonn,
+    )
+    from matteralign.metrics.neighbors import Neighbors
+    from matteralign.metrics.pairs import compare
+    from matteralign.metrics.registry import METRICS, DefinitionInfo, MetricInfo, ParamInfo
+    from matteralign.metrics.scaling import NormalizeMode, normalize
+    from matteralign.metrics.specs import MetricSpec, PairScore, Scored
+    from matteralign.metrics.summary import Summary, summarize
+
+# Names are loaded when first used: checking a configuration needs no numerics.
+_HOMES = {
+    "DEFAULT_MEMORY_BYTES": "blocks",
+    "DefinitionInfo": "registry",
+    "METRICS": "registry",
+    "MetricInfo": "registry",
+    "MetricInputError": "errors",
+    "MetricSpec": "specs",
+    "MetricSpecError": "errors",
+    "Neighbors": "neighbors",
+    "NormalizeMode": "scaling",
+    "NotApplicable": "errors",
+    "PairScore": "specs",
+    "ParamInfo": "registry",
+    "Scored": "specs",
+    "Summary": "summary",
+    "cka": "functions",
+    "cknna": "functions",
+    "compare": "pairs",
+    "dcor": "functions",
+    "information_imbalance": "functions",
+    "mle_intrinsic_dimension": "functions",
+    "normalize": "scaling",
+    "summarize": "summary",
+    "twonn": "functions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
 
 __all__ = [
     "DEFAULT_MEMORY_BYTES",
