@@ -1,0 +1,267 @@
+"""The rooms of the package: who may import whom, and what each keeps to itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "src" / "matteralign"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# What a room may import of this package, beside itself.
+MAY: dict[str, set[str]] = {
+    "core": set(),
+    "config": {"core"},
+    "registry": {"core"},
+    "store": {"core"},
+    "sources": {"core", "registry"},
+    "stats": {"core"},
+    "metrics": {"core", "stats"},
+    "runtime": {"core", "registry", "store", "sources"},
+    "datasets": {"core", "registry", "store", "sources"},
+    "models": {"core", "registry", "store"},
+}
+BELOW_ALIGN = {*MAY}
+MAY["align"] = BELOW_ALIGN
+MAY["analysis"] = BELOW_ALIGN | {"align"}
+MAY["figures"] = BELOW_ALIGN | {"align", "analysis"}
+MAY["cli"] = BELOW_ALIGN | {"align", "analysis", "figures"}
+
+MODEL_PACKAGES = {
+    "chgnet", "e3nn", "mace", "orb_models", "pymatgen", "sevenn", "torch", "torch_geometric",
+    "transformers",
+}  # fmt: skip
+FILE_PACKAGES = {"pyarrow", "yaml", "pandas", "json", "pathlib", "os", "io", "shutil", "tempfile"}
+FORMATS = {"pyarrow"}
+IN_EVERY_ENVIRONMENT = {"numpy", "pyarrow", "yaml", "pydantic", "ase"}
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield every module that a file imports, anywhere in it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            for name in node.names:
+                yield f"{node.module}.{name.name}"
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            for argument in node.args:
+                if isinstance(argument, ast.Constant):
+                    yield str(argument.value)
+
+
+def roots(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imports(path)}
+
+
+def shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def test_every_folder_is_a_known_room() -> None:
+    found = {room(path) for path in MODULES} - {""}
+    assert found <= set(MAY)
+    assert {"core", "store", "models", "metrics", "align", "cli"} <= found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=shown)
+def test_imports_go_one_way(path: Path) -> None:
+    here = room(path)
+    allowed = MAY[here] | {here} if here else set()
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "matteralign" and len(parts) > 1 and (PACKAGE / parts[1]).is_dir():
+            assert parts[1] in allowed, f"{shown(path)} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=shown)
+def test_only_models_imports_model_packages(path: Path) -> None:
+    if room(path) != "models":
+        typed = _type_checking_only(path)
+        assert not (roots(path) - typed) & MODEL_PACKAGES
+
+
+def _type_checking_only(path: Path) -> set[str]:
+    """Return packages imported for annotations alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    guarded: set[str] = set()
+    outside: set[str] = set()
+    inside = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = (
+                [n.name for n in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+            )
+            target = guarded if id(node) in inside else outside
+            target.update(name.split(".")[0] for name in names)
+    return guarded - outside
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if room(p) == "metrics"], ids=shown)
+def test_metrics_know_no_files(path: Path) -> None:
+    assert not roots(path) & (FILE_PACKAGES - {"json"})
+    calls = {
+        ast.unparse(node.func)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    }
+    assert not calls & {"open", "np.load", "np.save", "np.savez", "numpy.load", "numpy.save"}
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if room(p) not in ("store", "datasets")], ids=shown
+)
+def test_only_store_and_parsers_know_file_formats(path: Path) -> None:
+    assert not roots(path) & FORMATS
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if room(p) == "figures"], ids=shown)
+def test_figures_never_open_a_latent(path: Path) -> None:
+    assert not [name for name in imports(path) if name.startswith("matteralign.store.latents")]
+
+
+def test_metrics_know_no_model() -> None:
+    from matteralign.registry.load import load_cards
+
+    for path in MODULES:
+        if room(path) == "metrics":
+            text = path.read_text(encoding="utf-8")
+            assert not [key for key in load_cards() if f'"{key}"' in text and key != "random"]
+
+
+def test_no_module_is_large() -> None:
+    sizes = {shown(path): path.stat().st_size for path in MODULES if path.name != "__init__.py"}
+    large = {name: size for name, size in sizes.items() if size > 20_000}
+    assert not large
+    assert statistics.median(sizes.values()) < 6_000
+
+
+BLOCKED = """
+import sys
+
+class Blocker:
+    def __init__(self, allowed):
+        self.allowed = allowed
+
+    def find_spec(self, name, path=None, target=None):
+        root = name.split(".")[0]
+        frame = sys._getframe(1)
+        while frame and "importlib" in frame.f_code.co_filename:
+            frame = frame.f_back
+        asker = frame.f_code.co_filename if frame else ""
+        if "matteralign" in asker and "site-packages" not in asker:
+            if root not in self.allowed and root not in sys.stdlib_module_names:
+                raise ImportError(f"{asker} imports {root}")
+        return None
+
+sys.meta_path.insert(0, Blocker(set(sys.argv[2].split(","))))
+import importlib.util
+spec = importlib.util.spec_from_file_location("worker", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+assert module.main([]) == 2
+print(sorted(m for m in sys.modules if m.startswith("matteralign.")))
+"""
+
+
+def test_the_worker_needs_only_what_every_environment_has() -> None:
+    """Every third-party import made by our own code on the worker's way is refused."""
+    allowed = {*IN_EVERY_ENVIRONMENT, "matteralign", "worker"}
+    worker = PACKAGE / "models" / "worker.py"
+    command = [sys.executable, "-I", "-c", BLOCKED, str(worker), ",".join(allowed)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert "matteralign.models.jobs" in loaded
+    assert {name.split(".")[1] for name in loaded} <= {"core", "registry", "store", "models"}
+
+
+def test_the_worker_does_not_put_its_folder_on_the_path() -> None:
+    code = (
+        "import runpy, sys\n"
+        "sys.argv = ['worker.py']\n"
+        f"sys.path.insert(0, {str(PACKAGE / 'models')!r})\n"
+        "try:\n"
+        f"    runpy.run_path({str(PACKAGE / 'models' / 'worker.py')!r}, run_name='__main__')\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "print([p for p in sys.path if 'matteralign/models' in p])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name]
+
+
+PLACES = re.compile(
+    r"(?<![\w.])/(?:home|root|work|Users|mnt|opt|scratch)/\w"
+    r"|pypi\.org|pythonhosted|index-url|download\.pytorch\.org",
+    re.IGNORECASE,
+)
+
+
+def test_no_file_names_a_machine_or_a_registry_host() -> None:
+    found = []
+    for path in tracked():
+        if path == Path(__file__).resolve() or not path.is_file():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        found += [f"{shown(path)}: {hit.group()}" for hit in PLACES.finditer(text)]
+    assert not found
+
+
+RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+
+
+def test_every_shell_is_one_call_of_the_command_line() -> None:
+    commands = []
+    for path in [*RULES, ROOT / "Snakefile"]:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"^\s+(run|script|notebook|wrapper):", text, re.MULTILINE), path
+        commands += re.findall(r'shell:\s+"([^"]+)"', text)
+        assert len(re.findall(r"shell:", text)) == len(re.findall(r'shell:\s+"', text))
+    assert len(commands) >= 10
+    for command in commands:
+        assert re.fullmatch(r"matteralign [a-z]+( [\w{}.\- ]+)?( 2>&1 \| tee \{log\})?", command)
+
+
+def test_rules_that_no_hash_guards_carry_one() -> None:
+    """Snakemake does not see edits of an installed package: versions travel in params."""
+    for name in ("sample", "embed", "summarize", "align"):
+        text = (ROOT / "workflow" / "rules" / f"{name}.smk").read_text(encoding="utf-8")
+        assert "identity=" in text
