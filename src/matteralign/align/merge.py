@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from matteralign.align.layout import Layout
-from matteralign.align.records import Row, params_text
+from matteralign.align.measure import Row
 from matteralign.align.study import Study
 from matteralign.core.errors import IntegrityError
 from matteralign.store.structures import read_structures
@@ -52,8 +52,7 @@ def merge_rows(study: Study, layout: Layout) -> int:
 
 
 def _expected(study: Study, keys: Sequence[str]) -> set[tuple[str, ...]]:
-    mode = study.config.metrics.normalize
-    metrics = [(s.metric, s.definition, params_text(s, mode)) for s in study.pair_specs]
+    metrics = [(m.spec.metric, m.spec.definition, m.params) for m in study.pair_measures]
     return {(a, b, *metric) for a in keys for b in keys if a != b for metric in metrics}
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.align.layout import Layout
-from matteralign.align.records import Row, outcome, pair_key, statistics
+from matteralign.align.measure import Measure, Row, by_scaling, statistics
 from matteralign.align.study import Study
-from matteralign.metrics import MetricSpec, Neighbors, Scored, compare, normalize
+from matteralign.align.summary import read_lists
+from matteralign.metrics import Neighbors, NormalizeMode, Scored, compare, normalize
 from matteralign.store.latents import Latent, read_latent
 from matteralign.store.ledger import Ledger
-from matteralign.store.neighbors import read_neighbors
 from matteralign.store.structures import read_structures
 from matteralign.store.tidy import SCORES, write_rows
 
@@ -39,12 +39,8 @@ class _Context:
     dataset: str
     hashes: Mapping[str, str]
 
-    @property
-    def mode(self) -> str:
-        return self.study.config.metrics.normalize
-
-    def key(self, spec: MetricSpec, a: str, b: str) -> str:
-        return pair_key(spec, self.mode, self.hashes[a], self.hashes[b])
+    def key(self, measure: Measure, a: str, b: str) -> str:
+        return measure.key(self.hashes[a], self.hashes[b])
 
 
 def score_row(study: Study, layout: Layout, key: str, *, threads: int = 1) -> RowResult:
@@ -64,11 +60,12 @@ def score_row(study: Study, layout: Layout, key: str, *, threads: int = 1) -> Ro
     rows: list[Row] = []
     with Ledger(layout.ledger(key)) as ledger:
         missing = [p for p in partners if not _complete(context, ledger, p, key)]
-        for a, b, spec, scored in _compute(context, key, missing, threads):
-            ledger.add(context.key(spec, a, b), _stored(spec, context.mode, scored))
+        for a, b, measure, scored in _compute(context, key, missing, threads):
+            stored = measure.outcome(scored) | statistics(scored)
+            ledger.add(context.key(measure, a, b), stored)
         for partner in partners:
             for a, b in ((partner, key), (key, partner)):
-                rows += [_row(context, ledger, spec, a, b) for spec in study.pair_specs]
+                rows += [_row(context, ledger, m, a, b) for m in study.pair_measures]
     write_rows(layout.row(key), rows, SCORES)
     return RowResult(len(missing), len(partners) - len(missing))
 
@@ -80,15 +77,18 @@ def _latent_hash(layout: Layout, key: str, sample_set_id: str) -> str:
 
 def _complete(context: _Context, ledger: Ledger, a: str, b: str) -> bool:
     return all(
-        ledger.get(context.key(spec, *pair)) is not None
-        for spec in context.study.pair_specs
+        ledger.get(context.key(measure, *pair)) is not None
+        for measure in context.study.pair_measures
         for pair in ((a, b), (b, a))
     )
 
 
+_Result = tuple[str, str, Measure, Scored]
+
+
 def _compute(
     context: _Context, key: str, partners: Sequence[str], threads: int
-) -> Iterator[tuple[str, str, MetricSpec, Scored]]:
+) -> Iterator[_Result]:
     """Score `key` against `partners`, those with the same common rows together."""
     latents = {name: _load(context, name) for name in (*partners, key)} if partners else {}
     groups: dict[bytes, list[str]] = {}
@@ -98,20 +98,30 @@ def _compute(
     for mask, members in groups.items():
         common = np.frombuffer(mask, bool)
         pairs = [(partner, key) for partner in members]
-        if not common.any():
+        if common.any():
+            chosen = {name: latents[name] for name in (*members, key)}
+            yield from _scored(context, chosen, common, pairs, threads)
+        else:
             yield from _nothing_common(context, pairs)
-            continue
-        names = (*members, key)
-        values = {name: _values(context, latents[name], common) for name in names}
+
+
+def _scored(
+    context: _Context,
+    latents: Mapping[str, Latent],
+    common: npt.NDArray[np.bool_],
+    pairs: Sequence[tuple[str, str]],
+    threads: int,
+) -> Iterator[_Result]:
+    for scaling, specs in by_scaling(context.study.pair_measures).items():
         scores = compare(
-            values,
+            {name: _values(latent, common, scaling) for name, latent in latents.items()},
             pairs,
-            context.study.pair_specs,
-            neighbors=dict(_neighbors(context, latents, names, common)),
+            specs,
+            neighbors=dict(_neighbors(context, latents, common, scaling)),
             threads=threads,
         )
         for score in scores:
-            yield score.a, score.b, score.spec, score.scored
+            yield score.a, score.b, Measure(score.spec, scaling), score.scored
 
 
 def _load(context: _Context, name: str) -> Latent:
@@ -119,44 +129,36 @@ def _load(context: _Context, name: str) -> Latent:
 
 
 def _values(
-    context: _Context, latent: Latent, common: npt.NDArray[np.bool_]
+    latent: Latent, common: npt.NDArray[np.bool_], scaling: NormalizeMode
 ) -> npt.NDArray[np.float64]:
     # Scaled over the model's own rows first, so that a pair's mask does not change the scale.
-    scaled = normalize(latent.values[latent.valid], context.study.config.metrics.normalize)
-    return scaled[common[latent.valid]]
+    return normalize(latent.values[latent.valid], scaling)[common[latent.valid]]
 
 
 def _neighbors(
     context: _Context,
     latents: Mapping[str, Latent],
-    names: Iterable[str],
     common: npt.NDArray[np.bool_],
+    scaling: NormalizeMode,
 ) -> Iterator[tuple[str, Neighbors]]:
     """Yield the stored neighbour lists of the models whose own rows are the common rows."""
-    for name in names:
-        if np.array_equal(latents[name].valid, common):
-            arrays, _ = read_neighbors(
-                context.layout.neighbors(name), latent_sha256=latents[name].sha256
-            )
-            yield name, Neighbors(**arrays)
+    for name, latent in latents.items():
+        if np.array_equal(latent.valid, common):
+            lists = read_lists(context.layout, name, latent.sha256, scaling)
+            if lists is not None:
+                yield name, lists
 
 
-def _nothing_common(
-    context: _Context, pairs: Iterable[tuple[str, str]]
-) -> Iterator[tuple[str, str, MetricSpec, Scored]]:
+def _nothing_common(context: _Context, pairs: Iterable[tuple[str, str]]) -> Iterator[_Result]:
     scored = Scored.not_applicable("the two models took no structure in common", 0)
     for a, b in pairs:
-        for spec in context.study.pair_specs:
-            yield a, b, spec, scored
-            yield b, a, spec, scored
+        for measure in context.study.pair_measures:
+            yield a, b, measure, scored
+            yield b, a, measure, scored
 
 
-def _stored(spec: MetricSpec, mode: str, scored: Scored) -> Row:
-    return outcome(spec, mode, scored) | statistics(scored)
-
-
-def _row(context: _Context, ledger: Ledger, spec: MetricSpec, a: str, b: str) -> Row:
-    stored = ledger.get(context.key(spec, a, b)) or {}
+def _row(context: _Context, ledger: Ledger, measure: Measure, a: str, b: str) -> Row:
+    stored = ledger.get(context.key(measure, a, b)) or {}
     return {
         "slice": context.layout.slice,
         "dataset": context.dataset,

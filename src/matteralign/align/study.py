@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from matteralign.align.measure import Measure, source_scaling
 from matteralign.config.load import get_slice
-from matteralign.config.schema import MetricRequest, Slice, StudyConfig
+from matteralign.config.schema import Metrics, Slice, StudyConfig
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.hashing import sha256_json
 from matteralign.datasets.catalogue import get_dataset
@@ -36,14 +37,14 @@ class Study:
     cards: Mapping[str, ModelCard]
 
     @cached_property
-    def pair_specs(self) -> tuple[MetricSpec, ...]:
+    def pair_measures(self) -> tuple[Measure, ...]:
         """The metrics of each pair."""
-        return _specs(self.config.metrics.pair, "pair")
+        return _measures(self.config.metrics, "pair")
 
     @cached_property
-    def model_specs(self) -> tuple[MetricSpec, ...]:
+    def model_measures(self) -> tuple[Measure, ...]:
         """The metrics of each model."""
-        return _specs(self.config.metrics.model, "model")
+        return _measures(self.config.metrics, "model")
 
     def slice(self, name: str) -> Slice:
         """Return a slice by name."""
@@ -91,15 +92,11 @@ class Study:
 
     def summary_identity(self) -> list[dict[str, Any]]:
         """Return what decides the summary of a model beside its latents."""
-        return [_identity(s) for s in (*self.model_specs, *self.pair_specs)] + [
-            {"normalize": self.config.metrics.normalize}
-        ]
+        return [m.identity() for m in (*self.model_measures, *self.pair_measures)]
 
     def score_identity(self) -> list[dict[str, Any]]:
         """Return what decides a pair's scores beside its latents."""
-        return [_identity(s) for s in self.pair_specs] + [
-            {"normalize": self.config.metrics.normalize}
-        ]
+        return [m.identity() for m in self.pair_measures]
 
     def figure_identity(self, slice_name: str) -> str:
         """Return a hash of what only tables, figures and the report depend on."""
@@ -132,13 +129,13 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
             except UserError as error:
                 raise UserError(f"slice {name!r}: {error}") from error
             get_environment(card.environment)
-    _ = study.pair_specs, study.model_specs
+    _ = study.pair_measures, study.model_measures
     return study
 
 
-def _specs(requests: Sequence[MetricRequest], kind: str) -> tuple[MetricSpec, ...]:
-    specs: list[MetricSpec] = []
-    for position, request in enumerate(requests):
+def _measures(metrics: Metrics, kind: Literal["pair", "model"]) -> tuple[Measure, ...]:
+    measures: list[Measure] = []
+    for position, request in enumerate(getattr(metrics, kind)):
         where = f"metrics.{kind}[{position}]"
         try:
             spec = MetricSpec(request.metric, request.definition, request.params)
@@ -146,16 +143,9 @@ def _specs(requests: Sequence[MetricRequest], kind: str) -> tuple[MetricSpec, ..
             raise UserError(f"{where}: {error}") from error
         if spec.info.kind != kind:
             raise UserError(f"{where}: {spec.metric} belongs under metrics.{spec.info.kind}")
-        if spec in specs:
-            raise UserError(f"{where}: {spec} is already listed")
-        specs.append(spec)
-    return tuple(specs)
-
-
-def _identity(spec: MetricSpec) -> dict[str, Any]:
-    return {
-        "metric": spec.metric,
-        "definition": spec.definition,
-        "params": dict(spec.params),
-        "version": spec.info.version,
-    }
+        scaling = request.normalize or source_scaling(spec) or metrics.normalize
+        measure = Measure(spec, scaling)
+        if measure in measures:
+            raise UserError(f"{where}: {measure} is already listed")
+        measures.append(measure)
+    return tuple(measures)

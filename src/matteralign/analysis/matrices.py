@@ -15,6 +15,7 @@ from scipy.spatial.distance import squareform
 
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.suggest import unknown
+from matteralign.metrics.registry import METRICS
 
 SELF_SIMILARITY: Mapping[str, float] = {"cknna": 1.0, "dcor": 1.0, "cka": 1.0}
 """Similarity metrics and the score of a model with itself (1 by construction)."""
@@ -214,7 +215,7 @@ def score_matrix(
     values = pd.DataFrame(
         filled, index=pd.Index(keys, name="model"), columns=pd.Index(keys, name="model_b")
     )
-    if metric in SELF_SIMILARITY:
+    if metric in SELF_SIMILARITY and METRICS[metric].definitions[definition].symmetric:
         _require_mirrored(values, f"{metric} {definition}")
     n = ok["n"].to_numpy(dtype=np.int64)
     return ScoreMatrix(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from matteralign.align.records import params_text
 from matteralign.analysis.dimensions import dimension_estimates
 from matteralign.analysis.imbalance import imbalance_pairs
 from matteralign.analysis.matrices import ScoreMatrix, score_matrix
@@ -41,10 +40,9 @@ class Drawing:
 
 def matrices(view: SliceView) -> list[ScoreMatrix]:
     """Return the matrix of every configured pair metric, in the order of the configuration."""
-    mode = view.study.config.metrics.normalize
     return [
-        score_matrix(view.scores, spec.metric, spec.definition, params_text(spec, mode), view.keys)
-        for spec in view.study.pair_specs
+        score_matrix(view.scores, m.spec.metric, m.spec.definition, m.params, view.keys)
+        for m in view.study.pair_measures
     ]
 
 

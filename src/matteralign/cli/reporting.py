@@ -95,7 +95,8 @@ def _latent(sidecar: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _versions(view: SliceView) -> dict[str, str]:
-    used = {spec.metric for spec in (*view.study.pair_specs, *view.study.model_specs)}
+    measures = (*view.study.pair_measures, *view.study.model_measures)
+    used = {measure.spec.metric for measure in measures}
     metrics = {f"metric {name}": str(METRICS[name].version) for name in sorted(used)}
     packages = {name: version(name) for name in _PACKAGES}
     return {"matteralign": __version__} | metrics | packages

@@ -14,7 +14,10 @@ from matteralign.core.files import write_text
 from matteralign.registry.card import ModelCard
 
 FOLDER = Path("workflow/schemas")
-_MODELS: dict[str, type[BaseModel]] = {"config.schema.json": StudyConfig, "card.schema.json": ModelCard}
+_MODELS: dict[str, type[BaseModel]] = {
+    "config.schema.json": StudyConfig,
+    "card.schema.json": ModelCard,
+}
 
 
 def register(app: typer.Typer) -> None:

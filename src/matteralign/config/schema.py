@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+Scaling = Literal["max", "l2", "none"]
 SliceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9\-]*$")]
 
 
@@ -21,12 +22,17 @@ class MetricRequest(_Strict):
     params: dict[str, int | float | str | bool] = Field(
         default={}, description="parameters such as k; what is left out takes the default"
     )
+    normalize: Scaling | None = Field(
+        default=None,
+        description="scaling of a latent for this metric alone; left out, it is what the "
+        "definition's source does (cknna huh2024: l2), else metrics.normalize",
+    )
 
 
 class Metrics(_Strict):
     """What is computed for each pair of models and for each model."""
 
-    normalize: Literal["max", "l2", "none"] = Field(
+    normalize: Scaling = Field(
         default="max",
         description="scaling of a latent before comparison: largest element 1 (the study), "
         "unit rows, or none",

@@ -26,6 +26,9 @@ from matteralign.core.errors import FetchError, IntegrityError
 from matteralign.core.paths import cache_root
 from matteralign.registry.pinned import PackageSource
 
+# One line of our own says what is fetched.
+pooch.get_logger().setLevel("WARNING")
+
 
 def uv_binary() -> str:
     """Return the package client: ``$MATTERALIGN_UV``, else the one beside this interpreter."""
