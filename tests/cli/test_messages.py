@@ -1,0 +1,235 @@
+"""The command line as a user meets it: a process, its exit code and what it prints."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from matteralign.cli.app import main
+from matteralign.registry.load import load_cards
+
+Done = subprocess.CompletedProcess[str]
+SLICE = {"dataset": "qm9", "n": 4, "seed": 0, "panel": ["random", "ecfp4"]}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path, {"slices": {"qm9-demo": SLICE}})
+    return tmp_path
+
+
+def write(folder: Path, raw: Any) -> None:
+    (folder / "config.yaml").write_text(yaml.safe_dump(raw))
+
+
+def call(folder: Path, *arguments: str, **variables: str) -> Done:
+    program = Path(sys.executable).with_name("matteralign")
+    environment = os.environ | {"COLUMNS": "200"} | variables
+    return subprocess.run(
+        [str(program), *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def inside(folder: Path, *arguments: str) -> Done:
+    """Call the program in this process: the same text and exit code, without its start."""
+    out, err = io.StringIO(), io.StringIO()
+    code: object = 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.setattr(sys, "argv", ["matteralign", *arguments])
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+    return subprocess.CompletedProcess(list(arguments), code or 0, out.getvalue(), err.getvalue())
+
+
+def snakemake(folder: Path, project: Path, *arguments: str) -> Done:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(project / "Snakefile")]
+    command += ["--configfile", "config.yaml", "--cores", "1", "--dry-run", *arguments]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+def one_line(done: Done) -> str:
+    """Return the only line that a user error prints."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert done.stdout == ""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+WRONG: list[tuple[Sequence[str], str]] = [
+    (["sample", "qm9-dmeo"], "error: unknown slice 'qm9-dmeo': did you mean 'qm9-demo'?"),
+    (["run", "qm9-dmeo"], "error: unknown slice 'qm9-dmeo': did you mean 'qm9-demo'?"),
+    (["merge", "zzz"], "error: unknown slice 'zzz': known are qm9-demo"),
+    (
+        ["embed", "qm9-demo", "mace-mp-smal"],
+        "error: unknown model 'mace-mp-smal': did you mean 'mace-mp-small'?",
+    ),
+    (["fetch", "--model", "randm"], "error: unknown model 'randm': did you mean 'random'?"),
+    (["fetch", "--dataset", "qm8"], "error: unknown dataset 'qm8': did you mean 'qm9'?"),
+    (["fetch"], "error: name one of --dataset and --model"),
+    (["environment", "mian"], "error: unknown environment 'mian': did you mean 'main'?"),
+    (["models", "--config", "nope.yaml"], "error: nope.yaml: configuration file does not exist"),
+    (["models", "--config", "."], "error: .: is a folder, not a configuration file"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "expected"), WRONG, ids=[" ".join(a) for a, _ in WRONG])
+def test_a_wrong_name_is_one_line_with_the_nearest_match(
+    folder: Path, arguments: Sequence[str], expected: str
+) -> None:
+    assert one_line(inside(folder, *arguments)) == expected
+    assert sorted(p.name for p in folder.iterdir()) == ["config.yaml"]
+
+
+CONFIGS: list[tuple[Any, str]] = [
+    ({"slcies": {}}, "error: config.yaml: slcies: unknown key: did you mean 'slices'?"),
+    (
+        {"slices": {"a": SLICE | {"panle": []}}},
+        "error: config.yaml: slices.a.panle: unknown key: did you mean 'panel'?",
+    ),
+    (
+        {"slices": {"a": SLICE | {"panel": ["random", "ecfp"]}}},
+        "error: slice 'a': unknown model 'ecfp': did you mean 'ecfp4'?",
+    ),
+    (
+        {"metrics": {"pair": [{"metric": "cnkna", "definition": "text"}]}},
+        "error: metrics.pair[0]: unknown metric 'cnkna': did you mean 'cknna'?",
+    ),
+    (
+        {"slices": {"a": SLICE | {"dataset": "qm"}}},
+        "error: unknown dataset 'qm': did you mean 'qm9'?",
+    ),
+]
+TITLES = ["key", "key in a slice", "model", "metric", "dataset"]
+
+
+@pytest.mark.parametrize(("raw", "expected"), CONFIGS, ids=TITLES)
+def test_a_wrong_configuration_is_one_line(folder: Path, raw: Any, expected: str) -> None:
+    write(folder, raw)
+    assert one_line(inside(folder, "models")) == expected
+
+
+@pytest.mark.parametrize(("arguments", "expected"), WRONG[:2])
+def test_the_installed_program_says_it_too(
+    folder: Path, arguments: Sequence[str], expected: str
+) -> None:
+    assert one_line(call(folder, *arguments)) == expected
+
+
+@pytest.mark.parametrize(("raw", "expected"), CONFIGS[1:4:2], ids=TITLES[1:4:2])
+def test_snakemake_says_the_same(folder: Path, project: Path, raw: Any, expected: str) -> None:
+    write(folder, raw)
+    done = snakemake(folder, project)
+    assert done.returncode != 0
+    assert expected in done.stderr.splitlines()
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not (folder / "results").exists()
+
+
+def test_snakemake_refuses_a_key_that_stands_twice(folder: Path, project: Path) -> None:
+    text = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(text + "\nresults: a\nresults: b\n")
+    done = snakemake(folder, project)
+    assert done.returncode != 0
+    assert "'results' is there twice" in done.stderr
+
+
+def test_an_unknown_verb_or_a_wrong_option_value_is_a_usage_error(folder: Path) -> None:
+    done = inside(folder, "smaple", "qm9-demo")
+    assert done.returncode == 2
+    assert "sample" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert inside(folder, "row", "qm9-demo", "ecfp4", "--threads", "0").returncode == 2
+
+
+def test_a_stage_without_its_input_names_the_file(folder: Path) -> None:
+    done = inside(folder, "merge", "qm9-demo")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "results/qm9-demo/structures.parquet: file is missing" in done.stderr
+
+
+def test_without_a_network_the_file_and_its_place_are_named(folder: Path, tmp_path: Path) -> None:
+    done = call(
+        folder,
+        "fetch",
+        "--dataset",
+        "qm9",
+        MATTERALIGN_CACHE=str(tmp_path / "cache"),
+        UV_CACHE_DIR=str(tmp_path / "client"),
+        UV_DEFAULT_INDEX="http://127.0.0.1:9/simple",
+        UV_FIND_LINKS="",
+        UV_NO_CONFIG="1",
+        UV_HTTP_RETRIES="0",
+        NO_PROXY="127.0.0.1",
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "could not fetch qm9_part1.csv" in done.stderr
+    assert "by hand" in done.stderr
+    assert str(tmp_path / "cache" / "files" / "19") in done.stderr
+
+
+def test_run_without_a_workflow_says_so(folder: Path) -> None:
+    done = inside(folder, "run", "qm9-demo")
+    assert done.returncode == 1
+    assert "Snakefile: no workflow here" in done.stderr
+
+
+def test_a_second_run_at_the_same_time_is_refused(folder: Path, project: Path) -> None:
+    from filelock import FileLock
+
+    (folder / "results").mkdir()
+    with FileLock(folder / "results" / ".run.lock"):
+        done = inside(folder, "run", "qm9-demo", "--snakefile", str(project / "Snakefile"))
+    assert done.returncode == 1
+    assert "another run is at work here" in done.stderr
+
+
+def test_models_are_listed_for_eyes_and_for_programs(folder: Path) -> None:
+    shown = call(folder, "models")
+    assert shown.returncode == 0
+    listed = json.loads(inside(folder, "models", "--json").stdout)
+    assert [card["key"] for card in listed] == list(load_cards())
+    assert all(key in shown.stdout for key in ("random", "mace-mp-small", "chgnet-0.3.0"))
+
+
+def test_version_and_help(folder: Path) -> None:
+    from matteralign import __version__
+
+    assert inside(folder, "--version").stdout.strip() == f"matteralign {__version__}"
+    for arguments in (["-h"], ["run", "--help"]):
+        assert inside(folder, *arguments).returncode == 0
+
+
+def test_results_go_to_stdout_and_progress_to_stderr(folder: Path) -> None:
+    done = inside(folder, "schema")
+    assert done.returncode == 0
+    assert '"StudyConfig"' in done.stdout
+    assert done.stderr == ""
