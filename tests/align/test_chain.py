@@ -16,6 +16,7 @@ from matteralign.align.row import score_row
 from matteralign.align.summary import summarize_model
 from matteralign.core.errors import IntegrityError, UserError
 from matteralign.metrics import cka, cknna, dcor, information_imbalance, normalize
+from matteralign.store.latents import read_latent
 from matteralign.store.neighbors import read_neighbors_sidecar
 from matteralign.store.tidy import SCORES, read_rows
 
@@ -142,14 +143,16 @@ def test_values_are_those_of_the_functions_on_the_common_rows(
     complete: Any, a: str, b: str
 ) -> None:
     rows, common = merged(complete), _common(a, b)
-    scaled = {}
-    for key in (a, b):
-        own = np.array([r not in MASKED.get(key, []) for r in range(N)])
-        values = normalize(arrays()[key].astype(np.float32)[own], "max")
-        scaled[key] = values[common[own]]
-    x, y = scaled[a], scaled[b]
+    scaled: dict[str, list[np.ndarray]] = {"max": [], "l2": []}
+    for mode, both in scaled.items():
+        for key in (a, b):
+            own = np.array([r not in MASKED.get(key, []) for r in range(N)])
+            values = normalize(arrays()[key].astype(np.float32)[own], mode)
+            both.append(values[common[own]])
+    x, y = scaled["max"]
     expected = {
-        ("cknna", "huh2024"): cknna(x, y, k=5, definition="huh2024"),
+        # On unit rows, as its authors use it; the others on the study's scaling.
+        ("cknna", "huh2024"): cknna(*scaled["l2"], k=5, definition="huh2024"),
         ("cknna", "text"): cknna(x, y, k=5, definition="text"),
         ("dcor", "root"): dcor(x, y),
         ("cka", "plain"): cka(x, y),
@@ -254,20 +257,26 @@ def test_rows_made_one_by_one_equal_rows_made_at_once(
 
 
 def test_a_killed_row_goes_on_where_it_was(complete: Any) -> None:
-    whole = complete.layout.ledger("flat").read_bytes()
-    final = complete.layout.row("flat").read_bytes()
-    entries = whole.count(b"\n")
-    per_pair = 2 * 5
-    assert entries == 5 * per_pair
+    ledger, row = complete.layout.ledger("flat"), complete.layout.row("flat")
+    whole, final = ledger.read_bytes(), row.read_bytes()
     lines = whole.splitlines(keepends=True)
-    for kept in (0, 1, per_pair - 1, per_pair, 3 * per_pair + 4, entries):
-        torn = b"".join(lines[:kept]) + b'{"key": "torn'
-        complete.layout.ledger("flat").write_bytes(torn)
-        complete.layout.row("flat").unlink()
+    assert len(lines) == 5 * 2 * 5
+    for kept in (0, 1, 9, 17, 18, 25, 49, 50):
+        ledger.write_bytes(b"".join(lines[:kept]) + b'{"key": "torn')
+        row.unlink()
+        known = {json.loads(line)["key"] for line in lines[:kept]}
+        expected = sum(_keys(complete, key, "flat") <= known for key in KEYS[:-1])
         result = score_row(complete.study, complete.layout, "flat")
-        assert result.reused == kept // per_pair
-        assert result.computed == 5 - result.reused
-        assert complete.layout.row("flat").read_bytes() == final
+        assert (result.computed, result.reused) == (5 - expected, expected)
+        assert row.read_bytes() == final
+    assert expected == 5
+
+
+def _keys(tiny: Any, a: str, b: str) -> set[str]:
+    """Return the ledger keys of a pair, both ways."""
+    x, y = (read_latent(tiny.layout.latent(key)).sha256 for key in (a, b))
+    measures = tiny.study.pair_measures
+    return {m.key(*hashes) for m in measures for hashes in ((x, y), (y, x))}
 
 
 def test_other_parameters_do_not_reuse_scores(
@@ -365,9 +374,13 @@ def test_a_row_scored_from_latents_that_changed_is_not_merged(complete: Any) -> 
 
 def test_the_summary_says_what_it_saw(complete: Any) -> None:
     beta = read_neighbors_sidecar(complete.layout.neighbors("beta"))
-    assert (beta["n_valid"], beta["model"], beta["k"]) == (N - 2, "beta", 5)
-    # Rows 10 to 19 repeat row 0; row 17 is masked.
-    assert beta["duplicates"] > 0
+    assert (beta["n_valid"], beta["model"]) == (N - 2, "beta")
+    assert set(beta["scalings"]) == {"max", "l2"}
+    for facts in beta["scalings"].values():
+        assert facts["k"] == 5
+        # Rows 10 to 19 repeat row 0; row 17 is masked.
+        assert facts["duplicates"] > 0
+        assert 0 < facts["largest_hub"] <= 1
     assert beta["intrinsic"][0]["status"] in ("ok", "not_applicable")
     void = read_neighbors_sidecar(complete.layout.neighbors("void"))
     assert void["intrinsic"][0]["status"] == "not_applicable"
