@@ -5,16 +5,20 @@ Tolerances: dcor 1e-10 absolute (V and U statistic); DADApy information imbalanc
 relative, TwoNN 1e-10 relative (without duplicates: it drops both members of a pair).
 
 Values of dcor 0.7, DADApy 0.3.4 and scikit-dimension 0.5.0 on `data()` are kept in
-GOLDEN, so that the agreement is checked where a package cannot be installed; where it
-can, it is run as well.
+GOLDEN; the packages are run as well. DADApy needs numpy < 2 and has the environment `peers`.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
 import warnings
+from pathlib import Path
 
+import dcor as peer_dcor
 import numpy as np
 import pytest
+import skdim
 
 from matteralign.metrics import (
     MetricSpec,
@@ -55,46 +59,41 @@ def debiased(x, y, metric, definition):
     return forward.scored.debiased
 
 
-def dadapy_imbalance(x, y, k):
-    dadapy = pytest.importorskip("dadapy")
-    both = np.hstack([x, y])
-    peer = dadapy.MetricComparisons(coordinates=both, maxk=len(x) - 1)
-    first = list(range(x.shape[1]))
-    second = list(range(x.shape[1], both.shape[1]))
-    return peer.return_inf_imb_two_selected_coords(first, second, k=k)
+IMBALANCE = [(2, 1), (3, 2), (40, 1), (200, 30), (200, 199), (300, 1), (300, 7), (300, 50)]
+DIMS = [1, 3, 12]
 
 
-def dadapy_twonn(x):
-    dadapy = pytest.importorskip("dadapy")
-    return dadapy.Data(coordinates=x, maxk=5).compute_id_2NN()[0]
+def flat_cloud(dim):
+    """A dim-dimensional Gaussian in 15 dimensions, off the origin, one column constant."""
+    rng = np.random.RandomState(dim)
+    x = rng.standard_normal((400, dim)) @ rng.standard_normal((dim, 15)) + 10.0
+    x[:, 14] = 5.0
+    return x
+
+
+@pytest.fixture(scope="module")
+def dadapy_values(model_python, tmp_path_factory):
+    """Every value asked of DADApy, from one run of the environment that holds it."""
+    folder = tmp_path_factory.mktemp("dadapy")
+    arrays = {"twonn|data|x": data()[0]}
+    for n, k in IMBALANCE:
+        arrays[f"imbalance|{n}|{k}|x"], arrays[f"imbalance|{n}|{k}|y"] = data(n)
+    for dim in DIMS:
+        arrays[f"twonn|{dim}|x"] = flat_cloud(dim)
+    tasks = sorted({name.rsplit("|", 1)[0] for name in arrays})
+    np.savez(folder / "tasks.npz", tasks=np.asarray(json.dumps(tasks)), **arrays)
+    script = Path(__file__).with_name("dadapy_values.py")
+    command = [model_python("peers"), "-W", "ignore", script]
+    subprocess.run([*command, folder / "tasks.npz", folder / "out.json"], check=True)
+    return json.loads((folder / "out.json").read_text())
 
 
 def skdim_mle(x, k, comb):
-    skdim = pytest.importorskip("skdim")
     return skdim.id.MLE().fit(x, n_neighbors=k, comb=comb).dimension_
 
 
 def skdim_twonn(x):
-    skdim = pytest.importorskip("skdim")
     return skdim.id.TwoNN(discard_fraction=0.1).fit(x).dimension_
-
-
-def peer_values():
-    """Everything GOLDEN holds, computed by the peers."""
-    peer = pytest.importorskip("dcor")
-    x, y = data()
-    values = {
-        "dcor root": peer.distance_correlation(x, y),
-        "dcor squared": peer.distance_correlation_sqr(x, y),
-        "dcor squared debiased": peer.u_distance_correlation_sqr(x, y),
-        "twonn dadapy": dadapy_twonn(x),
-        "twonn skdim": skdim_twonn(x),
-        "mle 50": skdim_mle(x, 50, "mle"),
-        "mle 5 mean": skdim_mle(x, 5, "mean"),
-    }
-    for k in (1, 7, 50):
-        values[f"imbalance xy {k}"], values[f"imbalance yx {k}"] = dadapy_imbalance(x, y, k)
-    return {key: float(value) for key, value in values.items()}
 
 
 def test_golden():
@@ -117,55 +116,62 @@ def test_golden():
         )
 
 
-def test_golden_is_what_the_installed_peers_give():
-    assert peer_values() == pytest.approx(GOLDEN, rel=1e-6)
+@pytest.mark.network
+def test_golden_is_what_the_peers_give(dadapy_values):
+    x, y = data()
+    values = {
+        "dcor root": peer_dcor.distance_correlation(x, y),
+        "dcor squared": peer_dcor.distance_correlation_sqr(x, y),
+        "dcor squared debiased": peer_dcor.u_distance_correlation_sqr(x, y),
+        "twonn dadapy": dadapy_values["twonn|data"][0],
+        "twonn skdim": skdim_twonn(x),
+        "mle 50": skdim_mle(x, 50, "mle"),
+        "mle 5 mean": skdim_mle(x, 5, "mean"),
+    }
+    for k in (1, 7, 50):
+        pair = dadapy_values[f"imbalance|300|{k}"]
+        values[f"imbalance xy {k}"], values[f"imbalance yx {k}"] = pair
+    assert values == pytest.approx(GOLDEN, rel=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("n", [2, 4, 5, 150])
 def test_dcor_package(seed, n):
-    peer = pytest.importorskip("dcor")
     rng = np.random.RandomState(seed)
     x = rng.standard_normal((n, 6)) + 50.0
     y = np.hstack([x[:, :2] ** 2, rng.standard_normal((n, 2))])
-    assert dcor(x, y) == pytest.approx(peer.distance_correlation(x, y), abs=1e-10)
-    assert dcor(x, y, "squared") == pytest.approx(peer.distance_correlation_sqr(x, y), abs=1e-10)
+    assert dcor(x, y) == pytest.approx(peer_dcor.distance_correlation(x, y), abs=1e-10)
+    assert dcor(x, y, "squared") == pytest.approx(
+        peer_dcor.distance_correlation_sqr(x, y), abs=1e-10
+    )
     if n > 4:
         assert debiased(x, y, "dcor", "squared") == pytest.approx(
-            peer.u_distance_correlation_sqr(x, y), abs=1e-10
+            peer_dcor.u_distance_correlation_sqr(x, y), abs=1e-10
         )
 
 
 def test_dcor_package_with_duplicates_and_constant_columns():
-    peer = pytest.importorskip("dcor")
     x, y = data(60)
     x[10:20], y[10:20], x[:, 2], y[:, 0] = x[0], y[0], 3.0, -1.0
-    assert dcor(x, y) == pytest.approx(peer.distance_correlation(x, y), abs=1e-10)
+    assert dcor(x, y) == pytest.approx(peer_dcor.distance_correlation(x, y), abs=1e-10)
 
 
-@pytest.mark.parametrize(("n", "k"), [(2, 1), (3, 2), (40, 1), (200, 30), (200, 199)])
-def test_dadapy_information_imbalance(n, k):
+@pytest.mark.network
+@pytest.mark.parametrize(("n", "k"), IMBALANCE)
+def test_dadapy_information_imbalance(n, k, dadapy_values):
     x, y = data(n)
-    forward, backward = dadapy_imbalance(x, y, k)
+    forward, backward = dadapy_values[f"imbalance|{n}|{k}"]
     assert information_imbalance(x, y, k) == pytest.approx(forward, abs=1e-12)
     assert information_imbalance(y, x, k) == pytest.approx(backward, abs=1e-12)
 
 
-def flat_cloud(dim):
-    """A dim-dimensional Gaussian in 15 dimensions, off the origin, one column constant."""
-    rng = np.random.RandomState(dim)
-    x = rng.standard_normal((400, dim)) @ rng.standard_normal((dim, 15)) + 10.0
-    x[:, 14] = 5.0
-    return x
+@pytest.mark.network
+@pytest.mark.parametrize("dim", DIMS)
+def test_dadapy_twonn(dim, dadapy_values):
+    assert twonn(flat_cloud(dim)) == pytest.approx(dadapy_values[f"twonn|{dim}"][0], rel=1e-6)
 
 
-@pytest.mark.parametrize("dim", [1, 3, 12])
-def test_dadapy_twonn(dim):
-    x = flat_cloud(dim)
-    assert twonn(x) == pytest.approx(dadapy_twonn(x), rel=1e-6)
-
-
-@pytest.mark.parametrize("dim", [1, 3, 12])
+@pytest.mark.parametrize("dim", DIMS)
 def test_skdim_intrinsic_dimension(dim):
     x = flat_cloud(dim)
     assert twonn(x) == pytest.approx(skdim_twonn(x), rel=1e-10)
