@@ -31,6 +31,10 @@ _PACKAGES = (
 )
 
 
+# Share of structures with one common neighbour from which a local score is warned about.
+_HUB = 0.5
+
+
 def report_data(view: SliceView) -> ReportData:
     """Gather what the report of a slice says.
 
@@ -68,12 +72,39 @@ def report_data(view: SliceView) -> ReportData:
         hashes=_hashes(view),
         configuration=yaml.safe_dump(_configuration(view), sort_keys=False, allow_unicode=True),
         newick=_newick(layout.figures / "tree.nwk"),
-        notes=[
-            f"{card.name}: {card.checkpoint.licence}. {card.checkpoint.restricted}"
-            for card in study.panel(layout.slice)
-            if card.checkpoint.restricted
-        ],
+        notes=[*_licences(view), *_hubs(view)],
     )
+
+
+def _licences(view: SliceView) -> list[str]:
+    return [
+        f"{card.name}: {card.checkpoint.licence}. {card.checkpoint.restricted}"
+        for card in view.study.panel(view.layout.slice)
+        if card.checkpoint.restricted
+    ]
+
+
+def _hubs(view: SliceView) -> list[str]:
+    """Warn where one structure is the neighbour of most others: such a CKNNA misleads."""
+    names = {fact.model: fact.name for fact in view.facts}
+    notes = []
+    for measure in view.study.pair_measures:
+        if measure.spec.metric != "cknna":
+            continue
+        shares = {
+            names[key]: sidecar["scalings"].get(measure.normalize, {}).get("largest_hub", 0.0)
+            for key, sidecar in view.neighbor_sidecars.items()
+        }
+        hubs = {name: share for name, share in shares.items() if share > _HUB}
+        if hubs:
+            listed = ", ".join(f"{name} ({share:.0%})" for name, share in hubs.items())
+            notes.append(
+                f"CKNNA {measure.spec.definition} on {measure.normalize}-scaled latents: one "
+                f"structure is an inner-product neighbour of most others in {listed}. There "
+                "the score compares lengths of vectors more than neighbourhoods; prefer a "
+                "definition on unit rows (l2)."
+            )
+    return notes
 
 
 def _figures(folder: Path) -> list[ReportFigure]:

@@ -51,13 +51,14 @@ class SliceView:
         return {key: read_sidecar(self.layout.latent(key)) for key in self.keys}
 
     @cached_property
+    def neighbor_sidecars(self) -> Mapping[str, Mapping[str, Any]]:
+        """Sidecars of the neighbour lists by model."""
+        return {key: read_neighbors_sidecar(self.layout.neighbors(key)) for key in self.keys}
+
+    @cached_property
     def dimensions(self) -> pd.DataFrame:
         """Intrinsic dimensions, tidy."""
-        rows = [
-            row
-            for key in self.keys
-            for row in read_neighbors_sidecar(self.layout.neighbors(key))["intrinsic"]
-        ]
+        rows = [row for side in self.neighbor_sidecars.values() for row in side["intrinsic"]]
         frame = pd.DataFrame.from_records(rows, columns=DIMENSIONS.names)
         return frame.astype({"value": float})
 
