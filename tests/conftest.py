@@ -43,6 +43,8 @@ def untouched_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
     home = tmp_path_factory.mktemp("home")
     config = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    # The package client keeps its credentials there, and a lock beside them.
+    data = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     packages = subprocess.run(
         [uv_binary(), "cache", "dir"], capture_output=True, text=True, check=True
     )
@@ -50,6 +52,7 @@ def untouched_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         CACHE_VARIABLE: str(cache_root()),
         "UV_CACHE_DIR": packages.stdout.strip(),
         "XDG_CONFIG_HOME": config,
+        "XDG_DATA_HOME": data,
         "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("caches")),
         "MPLCONFIGDIR": str(tmp_path_factory.mktemp("matplotlib")),
         "HOME": str(home),
