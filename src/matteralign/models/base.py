@@ -1,0 +1,120 @@
+"""What every model wrapper offers, whatever package it stands on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from matteralign.core.errors import UserError
+from matteralign.core.suggest import unknown
+from matteralign.models.catalogue import WRAPPER_VERSIONS
+from matteralign.models.checks import Refusal, refuse_common
+from matteralign.registry.card import ModelCard
+from matteralign.store.structures import Structure
+
+
+@dataclass(frozen=True, eq=False)
+class Embedded:
+    """What a model made of one batch.
+
+    Attributes
+    ----------
+    latents
+        Shape (B, d), float32, one row per structure in the order given.
+    energies
+        Total energies in eV, shape (B,), float64; None when the model predicts none.
+    """
+
+    latents: npt.NDArray[np.float32]
+    energies: npt.NDArray[np.float64] | None = None
+
+
+class Wrapper(ABC):
+    """One loaded model.
+
+    A subclass loads its network in ``__init__`` from `files` alone (no download), names its
+    options with their defaults in `options_known`, and implements `embed`, `n_parameters`
+    and `packages`. Latents must not depend on which other structures share the batch.
+
+    Parameters
+    ----------
+    card
+        The model's card.
+    files
+        Checkpoint files by the name the card gives them; their hashes were checked.
+    device
+        ``cpu``, ``cuda`` or ``cuda:<n>``.
+
+    Raises
+    ------
+    UserError
+        If the card has an option that this wrapper does not know.
+    """
+
+    family: ClassVar[str]
+    options_known: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, card: ModelCard, files: Mapping[str, Path], device: str) -> None:
+        self.card = card
+        self.files = dict(files)
+        self.device = device
+        self.options = {**self.options_known, **card.options}
+        for name in card.options:
+            if name not in self.options_known:
+                raise UserError(
+                    f"card {card.key}: "
+                    + unknown(f"option of wrapper {card.wrapper!r}", name, self.options_known)
+                )
+
+    @property
+    def version(self) -> int:
+        """Version of this wrapper's results, from the catalogue."""
+        return WRAPPER_VERSIONS[self.card.wrapper]
+
+    def refuse(self, structure: Structure) -> Refusal | None:
+        """Return why the model cannot take `structure`, or None when it can."""
+        return refuse_common(structure, self.card.accepts) or self.refuse_more(structure)
+
+    def refuse_more(self, structure: Structure) -> Refusal | None:
+        """Refuse what only this family cannot take; called after the common checks."""
+        return None
+
+    def size(self, structure: Structure) -> int:
+        """Return what `structure` costs in a batch: atoms, unless a family counts tokens."""
+        return max(structure.n_atoms, 1)
+
+    @abstractmethod
+    def embed(self, batch: Sequence[Structure]) -> Embedded:
+        """Return latents and energies of structures that `refuse` let through."""
+
+    @abstractmethod
+    def n_parameters(self) -> int:
+        """Return the number of parameters of the loaded network."""
+
+    def packages(self) -> list[str]:
+        """Return the distributions whose versions decide the numbers."""
+        return ["numpy"]
+
+    def file(self, name: str | None = None) -> Path:
+        """Return one checkpoint file by name, or the only one.
+
+        Raises
+        ------
+        UserError
+            If there is no such file, or several and no name was given.
+        """
+        if name is None and len(self.files) == 1:
+            return next(iter(self.files.values()))
+        if name not in self.files:
+            raise UserError(
+                f"card {self.card.key}: "
+                + unknown("checkpoint file", str(name), self.files)
+                + "; name the files as this wrapper expects them"
+            )
+        return self.files[name]

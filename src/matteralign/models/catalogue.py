@@ -1,0 +1,67 @@
+"""Which class wraps which kind of model: read without importing any model package."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from matteralign.core.errors import UserError
+from matteralign.core.suggest import unknown
+
+if TYPE_CHECKING:
+    from matteralign.models.base import Wrapper
+
+_CLASSES = {
+    "chgnet": "matteralign.models.chgnet:ChgnetWrapper",
+    "fingerprint": "matteralign.models.fingerprint:FingerprintWrapper",
+    "huggingface": "matteralign.models.huggingface:HuggingFaceWrapper",
+    "mace": "matteralign.models.mace:MaceWrapper",
+    "orb": "matteralign.models.orb:OrbWrapper",
+    "random": "matteralign.models.baseline:RandomWrapper",
+    "sevennet": "matteralign.models.sevennet:SevennetWrapper",
+}
+
+# Raise a number whenever the same card and structures would give other latents: rows made
+# by the old code are then made again.
+WRAPPER_VERSIONS: dict[str, int] = {
+    "chgnet": 1,
+    "fingerprint": 1,
+    "huggingface": 1,
+    "mace": 1,
+    "orb": 1,
+    "random": 1,
+    "sevennet": 1,
+}
+
+
+def wrapper_version(name: str) -> int:
+    """Return the version of a wrapper's results.
+
+    Raises
+    ------
+    UserError
+        If there is no such wrapper; the message offers the nearest name.
+    """
+    if name not in WRAPPER_VERSIONS:
+        raise UserError(unknown("wrapper", name, WRAPPER_VERSIONS))
+    return WRAPPER_VERSIONS[name]
+
+
+def wrapper_class(name: str) -> type[Wrapper]:
+    """Import and return a wrapper class; run this inside the model's environment.
+
+    Raises
+    ------
+    UserError
+        If there is no such wrapper, or a package it needs is missing here.
+    """
+    wrapper_version(name)
+    module, _, attribute = _CLASSES[name].partition(":")
+    try:
+        found: type[Wrapper] = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"wrapper {name!r} needs the package {error.name!r}, which is not installed in "
+            "this environment; run the model in the environment its card names"
+        ) from error
+    return found

@@ -1,0 +1,133 @@
+"""Structures that no model of a kind can take, and the reason given for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from matteralign.models.symbols import symbol
+from matteralign.registry.card import Accepts
+from matteralign.store.structures import Structure
+
+CLOSEST = 0.1
+"""Two atoms nearer than this, in Å, are a broken record and not chemistry."""
+
+_BLOCK = 512
+
+
+class Refusal(NamedTuple):
+    """Why a structure is masked: a short code and one sentence."""
+
+    code: str
+    reason: str
+
+
+def refuse_common(structure: Structure, accepts: Accepts) -> Refusal | None:
+    """Return the first reason not to give `structure` to a model that `accepts` describes.
+
+    Order: empty, SMILES, elements, size, coordinates.
+    """
+    if accepts.needs == "nothing":
+        return None
+    if structure.n_atoms == 0:
+        return Refusal("empty", "the structure has no atoms")
+    if accepts.needs == "smiles":
+        found = refuse_smiles(structure.smiles)
+        if found:
+            return found
+    allowed = accepts.element_set()
+    if allowed is not None:
+        missing = sorted({int(z) for z in structure.numbers} - allowed)
+        if missing:
+            names = ", ".join(f"{symbol(z)} ({z})" for z in missing)
+            return Refusal("element", f"the model does not know the element {names}")
+    if accepts.max_atoms is not None and structure.n_atoms > accepts.max_atoms:
+        return Refusal(
+            "size", f"{structure.n_atoms} atoms, the model takes at most {accepts.max_atoms}"
+        )
+    if accepts.needs == "positions":
+        return refuse_geometry(structure)
+    return None
+
+
+def refuse_smiles(smiles: str | None) -> Refusal | None:
+    """Refuse a SMILES that is missing, empty or not one that RDKit can read."""
+    from rdkit import Chem, RDLogger
+
+    if smiles is None:
+        return Refusal("smiles", "the structure has no SMILES")
+    RDLogger.DisableLog("rdApp.*")  # RDKit prints its findings; the reason below replaces them
+    molecule = Chem.MolFromSmiles(smiles)
+    if molecule is None:
+        return Refusal("smiles", f"RDKit cannot read the SMILES {smiles!r}")
+    if molecule.GetNumAtoms() == 0:
+        return Refusal("empty", "the SMILES has no atoms")
+    return None
+
+
+def refuse_geometry(structure: Structure) -> Refusal | None:
+    """Refuse coordinates or cells that describe no arrangement of atoms in space."""
+    if structure.positions.shape != (structure.n_atoms, 3):
+        return Refusal(
+            "geometry",
+            f"{structure.n_atoms} atoms but coordinates of shape {structure.positions.shape}",
+        )
+    if not np.isfinite(structure.positions).all():
+        atom = int(np.flatnonzero(~np.isfinite(structure.positions).all(axis=1))[0])
+        return Refusal("geometry", f"atom {atom} has a coordinate that is not finite")
+    if structure.periodic:
+        if structure.cell is None or not np.isfinite(structure.cell).all():
+            return Refusal("geometry", "the structure is periodic but has no finite cell")
+        if periodic_measure(structure) < 1e-6:
+            return Refusal("geometry", "the periodic cell has no volume")
+    for first, second, distance in _close_pairs(structure):
+        return Refusal(
+            "geometry",
+            f"atoms {first} and {second} are {distance:.3f} Å apart, closer than {CLOSEST} Å",
+        )
+    return None
+
+
+def periodic_measure(structure: Structure) -> float:
+    """Return length, area or volume spanned by the periodic cell vectors (Å, Å², Å³)."""
+    assert structure.cell is not None and structure.pbc is not None
+    vectors = structure.cell[structure.pbc]
+    gram = vectors @ vectors.T
+    return float(np.sqrt(max(np.linalg.det(gram), 0.0)))
+
+
+def nearest_distances(structure: Structure) -> npt.NDArray[np.float64]:
+    """Return each atom's distance to the nearest other atom in Å, shape (n,).
+
+    Periodic images count through the nearest-image rule, which is exact for distances
+    below half the cell's height; inf for a lone atom.
+    """
+    if structure.n_atoms < 2:
+        return np.full(structure.n_atoms, np.inf)
+    return np.concatenate([d.min(axis=1) for _, d in _distance_blocks(structure)])
+
+
+def _close_pairs(structure: Structure) -> Iterator[tuple[int, int, float]]:
+    for start, distances in _distance_blocks(structure):
+        rows, columns = np.nonzero(distances < CLOSEST)
+        for row, column in zip(rows, columns, strict=True):
+            yield start + int(row), int(column), float(distances[row, column])
+
+
+def _distance_blocks(structure: Structure) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
+    positions = np.asarray(structure.positions, np.float64)
+    inverse = None
+    if structure.periodic and structure.cell is not None and structure.pbc is not None:
+        vectors = structure.cell[structure.pbc]
+        inverse = np.linalg.pinv(vectors)
+    for start in range(0, len(positions), _BLOCK):
+        difference = positions[start : start + _BLOCK, None, :] - positions[None, :, :]
+        if inverse is not None:
+            difference -= np.round(difference @ inverse) @ vectors
+        distances = np.sqrt(np.einsum("ijk,ijk->ij", difference, difference))
+        here = np.arange(len(distances))
+        distances[here, here + start] = np.inf
+        yield start, distances

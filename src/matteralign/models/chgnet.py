@@ -1,0 +1,101 @@
+"""CHGNet through its own package."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from chgnet.model import CHGNet
+from pymatgen.core import Lattice
+from pymatgen.core import Structure as Crystal
+
+from matteralign.models.base import Embedded, Wrapper
+from matteralign.models.checks import Refusal, nearest_distances
+from matteralign.models.torch_setup import count_parameters
+from matteralign.registry.card import ModelCard
+from matteralign.store.structures import Structure
+
+
+class ChgnetWrapper(Wrapper):
+    """Atom features after the last convolution and read-out norm, averaged over atoms.
+
+    This is ``crystal_fea`` of ``predict_structure`` divided by the number of atoms: the
+    package sums, the study averages.
+
+    The network knows crystals only. A molecule is put into an orthorhombic box, its extent
+    plus `vacuum` along each axis: wider than the cutoff, so no periodic image is seen and
+    the latent does not depend on the box.
+
+    Options
+    -------
+    vacuum
+        Å added to a molecule's extent, at least the cutoff of 6 Å.
+    """
+
+    family: ClassVar[str] = "chgnet"
+    options_known: ClassVar[Mapping[str, Any]] = {"vacuum": 8.0}
+
+    def __init__(self, card: ModelCard, files: Mapping[str, Path], device: str) -> None:
+        super().__init__(card, files, device)
+        state = torch.load(self.file(), map_location="cpu", weights_only=True)
+        with contextlib.redirect_stdout(io.StringIO()):  # it prints its parameter count
+            model = CHGNet.from_dict(state["model"])
+        model.requires_grad_(False)
+        self._model = model.to(device).eval()
+        self._cutoff = float(model.graph_converter.atom_graph_cutoff)
+
+    def n_parameters(self) -> int:
+        return count_parameters(self._model)
+
+    def packages(self) -> list[str]:
+        return ["numpy", "torch", "chgnet", "pymatgen"]
+
+    def refuse_more(self, structure: Structure) -> Refusal | None:
+        if structure.periodic:
+            return None
+        isolated = np.flatnonzero(nearest_distances(structure) >= self._cutoff)
+        if len(isolated):
+            return Refusal(
+                "geometry",
+                f"atom {int(isolated[0])} has no neighbour within the cutoff of "
+                f"{self._cutoff:g} Å; CHGNet cannot take isolated atoms",
+            )
+        return None
+
+    def embed(self, batch: Sequence[Structure]) -> Embedded:
+        graphs = [self._model.graph_converter(self.crystal(s)).to(self.device) for s in batch]
+        with torch.no_grad():
+            out = self._model(graphs, task="e", return_crystal_feas=True)
+        counts = np.array([s.n_atoms for s in batch])
+        features = out["crystal_fea"].double().cpu().numpy()
+        energies = out["e"].double().cpu().numpy().reshape(-1) * counts
+        return Embedded((features / counts[:, None]).astype(np.float32), energies)
+
+    def crystal(self, structure: Structure) -> Crystal:
+        """Return the pymatgen structure that the network sees, molecules in their box."""
+        cell = self._cell(structure)
+        return Crystal(
+            Lattice(cell),
+            [int(z) for z in structure.numbers],
+            np.asarray(structure.positions, np.float64),
+            coords_are_cartesian=True,
+        )
+
+    def _cell(self, structure: Structure) -> npt.NDArray[np.float64]:
+        vacuum = float(self.options["vacuum"])
+        if not structure.periodic or structure.pbc is None or structure.cell is None:
+            return np.diag(np.ptp(structure.positions, axis=0) + vacuum)
+        # Slabs and wires: free directions get vectors normal to the periodic ones.
+        cell = np.array(structure.cell, np.float64)
+        periodic = cell[structure.pbc]
+        _, _, basis = np.linalg.svd(periodic)
+        for row, normal in zip(np.flatnonzero(~structure.pbc), basis[len(periodic) :], strict=True):
+            extent = float(np.ptp(structure.positions @ normal))
+            cell[row] = normal * (extent + vacuum)
+        return cell

@@ -1,0 +1,96 @@
+"""MACE potentials through mace-torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from e3nn import o3
+
+from matteralign.core.errors import UserError
+from matteralign.core.suggest import unknown
+from matteralign.models.atoms import to_atoms
+from matteralign.models.base import Embedded, Wrapper
+from matteralign.models.pooling import segment_mean
+from matteralign.models.torch_setup import count_parameters, quiet_import
+from matteralign.registry.card import ModelCard
+from matteralign.store.structures import Structure
+
+with quiet_import():
+    from mace import data as mace_data
+    from mace.calculators.mace import MACECalculator
+    from mace.modules.utils import extract_invariant
+    from mace.tools import torch_geometric, torch_tools
+
+_PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+
+
+class MaceWrapper(Wrapper):
+    """Invariant node features of all layers, as ``get_descriptors(invariants_only=True)``.
+
+    Options
+    -------
+    precision
+        ``float32`` or ``float64``: the network's arithmetic. Latents are float32 either way.
+    head
+        Read-out head of a multi-head model; null takes the only or the default one.
+    """
+
+    family: ClassVar[str] = "mace"
+    options_known: ClassVar[Mapping[str, Any]] = {"precision": "float32", "head": None}
+
+    def __init__(self, card: ModelCard, files: Mapping[str, Path], device: str) -> None:
+        super().__init__(card, files, device)
+        precision = self.options["precision"]
+        if precision not in _PRECISIONS:
+            raise UserError(f"card {card.key}: " + unknown("precision", precision, _PRECISIONS))
+        # The format is a pickled module; its hash was checked before this call.
+        model = torch.load(self.file(), map_location=device, weights_only=False)
+        head = {} if self.options["head"] is None else {"head": self.options["head"]}
+        self._calculator = MACECalculator(
+            models=model.to(_PRECISIONS[precision]), device=device, default_dtype=precision, **head
+        )
+        self._model = self._calculator.models[0].eval()
+        irreps = o3.Irreps(str(self._model.products[0].linear.irreps_out))
+        self._invariant = {
+            "num_layers": int(self._model.num_interactions),
+            "num_features": irreps.dim // (irreps.lmax + 1) ** 2,
+            "l_max": irreps.lmax,
+        }
+
+    def n_parameters(self) -> int:
+        return count_parameters(self._model)
+
+    def packages(self) -> list[str]:
+        return ["numpy", "torch", "e3nn", "mace-torch", "matscipy"]
+
+    def embed(self, batch: Sequence[Structure]) -> Embedded:
+        graphs = self._graphs(batch)
+        with torch.no_grad():
+            out = self._model(graphs.to_dict(), compute_force=False)
+            features = extract_invariant(out["node_feats"], **self._invariant)
+        counts = [s.n_atoms for s in batch]
+        return Embedded(
+            segment_mean(features.cpu().numpy(), counts),
+            out["energy"].double().cpu().numpy().astype(np.float64),
+        )
+
+    def _graphs(self, batch: Sequence[Structure]) -> Any:
+        calculator = self._calculator
+        keys = mace_data.KeySpecification(info_keys={}, arrays_keys={})
+        with torch_tools.default_dtype(calculator.default_dtype):
+            graphs = [
+                mace_data.AtomicData.from_config(
+                    mace_data.config_from_atoms(
+                        to_atoms(s), key_specification=keys, head_name=calculator.head
+                    ),
+                    z_table=calculator.z_table,
+                    cutoff=calculator.r_max,
+                    heads=calculator.available_heads,
+                )
+                for s in batch
+            ]
+        return torch_geometric.Batch.from_data_list(graphs).to(calculator.device)
