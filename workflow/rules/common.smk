@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matteralign.align.layout import Layout
 from matteralign.align.study import open_study
-from matteralign.cli.common import CONFIG_VARIABLE
+from matteralign.cli.common import CONFIG_VARIABLE, put_program_on_path
 from matteralign.config.load import read_yaml, resolve
 from matteralign.core.errors import MatterAlignError
 from matteralign.core.files import write_json
@@ -38,6 +38,7 @@ def publish_config():
 
 
 publish_config()
+put_program_on_path()
 
 
 def layout(slice_name):

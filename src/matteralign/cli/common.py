@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +35,15 @@ def layout_of(study: Study, slice_name: str) -> Layout:
     """Return the paths of a slice, after checking that the slice exists."""
     study.slice(slice_name)
     return Layout(Path(study.config.results), slice_name)
+
+
+def put_program_on_path() -> None:
+    """Let the rules, which call ``matteralign`` by name, find the one of this interpreter.
+
+    The user need not activate an environment, and no other installation is called.
+    """
+    beside = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
 
 
 def say(line: str) -> None:
