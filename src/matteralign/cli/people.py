@@ -49,7 +49,7 @@ def run(
     command = [sys.executable, "-m", "snakemake", slice_name, "--snakefile", str(snakefile)]
     command += ["--configfile", str(config), "--cores", str(cores)]
     # The file lock below replaces Snakemake's, which outlives a killed process. A flag stands
-    # after --quiet, or it would take the user's further targets for its own values.
+    # after --quiet, or it would take what the user adds for its own values.
     command += ["--quiet", "rules", "host", "reason", "--nolock", "--rerun-incomplete"]
     command += context.args
     variables = {k: v for k, v in os.environ.items() if k != CONFIG_VARIABLE}
