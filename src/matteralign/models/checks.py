@@ -55,12 +55,13 @@ def refuse_common(structure: Structure, accepts: Accepts) -> Refusal | None:
 
 def refuse_smiles(smiles: str | None) -> Refusal | None:
     """Refuse a SMILES that is missing, empty or not one that RDKit can read."""
-    from rdkit import Chem, RDLogger
+    from rdkit import Chem
+    from rdkit.rdBase import BlockLogs
 
     if smiles is None:
         return Refusal("smiles", "the structure has no SMILES")
-    RDLogger.DisableLog("rdApp.*")  # RDKit prints its findings; the reason below replaces them
-    molecule = Chem.MolFromSmiles(smiles)
+    with BlockLogs():  # RDKit prints its findings; the reason below replaces them
+        molecule: Chem.Mol | None = Chem.MolFromSmiles(smiles)
     if molecule is None:
         return Refusal("smiles", f"RDKit cannot read the SMILES {smiles!r}")
     if molecule.GetNumAtoms() == 0:

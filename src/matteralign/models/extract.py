@@ -113,7 +113,7 @@ def extract(
     Raises
     ------
     MatterAlignError
-        If no structure at all could be embedded.
+        If the model failed on every structure that was not refused.
     """
     masked: dict[int, MaskedRow] = {}
     accepted: list[int] = []
@@ -151,10 +151,10 @@ def extract(
         if progress:
             progress(done)
     for row in set(accepted) - set(masked):
-        reason = _not_finite(latents[row], None if energies is None else energies[row])
-        if reason:
-            masked[row] = MaskedRow(row, structures[row].id, "non_finite", reason)
-    _refuse_all_masked(wrapper.card.key, len(structures), masked)
+        finding = _not_finite(latents[row], None if energies is None else energies[row])
+        if finding:
+            masked[row] = MaskedRow(row, structures[row].id, "non_finite", finding)
+    _refuse_none_left(wrapper.card.key, len(structures), accepted, masked)
     rows = sorted(masked)
     latents[rows] = np.nan
     if energies is not None:
@@ -220,14 +220,17 @@ def _not_finite(latent: npt.NDArray[np.float32], energy: float | None) -> str | 
     return None
 
 
-def _refuse_all_masked(key: str, rows: int, masked: dict[int, MaskedRow]) -> None:
-    if len(masked) < rows:
-        return
+def _refuse_none_left(
+    key: str, rows: int, accepted: Sequence[int], masked: dict[int, MaskedRow]
+) -> None:
+    """Raise when the model failed on all it was given; refusing all of a slice is a result."""
     if rows == 0:
         raise MatterAlignError(f"model {key}: the sample set has no structures")
-    first = masked[min(masked)]
+    if not accepted or any(row not in masked for row in accepted):
+        return
+    first = masked[accepted[0]]
     raise MatterAlignError(
-        f"model {key}: none of {rows} structures could be embedded; "
+        f"model {key}: none of the {len(accepted)} structures it was given could be embedded; "
         f"{first.id}: {first.code}: {first.reason}"
     )
 
