@@ -1,0 +1,258 @@
+"""What the workflow promises, each shown by a real run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from matteralign.registry.load import BUILTIN
+from matteralign.store.latents import read_latent
+from matteralign.store.structures import Structure, read_structures, write_structures
+
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.models,
+    pytest.mark.network,
+    pytest.mark.slow,
+    pytest.mark.timeout(3000),
+]
+TENTH = Path(__file__).parents[1] / "models" / "data" / "sevennet-mf-0.yaml"
+PANEL = ["random", "ecfp4", "mace-off23-small", "rxnfp-bert"]
+
+
+def test_a_run_leaves_every_output_and_they_agree(finished: Any) -> None:
+    root = finished.results / "tiny"
+    sample = read_structures(root / "structures.parquet")
+    assert (len(sample), sample.slice, sample.dataset) == (24, "tiny", "qm9")
+    for key in PANEL:
+        latent = read_latent(root / "latents" / f"{key}.npy", sample_set_id=sample.id)
+        assert len(latent.values) == 24
+        assert latent.valid.all()
+        assert latent.sidecar["model"] == key
+        prediction = pd.read_parquet(root / "predictions" / f"{key}.parquet")
+        assert prediction["id"].tolist() == [s.id for s in sample.structures]
+        expected = "ok" if key == "mace-off23-small" else "not_applicable"
+        assert set(prediction["status"]) == {expected}
+        neighbours = json.loads((root / "neighbors" / f"{key}.json").read_text())
+        assert neighbours["latent_sha256"] == latent.sha256
+        assert (root / "scores" / f"{key}.parquet").exists()
+    scores = pd.read_parquet(root / "scores.parquet")
+    assert set(scores["status"]) == {"ok"}
+    assert set(scores["n"]) == {24}
+    assert set(scores["sample_set_id"]) == {sample.id}
+    for _, rows in scores.groupby(["metric", "definition", "params"]):
+        pairs = list(zip(rows["model_a"], rows["model_b"], strict=True))
+        assert sorted(pairs) == sorted(permutations(PANEL, 2))
+    assert list((root / "tables").glob("*.csv"))
+    assert list((root / "figures").glob("*.svg"))
+    page = (root / "report.html").read_text()
+    assert all(key in page for key in PANEL)
+    assert sample.id[:12] in page
+
+
+def test_no_unfinished_work_is_left(finished: Any) -> None:
+    left = [p for p in finished.results.rglob("*") if p.name.startswith(".") and ".tmp" in p.name]
+    shards = list(finished.results.rglob(".shards/*/*"))
+    assert not left
+    assert not shards
+
+
+def test_a_second_run_does_nothing(finished: Any) -> None:
+    before = finished.stamps()
+    text = finished.snakemake("tiny")
+    assert "Nothing to be done" in text
+    finished.run("other")
+    assert finished.stamps() == before
+
+
+def test_a_tenth_model_computes_only_itself_and_its_pairs(finished: Any, tmp_path: Path) -> None:
+    run = finished.copy(tmp_path / "run")
+    run.card(TENTH)
+    raw = run.config()
+    raw["cards"] = ["cards"]
+    raw["slices"]["tiny"]["panel"].append("sevennet-mf-0")
+    run.configure(raw)
+    expected = {
+        "weights": 1, "embed": 1, "summarize": 1, "row": 1, "merge": 1, "tables": 1,
+        "figures": 1, "report": 1, "tiny": 1,
+    }  # fmt: skip
+    assert run.planned("tiny") == expected
+    outputs = run.planned_outputs("tiny")
+    assert "tiny/latents/sevennet-mf-0.npy" in outputs
+    assert "tiny/scores/sevennet-mf-0.parquet" in outputs
+    assert not [name for name in outputs if any(key in name for key in PANEL)]
+    assert run.planned("other") == {}
+    before = run.stamps()
+    old = pd.read_parquet(run.results / "tiny" / "scores.parquet")
+    run.run("tiny")
+    after = run.stamps()
+    made_again = {name for name in before if before[name] != after.get(name)}
+    assert all(
+        name == "tiny/scores.parquet"
+        or name == "tiny/report.html"
+        or name.startswith(("tiny/tables/", "tiny/figures/"))
+        for name in made_again
+    ), made_again
+    new = pd.read_parquet(run.results / "tiny" / "scores.parquet")
+    mine = (new["model_a"] == "sevennet-mf-0") | (new["model_b"] == "sevennet-mf-0")
+    assert mine.sum() == 2 * len(PANEL) * 3
+    key = ["model_a", "model_b", "metric", "definition"]
+    pd.testing.assert_frame_equal(
+        new[~mine].sort_values(key).reset_index(drop=True),
+        old.sort_values(key).reset_index(drop=True),
+    )
+    assert "sevennet-mf-0" in (run.results / "tiny" / "report.html").read_text()
+    assert run.planned("tiny") == {}
+
+
+def test_forcing_one_slice_touches_nothing_of_the_other(finished: Any, tmp_path: Path) -> None:
+    run = finished.copy(tmp_path / "run")
+    before, hashes = run.stamps(), run.hashes("other")
+    run.run("other", "--forcerun", "sample")
+    after = run.stamps()
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert "other/structures.parquet" in changed
+    assert "other/latents/ecfp4.npy" in changed
+    assert "other/scores.parquet" in changed
+    assert not [name for name in changed if not name.startswith("other/")]
+    assert run.hashes("other") == hashes
+    assert run.planned("tiny") == {}
+
+
+def test_another_metric_parameter_embeds_nothing(finished: Any, tmp_path: Path) -> None:
+    run = finished.copy(tmp_path / "run")
+    raw = run.config()
+    raw["metrics"]["pair"][0]["params"]["k"] = 6
+    run.configure(raw)
+    planned = run.planned("other")
+    assert "embed" not in planned
+    assert "sample" not in planned
+    assert planned["row"] == 2
+    run.run("other")
+    scores = pd.read_parquet(run.results / "other" / "scores.parquet")
+    assert {json.loads(p).get("k") for p in scores["params"]} == {6, 1, None}
+    assert run.planned("other") == {}
+
+
+def test_killed_while_embedding(new_run: Callable[..., Any]) -> None:
+    small = {"key": "small-batches", "index": 900, "batch": 60}
+    undisturbed, killed = new_run("killed-embed", "a"), new_run("killed-embed", "b")
+    for run in (undisturbed, killed):
+        run.card(BUILTIN / "text" / "rxnfp-bert.yaml", **small)
+    undisturbed.run("killed")
+    shards = killed.results / "killed" / "latents" / ".shards"
+    final = killed.results / "killed" / "latents" / "small-batches.npy"
+    killed.kill_when("killed", lambda: len(_whole(shards)) >= 3)
+    assert not final.exists()
+    kept = len(_whole(shards))
+    assert 3 <= kept < 15
+    killed.run("killed")
+    assert killed.hashes("killed") == undisturbed.hashes("killed")
+    assert len(killed.hashes("killed")) == 14
+    assert not list(shards.rglob("*.npz"))
+    assert killed.planned("killed") == {}
+
+
+def _whole(shards: Path) -> list[Path]:
+    """Return the finished shards."""
+    return [path for path in shards.rglob("*.npz") if not path.name.startswith(".")]
+
+
+def test_killed_while_scoring(new_run: Callable[..., Any]) -> None:
+    undisturbed, killed = new_run("killed-row", "a"), new_run("killed-row", "b")
+    fingerprint = BUILTIN / "baseline" / "ecfp4.yaml"
+    for run in (undisturbed, killed):
+        for index, (key, radius) in enumerate((("ecfp6", 3), ("ecfp2", 1)), start=900):
+            options = {"radius": radius, "chirality": False}
+            run.card(fingerprint, key=key, index=index, name=key, options=options)
+    undisturbed.run("killed")
+    root = killed.results / "killed"
+    ledger = root / "scores" / ".ledger" / "ecfp2.jsonl"
+    killed.kill_when("killed", lambda: ledger.exists() and ledger.stat().st_size > 0)
+    assert not (root / "scores" / "ecfp2.parquet").exists()
+    started = ledger.read_bytes()
+    assert 0 < started.count(b"\n") < 3 * 2 * 4
+    killed.run("killed")
+    assert ledger.read_bytes().startswith(started[: started.rfind(b"\n") + 1])
+    assert killed.hashes("killed") == undisturbed.hashes("killed")
+    assert killed.planned("killed") == {}
+
+
+def _odd_structures(plain: list[Structure]) -> list[Structure]:
+    """Put three structures among the plain ones that some models cannot take."""
+    base = plain[0]
+    salt = replace(
+        base,
+        id="salt",
+        numbers=np.array([11, 17], np.uint8),
+        positions=np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 2.36]]),
+        smiles="[Na]Cl",
+        selfies=None,
+        energy=None,
+    )
+    unreadable = replace(base, id="unreadable", smiles="C1CC(", selfies=None)
+    empty = replace(
+        base,
+        id="empty",
+        numbers=np.zeros(0, np.uint8),
+        positions=np.zeros((0, 3)),
+        smiles="",
+        selfies=None,
+        energy=None,
+    )
+    return [plain[0], salt, *plain[1:10], unreadable, *plain[10:], empty]
+
+
+def test_structures_that_a_model_cannot_take_are_masked_rows(
+    finished: Any, new_run: Callable[..., Any]
+) -> None:
+    run = new_run("masked")
+    run.snakemake("results/odd/structures.parquet")
+    path = run.results / "odd" / "structures.parquet"
+    plain = list(read_structures(path).structures)
+    odd = _odd_structures(plain)
+    identity = write_structures(path, odd, slice_name="odd", dataset="qm9")
+    rows = {s.id: i for i, s in enumerate(odd)}
+    run.run("odd")
+    expected: dict[str, dict[int, str]] = {
+        "random": {},
+        "ecfp4": {rows["unreadable"]: "smiles", rows["empty"]: "empty"},
+        "mace-off23-small": {rows["salt"]: "element", rows["empty"]: "empty"},
+        "rxnfp-bert": {rows["unreadable"]: "smiles", rows["empty"]: "empty"},
+    }
+    gone: dict[str, set[int]] = {}
+    for key, codes in expected.items():
+        latent = read_latent(run.results / "odd" / "latents" / f"{key}.npy", sample_set_id=identity)
+        found = {m["row"]: m for m in latent.sidecar["masked"]}
+        gone[key] = set(found)
+        assert set(found) == set(codes), (key, found)
+        for row, code in codes.items():
+            assert found[row]["code"] in (code, "smiles"), (key, found[row])
+            assert found[row]["id"] == odd[row].id
+            assert len(found[row]["reason"]) > 5
+        prediction = pd.read_parquet(run.results / "odd" / "predictions" / f"{key}.parquet")
+        assert set(np.flatnonzero(prediction["status"] == "masked")) == gone[key]
+    scores = pd.read_parquet(run.results / "odd" / "scores.parquet")
+    assert set(scores["status"]) == {"ok"}
+    for row in scores.itertuples():
+        assert row.n == len(odd) - len(gone[row.model_a] | gone[row.model_b])
+    page = (run.results / "odd" / "report.html").read_text()
+    for name in ("salt", "unreadable", "empty"):
+        assert name in page
+    _others_are_as_without_the_odd_ones(run, finished, odd)
+
+
+def _others_are_as_without_the_odd_ones(run: Any, finished: Any, odd: list[Structure]) -> None:
+    plain = [i for i, s in enumerate(odd) if s.id not in ("salt", "unreadable", "empty")]
+    for key in PANEL:
+        here = read_latent(run.results / "odd" / "latents" / f"{key}.npy").values[plain]
+        there = read_latent(finished.results / "tiny" / "latents" / f"{key}.npy").values
+        assert np.abs(here - there).max() <= 1e-5 * np.abs(there).max()
