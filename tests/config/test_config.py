@@ -40,7 +40,7 @@ def test_the_committed_configuration_is_valid(project: Path) -> None:
     demo = get_slice(config, "qm9-demo")
     assert (demo.dataset, demo.n, demo.seed, len(demo.panel)) == ("qm9", 1000, 0, 9)
     study = open_study(config)
-    assert [s.metric for s in study.model_specs] == ["twonn", "mle"]
+    assert [m.spec.metric for m in study.model_measures] == ["twonn", "mle"]
     alone = load_config(project / "workflow/config/demo.yaml")
     assert alone.slices["qm9-demo"] == demo
 
