@@ -65,7 +65,7 @@ def run(
             f"slice {slice_name!r} did not finish (see above); finished work is kept, "
             "run again to go on"
         )
-    if layout.report.exists():
+    if layout.report.exists() and not {"-n", "--dry-run", "--dryrun"} & set(context.args):
         say(f"\n{slice_name} is complete. Open {layout.report.resolve()}")
 
 
