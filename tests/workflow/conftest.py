@@ -74,12 +74,17 @@ class Run:
         assert done.returncode == 0, done.stdout[-6000:]
         return done.stdout
 
-    def snakemake(self, *arguments: str) -> str:
-        """Run Snakemake itself."""
-        return self.call(
+    def workflow(self, *arguments: str) -> list[str]:
+        """Return the command of Snakemake itself."""
+        return [
             sys.executable, "-m", "snakemake", "--snakefile", str(self.project / "Snakefile"),
-            "--configfile", "config.yaml", "--cores", "2", "--nolock", *arguments,
-        )  # fmt: skip
+            "--configfile", "config.yaml", "--cores", "2", "--nolock", "--rerun-incomplete",
+            *arguments,
+        ]  # fmt: skip
+
+    def snakemake(self, *arguments: str) -> str:
+        """Run Snakemake itself, for a target between a slice's first and last."""
+        return self.call(*self.workflow(*arguments))
 
     def planned(self, target: str, *more: str) -> dict[str, int]:
         """Return how many jobs of each rule a dry run lists."""
@@ -95,11 +100,11 @@ class Run:
         lines = re.findall(r"^ +output: (.+)$", text, re.MULTILINE)
         return {name.strip().removeprefix("results/") for line in lines for name in line.split(",")}
 
-    def kill_when(self, slice_name: str, ready: Callable[[], bool], *more: str) -> None:
-        """Start a run and kill all its processes at once as soon as `ready`."""
+    def kill_when(self, target: str, ready: Callable[[], bool]) -> None:
+        """Start the workflow and kill all its processes at once as soon as `ready`."""
         with open(self.folder / "killed.log", "w") as log:
             running = subprocess.Popen(
-                self.command(slice_name, *more),
+                self.workflow(target),
                 cwd=self.folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,
