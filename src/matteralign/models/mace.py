@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from e3nn import o3
 
@@ -50,10 +51,16 @@ class MaceWrapper(Wrapper):
         # The format is a pickled module; its hash was checked before this call.
         model = torch.load(self.file(), map_location=device, weights_only=False)
         head = {} if self.options["head"] is None else {"head": self.options["head"]}
+        # Kept before the cast: total energies near -10^4 eV do not fit float32.
+        isolated = model.atomic_energies_fn.atomic_energies.detach().double().cpu().numpy()
         self._calculator = MACECalculator(
             models=model.to(_PRECISIONS[precision]), device=device, default_dtype=precision, **head
         )
         self._model = self._calculator.models[0].eval()
+        heads = list(self._calculator.available_heads)
+        row = np.atleast_2d(isolated)[heads.index(self._calculator.head) if len(heads) > 1 else 0]
+        zs = [int(z) for z in self._model.atomic_numbers]
+        self._isolated = dict(zip(zs, row.tolist(), strict=True))
         irreps = o3.Irreps(str(self._model.products[0].linear.irreps_out))
         self._invariant = {
             "num_layers": int(self._model.num_interactions),
@@ -73,10 +80,17 @@ class MaceWrapper(Wrapper):
             out = self._model(graphs.to_dict(), compute_force=False)
             features = extract_invariant(out["node_feats"], **self._invariant)
         counts = [s.n_atoms for s in batch]
-        return Embedded(
-            segment_mean(features.cpu().numpy(), counts),
-            out["energy"].double().cpu().numpy().astype(np.float64),
-        )
+        return Embedded(segment_mean(features.cpu().numpy(), counts), self._energies(out, batch))
+
+    def _energies(
+        self, out: Mapping[str, torch.Tensor], batch: Sequence[Structure]
+    ) -> npt.NDArray[np.float64]:
+        """Add the energies of isolated atoms in float64 where the network gives them apart."""
+        if "interaction_energy" not in out:
+            return np.asarray(out["energy"].double().cpu().numpy(), np.float64)
+        interaction = out["interaction_energy"].double().cpu().numpy()
+        isolated = [sum(self._isolated[int(z)] for z in s.numbers) for s in batch]
+        return np.asarray(interaction + isolated, np.float64)
 
     def _graphs(self, batch: Sequence[Structure]) -> Any:
         calculator = self._calculator

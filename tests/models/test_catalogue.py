@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from matteralign.core.errors import UserError
+from matteralign.models.catalogue import WRAPPER_VERSIONS, wrapper_class, wrapper_version
+from matteralign.registry.card import ModelCard
+from matteralign.registry.environments import get_environment
+from matteralign.registry.load import BUILTIN, load_cards, read_card
+
+DEMO = [
+    "random", "ecfp4", "mace-mp-small", "mace-off23-small", "sevennet-0", "sevennet-l3i5",
+    "chgnet-0.3.0", "orb-d3-xs-v2", "rxnfp-bert",
+]  # fmt: skip
+CARDS = load_cards()
+
+
+def test_the_demo_models_have_the_first_indices_for_good() -> None:
+    assert [CARDS[key].index for key in DEMO] == list(range(9))
+
+
+def test_a_file_is_named_as_its_model_and_lies_with_its_family() -> None:
+    for path in BUILTIN.rglob("*.yaml"):
+        card = read_card(path)
+        assert (path.stem, path.parent.name) == (card.key, card.family)
+
+
+@pytest.mark.parametrize("card", CARDS.values(), ids=CARDS.keys())
+def test_a_card_names_what_exists(card: ModelCard) -> None:
+    assert card.wrapper in WRAPPER_VERSIONS
+    assert get_environment(card.environment).requirements.exists()
+    assert (
+        card.accepts.needs
+        == {"3d": "positions", "smiles": "smiles", "any": "nothing"}[card.modality]
+    )
+    assert (card.checkpoint.weights == "none") == (not card.checkpoint.files)
+    if card.parameters.study is not None and card.parameters.study != card.parameters.measured:
+        assert card.parameters.note
+
+
+def test_a_licence_that_restricts_use_says_so() -> None:
+    restricted = {key for key, card in CARDS.items() if card.checkpoint.restricted}
+    assert restricted == {"mace-off23-small"}
+    assert "academic" in (CARDS["mace-off23-small"].checkpoint.restricted or "")
+
+
+def test_pickles_are_marked() -> None:
+    marked = {key for key, card in CARDS.items() if card.checkpoint.executes_code}
+    assert marked == {"mace-mp-small", "mace-off23-small", "sevennet-0", "sevennet-l3i5"}
+
+
+def test_the_tenth_card_fits_beside_the_others() -> None:
+    cards = load_cards((Path(__file__).parent / "data",))
+    assert list(cards)[-1] == "sevennet-mf-0"
+
+
+def test_identity_changes_exactly_when_the_latents_may(make_card: Callable[..., ModelCard]) -> None:
+    card = make_card("m", 0)
+    same = [
+        {"name": "Other"}, {"index": 7}, {"reference": "elsewhere"}, {"training_data": ["X"]},
+        {"claims": {"rotation": "invariant", "translation": "invariant"}},
+    ]  # fmt: skip
+    other = [
+        {"key": "n"}, {"wrapper": "mace"}, {"environment": "e"}, {"options": {"seed": 1}},
+        {"batch": 3}, {"accepts": {"elements": "1"}},
+        {"latent": {"layer": "none", "documented": "x", "pooling": "none", "dim": 4}},
+    ]  # fmt: skip
+    made = card.model_dump()
+    for change in same:
+        assert ModelCard.model_validate(made | change).digest() == card.digest(), change
+    for change in other:
+        assert ModelCard.model_validate(made | change).digest() != card.digest(), change
+
+
+def test_wrappers_have_versions() -> None:
+    assert wrapper_version("mace") >= 1
+    with pytest.raises(UserError, match="did you mean 'mace'"):
+        wrapper_version("maze")
+    with pytest.raises(UserError, match="unknown wrapper"):
+        wrapper_class("nothing")
+
+
+def test_the_catalogue_imports_no_model_package() -> None:
+    code = (
+        "import sys; import matteralign.models.catalogue, matteralign.models.base, "
+        "matteralign.models.extract, matteralign.models.jobs; "
+        "found = {'torch', 'rdkit', 'ase', 'mace'} & set(sys.modules); sys.exit(str(found or ''))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matteralign.models.mace", None)
+    with pytest.raises(UserError, match="in the environment its card names"):
+        wrapper_class("mace")

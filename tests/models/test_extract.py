@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matteralign.core.errors import MatterAlignError, UserError
+from matteralign.models.base import Embedded, Wrapper
+from matteralign.models.extract import extract, plan_batches
+from matteralign.registry.card import ModelCard
+from matteralign.store.structures import Structure
+
+MakeCard = Callable[..., ModelCard]
+
+
+class Moments(Wrapper):
+    """Three sums over the atoms; the test decides what goes wrong."""
+
+    family = "test"
+
+    def __init__(self, card: ModelCard) -> None:
+        super().__init__(card, {}, "cpu")
+        self.calls: list[list[str]] = []
+        self.broken: set[str] = set()
+        self.not_finite: set[str] = set()
+        self.stop_after: int | None = None
+
+    def embed(self, batch: Sequence[Structure]) -> Embedded:
+        if self.stop_after is not None and len(self.calls) >= self.stop_after:
+            raise KeyboardInterrupt
+        self.calls.append([s.id for s in batch])
+        for structure in batch:
+            if structure.id in self.broken:
+                raise RuntimeError(f"no convergence for {structure.id}\nand a second line")
+        rows = np.array(
+            [[s.numbers.sum(), s.positions.sum(), len(s.numbers)] for s in batch], np.float32
+        )
+        for row, structure in enumerate(batch):
+            if structure.id in self.not_finite:
+                rows[row, 1] = np.inf
+        return Embedded(rows, rows[:, 0].astype(np.float64))
+
+    def n_parameters(self) -> int:
+        return 0
+
+
+@pytest.fixture
+def model(make_card: MakeCard) -> Moments:
+    card = make_card("moments", 0, predicts=["energy"], batch=12, accepts={"elements": "1,6-8"})
+    return Moments(card)
+
+
+def run(model: Moments, structures: Sequence[Structure], shards: Path, identity: str = "a") -> Any:
+    return extract(model, structures, shards=shards, identity=identity)
+
+
+def expected(structures: Sequence[Structure]) -> np.ndarray:
+    return np.array(
+        [[s.numbers.sum(), s.positions.sum(), len(s.numbers)] for s in structures], np.float32
+    )
+
+
+def test_rows_come_back_in_the_order_given(
+    model: Moments, small_molecules: list[Structure], tmp_path: Path
+) -> None:
+    result = run(model, small_molecules, tmp_path)
+    np.testing.assert_array_equal(result.latents, expected(small_molecules))
+    np.testing.assert_array_equal(result.energies, expected(small_molecules)[:, 0])
+    assert result.masked == []
+    assert all(len(call) >= 1 for call in model.calls)
+    assert len(model.calls) > 1
+
+
+def test_an_interrupted_run_continues_and_ends_in_the_same_bytes(
+    model: Moments, small_molecules: list[Structure], tmp_path: Path
+) -> None:
+    whole = run(model, small_molecules, tmp_path / "whole")
+    batches = model.calls
+    model.calls, model.stop_after = [], 2
+    with pytest.raises(KeyboardInterrupt):
+        run(model, small_molecules, tmp_path / "cut")
+    model.calls, model.stop_after = [], None
+    resumed = run(model, small_molecules, tmp_path / "cut")
+    assert model.calls == batches[2:]
+    assert resumed.latents.tobytes() == whole.latents.tobytes()
+    assert resumed.energies.tobytes() == whole.energies.tobytes()
+
+
+def test_shards_of_another_identity_are_not_read(
+    model: Moments, small_molecules: list[Structure], tmp_path: Path
+) -> None:
+    run(model, small_molecules, tmp_path, "wrapper 1")
+    first = len(model.calls)
+    run(model, small_molecules, tmp_path, "wrapper 2")
+    assert len(model.calls) == 2 * first
+
+
+def test_a_damaged_shard_is_made_again(
+    model: Moments, small_molecules: list[Structure], tmp_path: Path
+) -> None:
+    run(model, small_molecules, tmp_path)
+    count = len(model.calls)
+    shard = sorted(tmp_path.glob("*.npz"))[0]
+    shard.write_bytes(shard.read_bytes()[:100])
+    result = run(model, small_molecules, tmp_path)
+    assert len(model.calls) == count + 1
+    np.testing.assert_array_equal(result.latents, expected(small_molecules))
+
+
+def test_a_failing_structure_is_found_and_only_its_row_is_masked(
+    model: Moments, small_molecules: list[Structure], tmp_path: Path
+) -> None:
+    model.broken = {"C2H4"}
+    result = run(model, small_molecules, tmp_path)
+    (masked,) = result.masked
+    assert (masked.id, masked.code) == ("C2H4", "model_error")
+    assert masked.reason == "RuntimeError: no convergence for C2H4"
+    row = masked.row
+    assert np.isnan(result.latents[row]).all()
+    assert np.isnan(result.energies[row])
+    others = [i for i in range(len(small_molecules)) if i != row]
+    np.testing.assert_array_equal(result.latents[others], expected(small_molecules)[others])
+    again = run(model, small_molecules, tmp_path)
+    assert again.masked == result.masked
+
+
+def test_values_that_are_not_finite_are_masked(
+    model: Moments, small_molecules: list[Structure], tmp_path: Path
+) -> None:
+    model.not_finite = {"H2O"}
+    (masked,) = run(model, small_molecules, tmp_path).masked
+    assert (masked.id, masked.code) == ("H2O", "non_finite")
+    assert masked.reason == "1 of 3 values are not finite"
+
+
+def test_what_the_model_refuses_never_reaches_it(
+    model: Moments, small_molecules: list[Structure], water: Structure, tmp_path: Path
+) -> None:
+    iron = replace(water, id="iron", numbers=np.array([26, 1, 1], np.uint8))
+    empty = Structure("empty", np.empty(0, np.uint8), np.empty((0, 3)))
+    result = run(model, [iron, *small_molecules, empty], tmp_path)
+    assert [(m.row, m.code) for m in result.masked] == [(0, "element"), (13, "empty")]
+    assert "Fe (26)" in result.masked[0].reason
+    assert not {"iron", "empty"} & {i for call in model.calls for i in call}
+
+
+def test_a_run_without_a_single_row_is_an_error(
+    model: Moments, small_molecules: list[Structure], tmp_path: Path
+) -> None:
+    model.broken = {s.id for s in small_molecules}
+    with pytest.raises(MatterAlignError, match=r"none of the 12 structures.*RuntimeError"):
+        run(model, small_molecules, tmp_path)
+    with pytest.raises(MatterAlignError, match="no structures"):
+        run(model, [], tmp_path)
+
+
+def test_refusing_a_whole_slice_is_a_result(
+    model: Moments, water: Structure, tmp_path: Path
+) -> None:
+    iron = replace(water, id="iron", numbers=np.array([26, 1, 1], np.uint8))
+    result = run(model, [iron], tmp_path)
+    assert [m.code for m in result.masked] == ["element"]
+    assert model.calls == []
+
+
+def test_a_wrapper_that_breaks_its_card_is_an_error(
+    make_card: MakeCard, small_molecules: list[Structure], tmp_path: Path
+) -> None:
+    wide = make_card(
+        "wide", 0, predicts=["energy"],
+        latent={"layer": "x", "documented": "x", "pooling": "none", "dim": 4},
+    )  # fmt: skip
+    with pytest.raises(MatterAlignError, match=r"correct latent\.dim"):
+        run(Moments(wide), small_molecules, tmp_path)
+    with pytest.raises(MatterAlignError, match="energies"):
+        run(Moments(make_card("silent", 0)), small_molecules, tmp_path)
+
+
+def test_an_unknown_option_is_refused_with_the_nearest(make_card: MakeCard) -> None:
+    class Tuned(Moments):
+        options_known = {"precision": "float32"}
+
+    with pytest.raises(UserError, match="did you mean 'precision'"):
+        Tuned(make_card("tuned", 0, options={"precison": "float64"}))
+
+
+def test_progress_ends_at_the_total(
+    model: Moments, small_molecules: list[Structure], tmp_path: Path
+) -> None:
+    seen: list[int] = []
+    extract(model, small_molecules, shards=tmp_path, identity="a", progress=seen.append)
+    assert seen[-1] == 12
+    assert seen == sorted(seen)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 40), max_size=40),
+    budget=st.integers(1, 100),
+    seed=st.integers(0, 9),
+)
+def test_batches_hold_every_row_once_within_the_budget_in_any_order(
+    sizes: list[int], budget: int, seed: int
+) -> None:
+    rows = list(range(len(sizes)))
+    names = [f"{i:03}" for i in rows]
+    batches = plan_batches(rows, sizes, names, budget)
+    assert sorted(row for batch in batches for row in batch) == rows
+    for batch in batches:
+        cost = len(batch) * max(sizes[row] for row in batch)
+        assert cost <= budget or len(batch) == 1
+    order = np.random.default_rng(seed).permutation(len(rows)).tolist()
+    shuffled = plan_batches(
+        [rows[i] for i in order], [sizes[i] for i in order], [names[i] for i in order], budget
+    )
+    assert shuffled == batches
