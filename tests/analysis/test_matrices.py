@@ -20,7 +20,7 @@ K25, K50 = '{"k":25}', '{"k":50}'
 
 
 def tidy(values: dict[tuple[str, str], float], metric: str = "cknna") -> pd.DataFrame:
-    definition = {"cknna": "huh2024", "information_imbalance": "rank"}[metric]
+    definition = {"cknna": "huh2024", "dcor": "root", "information_imbalance": "rank"}[metric]
     return pd.DataFrame(
         [
             {
@@ -89,7 +89,11 @@ def test_inconsistent_tables_are_refused() -> None:
     with pytest.raises(MatterAlignError, match="several slices"):
         score_matrix(pd.concat([scores, scores.assign(slice="t")]), "cknna", "huh2024")
     with pytest.raises(MatterAlignError, match="is symmetric, but"):
-        score_matrix(tidy({("a", "b"): 0.5, ("b", "a"): 0.4}), "cknna", "huh2024")
+        score_matrix(tidy({("a", "b"): 0.5, ("b", "a"): 0.4}, "dcor"), "dcor", "root")
+    # The released CKNNA is not exactly symmetric: both directions are kept.
+    kept = score_matrix(tidy({("a", "b"): 0.5, ("b", "a"): 0.4}), "cknna", "huh2024")
+    assert kept.values.loc["a", "b"] == 0.5
+    assert kept.values.loc["b", "a"] == 0.4
     with pytest.raises(MatterAlignError, match="no finite value"):
         score_matrix(both({("a", "b"): np.nan}), "cknna", "huh2024")
     with pytest.raises(MatterAlignError, match="not JSON"):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -234,13 +238,28 @@ def test_names_are_checked_with_the_nearest_match():
         compare({"a": good()}, [("a", "a")], PAIR_SPECS)
 
 
-def test_torch_tensors_are_accepted():
-    torch = pytest.importorskip("torch")
-    x, y = good(), good(seed=1)
-    tensor = torch.tensor(x, requires_grad=True)
-    for function in (dcor, cka, information_imbalance):
-        assert function(tensor, torch.tensor(y)) == function(x, y)
-    half = torch.tensor(x).to(torch.bfloat16)
-    assert dcor(half, y) == pytest.approx(dcor(x, y), abs=0.01)
-    with pytest.raises(MetricInputError, match="x is complex"):
-        dcor(torch.tensor(x, dtype=torch.complex128), y)
+TORCH = """
+import numpy as np, torch
+from matteralign.metrics import MetricInputError, cka, dcor, information_imbalance
+rng = np.random.default_rng(0)
+x, y = rng.normal(size=(40, 5)), rng.normal(size=(40, 3))
+tensor = torch.tensor(x, requires_grad=True)
+for function in (dcor, cka, information_imbalance):
+    assert function(tensor, torch.tensor(y)) == function(x, y)
+assert abs(dcor(torch.tensor(x).to(torch.bfloat16), y) - dcor(x, y)) < 0.01
+try:
+    dcor(torch.tensor(x, dtype=torch.complex128), y)
+except MetricInputError as error:
+    assert "x is complex" in str(error)
+else:
+    raise AssertionError("complex tensor accepted")
+"""
+
+
+@pytest.mark.models
+@pytest.mark.network
+def test_torch_tensors_are_accepted(model_python):
+    # torch is in the environment of the models only.
+    source = Path(__file__).resolve().parents[2] / "src"
+    environment = os.environ | {"PYTHONPATH": str(source)}
+    subprocess.run([model_python("main"), "-c", TORCH], env=environment, check=True)

@@ -56,10 +56,13 @@ def run(
         path.write_text(json.dumps(job | changes))
         home = tmp_path / "home"
         home.mkdir()
+        # The worker keeps packages out of the home by itself; a reference script does not.
+        elsewhere = dict.fromkeys(("XDG_CACHE_HOME", "CACHED_PATH_CACHE_ROOT"), str(tmp_path / "c"))
+        caches = {} if script.name == "worker.py" else elsewhere
         done = subprocess.run(
             [str(model_python(card.environment)), "-W", "ignore", str(script), str(path)],
             capture_output=True, text=True, check=False, cwd=home,
-            env=os.environ | {"PYTHONPATH": str(PACKAGE.parent), "HOME": str(home)},
+            env=os.environ | {"PYTHONPATH": str(PACKAGE.parent), "HOME": str(home)} | caches,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
         assert not list(home.iterdir()), "a package wrote into the home folder"
