@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 from matteralign.core.suggest import unknown
 from matteralign.metrics.errors import MetricSpecError
@@ -90,6 +90,30 @@ class MetricSpec:
 
 
 @dataclass(frozen=True)
+class SweepPoint:
+    """A score of the first `n` rows of the sample set that both embeddings have."""
+
+    n: int
+    value: float
+    debiased: float | None = None
+
+
+STATISTICS = (
+    "debiased",
+    "null_mean",
+    "null_sd",
+    "null_p",
+    "ci_low",
+    "ci_high",
+    "debiased_low",
+    "debiased_high",
+)
+"""Fields of `Scored` that calibrate its value."""
+
+NUMBERS = ("value", *STATISTICS)
+
+
+@dataclass(frozen=True)
 class Scored:
     """One score or the reason why there is none.
 
@@ -103,9 +127,17 @@ class Scored:
     n : int
         Rows the score rests on.
     debiased : float or None
-        Bias-corrected value where the definition has one (dcor squared, cka).
-    null_mean, null_sd, null_p, ci_low, ci_high : float or None
-        Permutation null and confidence interval, where computed.
+        Value with the finite-sample bias removed, where the definition has one; about 0 for
+        independent data.
+    null_mean, null_sd, null_p : float or None
+        Mean (the finite-sample floor) and standard deviation under random pairing of the
+        rows, and the one-sided p-value against it.
+    ci_low, ci_high : float or None
+        95 % interval of the value.
+    debiased_low, debiased_high : float or None
+        95 % interval of the debiased value.
+    sweep : tuple of SweepPoint
+        The value at growing sample sizes, where asked for.
     """
 
     value: float | None
@@ -118,20 +150,23 @@ class Scored:
     null_p: float | None = None
     ci_low: float | None = None
     ci_high: float | None = None
+    debiased_low: float | None = None
+    debiased_high: float | None = None
+    sweep: tuple[SweepPoint, ...] = ()
 
     def __post_init__(self) -> None:
         ok = self.status == "ok"
         if ok != (self.value is not None) or ok != (self.reason == ""):
             raise ValueError(f"a score has either a value or a reason: {self!r}")
-        for name in ("value", "debiased", "null_mean", "null_sd", "null_p", "ci_low", "ci_high"):
+        for name in NUMBERS:
             number = getattr(self, name)
             if number is not None and not math.isfinite(number):
                 raise ValueError(f"{name} of a score must be finite: {self!r}")
 
     @classmethod
-    def ok(cls, value: float, n: int, *, debiased: float | None = None) -> Scored:
-        """Return a computed score."""
-        return cls(value=value, status="ok", reason="", n=n, debiased=debiased)
+    def ok(cls, value: float, n: int, **statistics: Any) -> Scored:
+        """Return a computed score; `statistics` are the further fields."""
+        return cls(value=value, status="ok", reason="", n=n, **statistics)
 
     @classmethod
     def not_applicable(cls, reason: str, n: int) -> Scored:

@@ -1,0 +1,1 @@
+"""Nulls, confidence intervals and multiple testing: numbers in, numbers out."""
