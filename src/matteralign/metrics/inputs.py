@@ -36,37 +36,71 @@ def as_matrix(x: ArrayLike, name: str = "x") -> FloatArray:
         Complex or non-numeric, not two-dimensional, no rows or columns, or a NaN or
         infinite element (the first offending row is named).
     """
-    array = _to_numpy(x, name)
-    if array.dtype.kind == "c":
-        raise MetricInputError(f"{name} is complex ({array.dtype}); pass real embeddings")
-    if array.dtype.kind not in "fiub":
-        raise MetricInputError(f"{name} has dtype {array.dtype}; a dense array of reals is needed")
-    if array.ndim != 2:
-        raise MetricInputError(
-            f"{name} has shape {array.shape}; a matrix (rows, features) is needed"
-        )
-    if array.shape[0] == 0:
-        raise MetricInputError(f"{name} has zero rows")
-    if array.shape[1] == 0:
-        raise MetricInputError(f"{name} has zero columns")
+    array = as_real_array(x, name)
     matrix = np.ascontiguousarray(array, dtype=np.float64)
-    finite = np.asarray(np.isfinite(matrix).all(axis=1))
-    if not finite.all():
-        row = int(np.argmin(finite))
-        column = int(np.argmin(np.isfinite(matrix[row])))
-        raise MetricInputError(
-            f"{name} holds {matrix[row, column]} at row {row}, column {column} "
-            f"({int((~finite).sum())} of {len(finite)} rows are not finite); "
-            "drop masked rows first"
-        )
+    refuse_non_finite(matrix, None, 0, name)
     return matrix
+
+
+def as_real_array(x: ArrayLike, name: str) -> npt.NDArray[Any]:
+    """Return `x` as a two-dimensional array of reals, without a copy where it is one.
+
+    Raises
+    ------
+    MetricInputError
+        Complex or non-numeric, not two-dimensional, no rows or columns.
+    """
+    array = _to_numpy(x, name)
+    matrix_shape(array, name)
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def matrix_shape(source: Any, name: str) -> tuple[int, int]:
+    """Return (n, d) of whatever has a shape and a dtype, or raise MetricInputError."""
+    shape, dtype = tuple(source.shape), np.dtype(source.dtype)
+    if dtype.kind == "c":
+        raise MetricInputError(f"{name} is complex ({dtype}); pass real embeddings")
+    if dtype.kind not in "fiub":
+        raise MetricInputError(f"{name} has dtype {dtype}; a dense array of reals is needed")
+    if len(shape) != 2:
+        raise MetricInputError(f"{name} has shape {shape}; a matrix (rows, features) is needed")
+    for size, what in zip(shape, ("rows", "columns"), strict=True):
+        if size == 0:
+            raise MetricInputError(f"{name} has zero {what}")
+    return int(shape[0]), int(shape[1])
+
+
+def refuse_non_finite(
+    rows: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None, first: int, name: str
+) -> None:
+    """Raise MetricInputError at the first valid row that holds NaN or an infinity.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (b, d)
+    valid : ndarray of bool, shape (b,), or None
+        Rows to look at; all by default.
+    first : int
+        Number of the first row, for the message.
+    """
+    finite = np.asarray(np.isfinite(rows).all(axis=1))
+    if valid is not None:
+        finite = finite | ~valid
+    if finite.all():
+        return
+    row = int(np.argmin(finite))
+    column = int(np.argmin(np.isfinite(rows[row])))
+    raise MetricInputError(
+        f"{name} holds {rows[row, column]} at row {first + row}, column {column} "
+        f"({int((~finite).sum())} of {len(finite)} rows are not finite); drop masked rows first"
+    )
 
 
 def _to_numpy(x: ArrayLike, name: str) -> npt.NDArray[Any]:
     if hasattr(x, "detach"):
         tensor = x.detach().cpu()
-        # numpy has no bfloat16; a complex tensor must stay complex to be refused.
-        x = tensor.double() if tensor.is_floating_point() else tensor
+        # numpy has no bfloat16.
+        x = tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
     if isinstance(x, np.ma.MaskedArray) and bool(np.any(x.mask)):
         raise MetricInputError(f"{name} has masked elements; drop masked rows first")
     try:

@@ -11,7 +11,7 @@ from matteralign.metrics.errors import MetricSpecError
 from matteralign.metrics.inputs import ArrayLike, FloatArray, as_matrix
 
 NormalizeMode = Literal["max", "l2", "none"]
-_MODES = ("max", "l2", "none")
+MODES = ("max", "l2", "none")
 
 
 def normalize(x: ArrayLike, mode: NormalizeMode) -> FloatArray:
@@ -35,15 +35,23 @@ def normalize(x: ArrayLike, mode: NormalizeMode) -> FloatArray:
     MetricSpecError
         Unknown mode.
     """
-    if mode not in _MODES:
-        raise MetricSpecError(unknown("normalize mode", str(mode), _MODES))
+    if mode not in MODES:
+        raise MetricSpecError(unknown("normalize mode", str(mode), MODES))
     matrix = as_matrix(x)
     if mode == "none":
         return matrix
-    largest = np.abs(matrix).max(axis=1 if mode == "l2" else None, keepdims=True)
-    scaled: FloatArray = matrix / np.where(largest == 0.0, 1.0, largest)
     if mode == "l2":
-        # Rows are divided by their largest element first: squares cannot overflow.
-        norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
-        scaled /= np.where(norms == 0.0, 1.0, norms)
+        return scaled_rows(matrix)
+    largest = float(np.abs(matrix).max())
+    scaled: FloatArray = matrix / (largest or 1.0)
+    return scaled
+
+
+def scaled_rows(matrix: FloatArray) -> FloatArray:
+    """Return `matrix` with every row divided by its Euclidean norm; zero rows stay zero."""
+    # Rows are divided by their largest element first: squares cannot overflow.
+    largest = np.abs(matrix).max(axis=1, keepdims=True)
+    scaled: FloatArray = matrix / np.where(largest == 0.0, 1.0, largest)
+    norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled))[:, None]
+    scaled /= np.where(norms == 0.0, 1.0, norms)
     return scaled

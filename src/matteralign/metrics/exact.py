@@ -1,0 +1,109 @@
+"""Scores of single pairs of rows in float64: what decides the order of neighbours.
+
+A squared distance is a sum of squared differences, never norms less a product: identical
+rows are at exactly zero and equal distances come out equal. The order of summation is one
+and the same for every pair.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+DISTANCE, PRODUCT, COSINE = 0, 1, 2
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
+def pair_score(x, norms, i, j, kind):  # type: ignore[no-untyped-def]
+    """Return the score of row j seen from row i, smaller being nearer.
+
+    Squared distance, negative inner product, or negative inner product with row j scaled
+    to unit length.
+    """
+    a = x[i]
+    b = x[j]
+    total = 0.0
+    if kind == DISTANCE:
+        for c in range(len(a)):
+            difference = np.float64(a[c]) - np.float64(b[c])
+            total += difference * difference
+        return total
+    for c in range(len(a)):
+        total += np.float64(a[c]) * np.float64(b[c])
+    if kind == COSINE:
+        return -total / norms[j] if norms[j] > 0.0 else 0.0
+    return -total
+
+
+@njit(nogil=True, cache=True)
+def _insert(score, column, scores, columns, filled):  # type: ignore[no-untyped-def]
+    """Insert into lists ordered by score, then by column; return how many are filled."""
+    size = len(scores)
+    if filled == size:
+        last = size - 1
+        if score > scores[last] or (score == scores[last] and column > columns[last]):
+            return filled
+        place = last
+    else:
+        place = filled
+        filled += 1
+    while place > 0 and (
+        scores[place - 1] > score
+        or (scores[place - 1] == score and columns[place - 1] > column)
+    ):
+        scores[place] = scores[place - 1]
+        columns[place] = columns[place - 1]
+        place -= 1
+    scores[place] = score
+    columns[place] = column
+    return filled
+
+
+@njit(nogil=True, cache=True)
+def rank_candidates(x, norms, kind, rows, candidates, counts, out_index, out_score):  # type: ignore[no-untyped-def]  # noqa: E501
+    """Order the candidates of some rows by exact score, ties by lower column."""
+    for r in range(len(rows)):
+        row = rows[r]
+        found = counts[r]
+        scores = np.empty(found)
+        columns = np.empty(found, np.int64)
+        for c in range(found):
+            columns[c] = candidates[r, c]
+        columns.sort()
+        for c in range(found):
+            scores[c] = pair_score(x, norms, row, columns[c], kind)
+        # A stable sort of columns in ascending order breaks ties by lower column.
+        order = np.argsort(scores, kind="mergesort")
+        for c in range(min(found, out_index.shape[1])):
+            out_index[r, c] = columns[order[c]]
+            out_score[r, c] = scores[order[c]]
+
+
+@njit(nogil=True, cache=True)
+def search_row(x, norms, kind, row, limit, out_index, out_score):  # type: ignore[no-untyped-def]
+    """Fill the lists of one row from every other row below `limit`."""
+    filled = 0
+    for j in range(limit):
+        if j != row:
+            score = pair_score(x, norms, row, j, kind)
+            filled = _insert(score, j, out_score, out_index, filled)
+
+
+def row_norms(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return Euclidean norms of rows, float64."""
+    out: npt.NDArray[np.float64] = _row_norms(x)
+    return out
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
+def _row_norms(x):  # type: ignore[no-untyped-def]
+    out = np.empty(len(x))
+    for i in range(len(x)):
+        total = 0.0
+        for c in range(x.shape[1]):
+            total += np.float64(x[i, c]) * np.float64(x[i, c])
+        out[i] = np.sqrt(total)
+    return out

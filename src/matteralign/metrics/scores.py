@@ -1,0 +1,123 @@
+"""How a product of centred rows becomes a score of neighbourhood, and how far it may be off.
+
+With centred rows c_i and mean m, a row is x_i = c_i + m, and from the product g = c_i.c_j:
+
+* squared distance   |c_i|^2 + |c_j|^2 - 2 g
+* inner product      g + c_i.m + c_j.m + m.m
+* cosine             that over |x_j| (the length of x_i is the same for the whole row)
+
+Scores are written as ``(lead*g + add_j + own_i) * weight_j`` plus something that is constant
+in a row, smaller being nearer. `add` is lowered by the most that rounding can have raised a
+score, so what a search turns away scores truly no less than the threshold says. A product of
+d terms is off by at most ``(d + 2) u |c_i||c_j| <= (d + 2) u (|c_i|^2 + |c_j|^2)/2``, u the
+unit roundoff, in whatever order it is summed (Higham 2002, section 3.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from matteralign.metrics.exact import COSINE, DISTANCE, row_norms
+from matteralign.metrics.inputs import FloatArray
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Lengths of the rows of one embedding, working units, float64.
+
+    Attributes
+    ----------
+    squares : ndarray, shape (n,)
+        Squared lengths of the centred rows.
+    along : ndarray, shape (n,)
+        Inner products of the centred rows with the mean.
+    mean_square : float
+        Squared length of the mean.
+    norms : ndarray, shape (n,)
+        Lengths of the rows as they are.
+    d : int
+    """
+
+    squares: FloatArray
+    along: FloatArray
+    mean_square: float
+    norms: FloatArray
+    d: int
+
+    @classmethod
+    def of(cls, x: npt.NDArray[Any], centred: npt.NDArray[Any], mean: FloatArray) -> Geometry:
+        """Measure the rows `x` and their centred copy."""
+        return cls(
+            squares=row_norms(centred) ** 2,
+            along=centred @ mean.astype(centred.dtype)
+            if centred.dtype == np.float64
+            else _products(centred, mean),
+            mean_square=float(mean @ mean),
+            norms=row_norms(x),
+            d=x.shape[1],
+        )
+
+
+@dataclass(frozen=True)
+class Form:
+    """Coefficients of one kind of score in one precision, see the module.
+
+    Attributes
+    ----------
+    lead : scalar
+    add, own, weight : ndarray, shape (n,)
+    constant : ndarray of float64, shape (n,)
+        ``score >= threshold + constant`` holds for what a row has turned away.
+    """
+
+    kind: int
+    lead: Any
+    add: npt.NDArray[Any]
+    own: npt.NDArray[Any]
+    weight: npt.NDArray[Any]
+    constant: FloatArray
+
+
+def form(kind: int, geometry: Geometry, dtype: npt.DTypeLike) -> Form:
+    """Return the coefficients of `kind` for products of rows of type `dtype`."""
+    kind_of = np.dtype(dtype).type
+    u = float(np.finfo(dtype).eps) / 2.0
+    # Beyond the product itself: rounding of its inputs, of the coefficients and of the sum.
+    slack = (geometry.d + 16) * u
+    squares, along = geometry.squares, geometry.along
+    ones = np.ones(len(squares), dtype)
+    none = np.zeros(len(squares), dtype)
+    if kind == DISTANCE:
+        add = squares * (1.0 - slack)
+        return Form(kind, kind_of(-2), add.astype(dtype), none, ones, squares * (1.0 - slack))
+    half = 0.5 * slack * squares
+    add = -along - half - 8.0 * u * np.abs(along)
+    if kind == COSINE:
+        inverse = np.divide(
+            1.0, geometry.norms, out=np.zeros_like(geometry.norms), where=geometry.norms > 0.0
+        )
+        rest = along + geometry.mean_square
+        own = -rest - half - 8.0 * u * (np.abs(along) + geometry.mean_square)
+        return Form(
+            kind,
+            kind_of(-1),
+            add.astype(dtype),
+            own.astype(dtype),
+            inverse.astype(dtype),
+            -8.0 * u * geometry.norms,
+        )
+    constant = -along - geometry.mean_square - half - 8.0 * u * np.abs(along)
+    return Form(kind, kind_of(-1), add.astype(dtype), none, ones, constant)
+
+
+def _products(centred: npt.NDArray[Any], mean: FloatArray) -> FloatArray:
+    out = np.empty(len(centred))
+    step = max(1, 2**22 // centred.shape[1])
+    for start in range(0, len(centred), step):
+        rows = slice(start, start + step)
+        out[rows] = centred[rows].astype(np.float64) @ mean
+    return out

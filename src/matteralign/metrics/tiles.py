@@ -1,0 +1,219 @@
+"""The inner loops of the pass: from a tile of products to centred distances and their sums."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+_MATH = {"contract", "reassoc", "nsz"}
+_FAST = {"nogil": True, "cache": True, "fastmath": _MATH}
+GRAM_SIDE = 3
+"""Members of a block of the Gram product: 3 x 3 sums fit the registers."""
+
+_GRAM_RUN = 1024
+
+
+@njit(**_FAST)
+def copy_part(tile, start, out):  # type: ignore[no-untyped-def]
+    """Copy the columns from `start` on of `tile` that fit `out`."""
+    width = out.shape[1]
+    for i in range(out.shape[0]):
+        line = tile[i, start : start + width]
+        target = out[i]
+        for j in range(width):
+            target[j] = line[j]
+
+
+@njit(**_FAST)
+def to_squares(tile, rows, columns):  # type: ignore[no-untyped-def]
+    """Turn products of centred rows into squared distances, in place, never below zero."""
+    zero = tile.dtype.type(0)
+    two = tile.dtype.type(2)
+    for i in range(tile.shape[0]):
+        line = tile[i]
+        own = rows[i]
+        for j in range(tile.shape[1]):
+            line[j] = max(own + columns[j] - two * line[j], zero)
+
+
+@njit(**_FAST)
+def to_distances(tile, start, rows, columns, out):  # type: ignore[no-untyped-def]
+    """Write distances less an offset of the row and one of the column."""
+    width = out.shape[1]
+    for i in range(out.shape[0]):
+        line = tile[i, start : start + width]
+        target = out[i]
+        own = rows[i]
+        for j in range(width):
+            target[j] = np.sqrt(line[j]) - own - columns[j]
+
+
+@njit(**_FAST)
+def clear_masked(out, rows, columns):  # type: ignore[no-untyped-def]
+    """Multiply with the masks (1 and 0) of rows and columns."""
+    for i in range(out.shape[0]):
+        line = out[i]
+        own = rows[i]
+        for j in range(out.shape[1]):
+            line[j] *= own * columns[j]
+
+
+@njit(**_FAST)
+def clear_diagonal(out):  # type: ignore[no-untyped-def]
+    """Set the diagonal to zero."""
+    for i in range(min(out.shape)):
+        out[i, i] = 0.0
+
+
+@njit(**_FAST)
+def _dot3(line, weights):  # type: ignore[no-untyped-def]
+    total = line.dtype.type(0)
+    squares = line.dtype.type(0)
+    for j in range(len(line)):
+        value = line[j] * weights[j]
+        total += value
+        squares += value * value
+    return total, squares
+
+
+@njit(**_FAST)
+def _add_scaled(line, factor, into):  # type: ignore[no-untyped-def]
+    for j in range(len(line)):
+        into[j] += factor * line[j]
+
+
+@njit(**_FAST)
+def add_sums(out, rows, columns, row_sums, column_sums, squares):  # type: ignore[no-untyped-def]
+    """Add sums over a centred tile for every pattern of masked rows.
+
+    Parameters
+    ----------
+    out : (I, J)
+    rows : (P, I) and columns : (P, J)
+        Masks of the patterns, 1 and 0.
+    row_sums : (P, I)
+        Gains, per row, the sum over the columns of the pattern.
+    column_sums : (P, J)
+        Gains, per column, the sum over the rows of the pattern.
+    squares : (P,)
+        Gains the sum of squares over rows and columns of the pattern.
+    """
+    scratch = np.empty(out.shape[1], out.dtype)
+    for p in range(len(squares)):
+        scratch[:] = 0.0
+        gathered = 0.0
+        for i in range(out.shape[0]):
+            total, square = _dot3(out[i], columns[p])
+            row_sums[p, i] += total
+            gathered += np.float64(rows[p, i]) * np.float64(square)
+            _add_scaled(out[i], rows[p, i], scratch)
+        squares[p] += gathered
+        for j in range(out.shape[1]):
+            column_sums[p, j] += scratch[j]
+
+
+@njit(**_FAST)
+def _gram_block(lines, i, j, start, stop, out):  # type: ignore[no-untyped-def]
+    zero = lines.dtype.type(0)
+    s00 = s01 = s02 = s10 = s11 = s12 = s20 = s21 = s22 = zero
+    a0 = lines[i, start:stop]
+    a1 = lines[i + 1, start:stop]
+    a2 = lines[i + 2, start:stop]
+    b0 = lines[j, start:stop]
+    b1 = lines[j + 1, start:stop]
+    b2 = lines[j + 2, start:stop]
+    for k in range(stop - start):
+        p0 = a0[k]
+        p1 = a1[k]
+        p2 = a2[k]
+        q0 = b0[k]
+        q1 = b1[k]
+        q2 = b2[k]
+        s00 += p0 * q0
+        s01 += p0 * q1
+        s02 += p0 * q2
+        s10 += p1 * q0
+        s11 += p1 * q1
+        s12 += p1 * q2
+        s20 += p2 * q0
+        s21 += p2 * q1
+        s22 += p2 * q2
+    out[i, j] += s00
+    out[i, j + 1] += s01
+    out[i, j + 2] += s02
+    out[i + 1, j] += s10
+    out[i + 1, j + 1] += s11
+    out[i + 1, j + 2] += s12
+    out[i + 2, j] += s20
+    out[i + 2, j + 1] += s21
+    out[i + 2, j + 2] += s22
+
+
+@njit(**_FAST)
+def gram(lines, start, stop, blocks, out):  # type: ignore[no-untyped-def]
+    """Add products of members, summed over ``start:stop`` of their lines, in float64.
+
+    Runs of 1,024 products are summed in the precision of the lines. Every pair of members
+    is summed by the same instructions in the same order, whichever others are there.
+
+    Parameters
+    ----------
+    lines : (M, L), M a multiple of 3
+    blocks : (n, 2)
+        First members of the 3 x 3 blocks to compute.
+    out : (M, M) of float64
+    """
+    for low in range(start, stop, _GRAM_RUN):
+        high = min(low + _GRAM_RUN, stop)
+        for b in range(len(blocks)):
+            _gram_block(lines, blocks[b, 0], blocks[b, 1], low, high, out)
+
+
+@njit(**_FAST)
+def _below(line, bound):  # type: ignore[no-untyped-def]
+    count = np.int32(0)
+    for j in range(len(line)):
+        count += np.int32(line[j] < bound)
+    return count
+
+
+@njit(nogil=True, cache=True)
+def add_ranks(tile, start, width, first_column, bounds, nearest, blocks, row_block, column_block, total, touched, seen):  # type: ignore[no-untyped-def]  # noqa: E501
+    """Count, for every edge of every source, the columns nearer than its far end.
+
+    Parameters
+    ----------
+    tile : (I, J)
+        Squared distances; infinite where a column is the row itself or masked.
+    start, width, first_column : int
+        Columns of the tile to look at, and the row of the sample set the first of them is.
+    bounds : (I, F)
+        Squared distance of each edge.
+    nearest : (I, F)
+        Its far end, negative where there is none.
+    blocks : (n,)
+        Block of each row of the sample set.
+    row_block, column_block : int
+        Block of the rows and of the columns of this call.
+    total : (F,), touched : (F, B), seen : (F, B)
+        Gain the counts: all; those of edges with an end in a block; those that the columns
+        of a block give to edges with no end in it.
+    """
+    for i in range(bounds.shape[0]):
+        line = tile[i, start : start + width]
+        for f in range(bounds.shape[1]):
+            far = nearest[i, f]
+            if far < 0:
+                continue
+            bound = bounds[i, f]
+            count = _below(line, bound)
+            place = far - first_column
+            if 0 <= place < width and line[place] < bound:
+                count -= 1
+            total[f] += count
+            touched[f, row_block] += count
+            far_block = blocks[far]
+            if far_block != row_block:
+                touched[f, far_block] += count
+            if column_block != row_block and column_block != far_block:
+                seen[f, column_block] += count
