@@ -16,7 +16,13 @@ import numpy.typing as npt
 
 from matteralign.core.suggest import unknown
 from matteralign.metrics.errors import MetricInputError, MetricSpecError
-from matteralign.metrics.inputs import ArrayLike, FloatArray, as_real_array, matrix_shape, refuse_non_finite
+from matteralign.metrics.inputs import (
+    ArrayLike,
+    FloatArray,
+    as_real_array,
+    matrix_shape,
+    refuse_non_finite,
+)
 from matteralign.metrics.scaling import MODES, NormalizeMode, scaled_rows
 
 BoolArray = npt.NDArray[np.bool_]
@@ -61,7 +67,8 @@ class Member:
     unit : float
         Length of one working unit.
     mean : ndarray of float64, shape (d,)
-        Of the valid rows, in working units.
+        Of the valid rows, in working units; rounded to float32 where the rows are, so that
+        they can be centred in float32 (any point near the mean serves as well).
     constant : bool
         Whether all valid rows are equal.
     """
@@ -90,15 +97,27 @@ class Member:
         """Whether no row is masked."""
         return bool(self.valid.all())
 
+    @property
+    def single(self) -> bool:
+        """Whether float32 holds the rows in working units exactly."""
+        narrow = self.source.dtype in (np.dtype(np.float32), np.dtype(np.float16))
+        # Far from 1 the power of two would leave the range of float32.
+        return self.mode != "l2" and narrow and 2.0**-60 < self.factor < 2.0**60
+
     def block(self, start: int, stop: int) -> FloatArray:
         """Return rows ``start:stop`` in working units, float64, masked rows zero."""
         return self._read(start, stop) * self.factor
 
     def centred(self, start: int, stop: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Return rows ``start:stop`` less the mean in working units, masked rows zero."""
-        rows = self._read(start, stop)
-        rows *= self.factor
-        rows -= self.mean
+        if self.single and np.dtype(dtype) == np.float32:
+            rows = np.array(self.source[start:stop], dtype=np.float32, order="C")
+            if self.factor != 1.0:
+                rows *= np.float32(self.factor)
+            rows -= self.mean.astype(np.float32)
+        else:
+            rows = self.block(start, stop)
+            rows -= self.mean
         valid = self.valid[start:stop]
         if not valid.all():
             rows[~valid] = 0.0
@@ -117,11 +136,7 @@ class Member:
 
     def compact(self) -> npt.NDArray[Any]:
         """Return all valid rows in working units, as float32 only where that loses nothing."""
-        exact = self.mode != "l2" and self.source.dtype in (np.float32, np.float16)
-        if exact and self.complete and isinstance(self.source, np.ndarray) and self.factor == 1.0:
-            return np.ascontiguousarray(self.source, dtype=np.float32)
-        # Powers of two keep float32 exact; `max` divides only in `unit`.
-        out = np.empty((int(self.valid.sum()), self.d), np.float32 if exact else np.float64)
+        out = np.empty((int(self.valid.sum()), self.d), np.float32 if self.single else np.float64)
         place = 0
         for start, stop in self.spans():
             rows = self.block(start, stop)[self.valid[start:stop]]
@@ -195,7 +210,8 @@ def _facts(member: Member) -> tuple[FloatArray, bool]:
         first = rows[0].copy() if first is None else first
         constant = constant and bool((rows == first).all())
         total += rows.sum(axis=0)
-    return total / int(member.valid.sum()), constant
+    mean = total / int(member.valid.sum())
+    return mean.astype(np.float32).astype(np.float64) if member.single else mean, constant
 
 
 def _reads_rows(x: object) -> bool:

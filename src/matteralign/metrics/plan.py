@@ -77,9 +77,7 @@ def pieces(edges: Sequence[int], largest: int = PIECE) -> list[Piece]:
     return out
 
 
-def steps(
-    edges: Sequence[int], cuts: Collection[int] = (), widest: int = PANEL
-) -> Iterator[Step]:
+def steps(edges: Sequence[int], cuts: Collection[int] = (), widest: int = PANEL) -> Iterator[Step]:
     """Yield panels in ascending order, each with the rows of the upper triangle above it.
 
     After a step everything is complete for the rows and columns up to its end: a leading run

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.exact import COSINE, DISTANCE, row_norms
 from matteralign.metrics.inputs import FloatArray
+from matteralign.metrics.kernels.exact import COSINE, DISTANCE, row_norms
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,10 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from matteralign.metrics.candidates import Candidates, scan_columns, scan_rows
-from matteralign.metrics.exact import rank_candidates, search_row
+from matteralign.metrics.candidates import Candidates
 from matteralign.metrics.inputs import FloatArray, IndexArray
+from matteralign.metrics.kernels.exact import rank_candidates, search_row
+from matteralign.metrics.kernels.select import scan_columns, scan_rows
 from matteralign.metrics.plan import PANEL, Piece, Step, pieces, steps
 from matteralign.metrics.scores import Form, Geometry, form
 
@@ -139,9 +140,7 @@ class _Search:
         tell: Callable[[float], None],
     ) -> None:
         """Fill the lists of rows ``low:high``."""
-        rows = {
-            kind: Candidates.empty(high - low, keep, dtype) for kind, keep in self.keep.items()
-        }
+        rows = {kind: Candidates.empty(high - low, keep, dtype) for kind, keep in self.keep.items()}
         local = _PerThread(self.keep, dtype)
         own = [p for p in pieces(edges) if low <= p.start < high]
         walk = list(steps(edges, {entry.limit for lists in found.values() for entry in lists}))

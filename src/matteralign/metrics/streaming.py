@@ -1,223 +1,409 @@
-"""One pass over row blocks that gathers the sums of all global metrics for all members.
+"""The pass: every model's tiles once, side by side, and all sums that pairs need of them.
 
-A block of rows is complete (all its distances are there), so its row means are exact and
-are removed at once; the column means follow from symmetry after the pass:
-<A_cc, B_cc> = <A_r, B_r> - n sum_j (a_j - a)(b_j - b), where A_r is A without its row
-means a_j and A_cc is doubly centred. No distance is computed twice and none is kept.
+A step takes one panel of columns and the rows up to its end. For every piece of rows each
+model's product of centred rows becomes a tile of kernels, of squared distances (counted for
+ranks) and of centred distances; the tiles of all models then meet in one Gram product.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
-from matteralign.metrics.blocks import (
-    DEFAULT_MEMORY_BYTES,
-    inner_products,
-    row_blocks,
-    squared_distances,
-)
 from matteralign.metrics.inputs import FloatArray
+from matteralign.metrics.kernels import ranks, tiles
+from matteralign.metrics.members import BoolArray, Member
+from matteralign.metrics.plan import PANEL, PIECE, Piece, Step, steps
+from matteralign.metrics.rank_counts import RankRequest, RankSums
+from matteralign.metrics.sums import BlockSums, MatrixSums
+from matteralign.stats.blocks import block_edges, block_of
+
+_OFFSET_ROWS = 256
+_GRAM_PARTS = 8
 
 
-@dataclass(frozen=True)
-class GramSums:
-    """Sums over one kind of symmetric n x n matrix with zero diagonal, for M members.
+class Checkpoint(Protocol):
+    """Where a long pass leaves its state and finds it again."""
 
-    Attributes
-    ----------
-    n : int
-    gram : ndarray, shape (M, M)
-        Products of the row-centred matrices, summed over all entries.
-    row_means : ndarray, shape (M, n)
-        Row sums divided by n.
-    diagonal : ndarray, shape (M, n)
-        The diagonal that was set to zero.
-    """
+    def load(self) -> Mapping[str, npt.NDArray[Any]] | None:
+        """Return the arrays that were saved, or None."""
+        ...
 
-    n: int
-    gram: FloatArray
-    row_means: FloatArray
-    diagonal: FloatArray
-
-    def _spread(self, a: int, b: int) -> float:
-        da = self.row_means[a] - self.row_means[a].mean()
-        db = self.row_means[b] - self.row_means[b].mean()
-        return float(np.dot(da, db))
-
-    def total(self, a: int, b: int) -> float:
-        """Sum over all entries of the product of the two matrices, diagonal included."""
-        own = float(np.dot(self.row_means[a], self.row_means[b]))
-        diagonal = float(np.dot(self.diagonal[a], self.diagonal[b]))
-        return float(self.gram[a, b]) + self.n * own + diagonal
-
-    def centred(self, a: int, b: int) -> float:
-        """Sum of the product of the two doubly centred zero-diagonal matrices."""
-        return float(self.gram[a, b]) - self.n * self._spread(a, b)
-
-    def u_centred(self, a: int, b: int) -> float:
-        """Unbiased counterpart of `centred`, per pair of rows; needs n >= 4."""
-        n = self.n
-        spread = self._spread(a, b)
-        means = float(self.row_means[a].mean() * self.row_means[b].mean())
-        total = float(self.gram[a, b]) + n * spread - means * n * n / (n - 1)
-        return (total - 2.0 * n * n * spread / (n - 2)) / (n * (n - 3))
+    def save(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Keep these arrays."""
+        ...
 
 
-@dataclass(frozen=True)
-class GlobalSums:
-    """What one pass gathered; entries are None or empty where not asked for.
+@dataclass
+class PassResult:
+    """Sums of a pass; None where not asked for."""
 
-    Attributes
-    ----------
-    distances, kernels : GramSums or None
-        For Euclidean distances and for linear kernels of mean-centred rows.
-    rank_sums : dict of int to ndarray of int64, shape (M, M)
-        Per k, entry (a, b) is the sum over rows of the ranks in b of the k nearest
-        neighbours in a, ranks counted from 1.
-    """
-
-    distances: GramSums | None
-    kernels: GramSums | None
-    rank_sums: dict[int, npt.NDArray[np.int64]] = field(default_factory=dict)
+    distances: MatrixSums | None
+    kernels: MatrixSums | None
 
 
-class _Accumulator:
-    """Row-centred blocks of all members on their way into one M x M product."""
+@dataclass
+class _Kind:
+    """Lines and sums of one kind of matrix."""
 
-    def __init__(self, members: int, n: int) -> None:
-        self.n = n
-        self.gram = np.zeros((members, members))
-        self.row_means = np.empty((members, n))
-        self.diagonal = np.zeros((members, n))
-
-    def take(self, member: int, rows: slice, block: FloatArray, out: FloatArray) -> None:
-        self.row_means[member, rows] = block.mean(axis=1)
-        np.subtract(block, self.row_means[member, rows, None], out=out)
-
-    def close_block(self, centred: FloatArray) -> None:
-        flat = centred.reshape(len(centred), -1)
-        self.gram += flat @ flat.T
-
-    def sums(self) -> GramSums:
-        return GramSums(self.n, self.gram, self.row_means, self.diagonal)
+    sums: MatrixSums
+    lines: npt.NDArray[Any]
+    blocks: npt.NDArray[np.int64]
+    squares: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
 def stream(
-    members: Sequence[FloatArray],
+    members: Sequence[Member],
     *,
     distances: bool,
     kernels: bool,
-    rank_ks: Collection[int] = (),
-    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    pairs: BoolArray | None = None,
+    ranks: Sequence[Sequence[RankRequest]] = (),
+    cuts: Sequence[int] = (),
+    dtype: npt.DTypeLike = np.float32,
+    memory_bytes: int,
     threads: int = 1,
-) -> GlobalSums:
-    """Gather the sums behind dCor, CKA and information imbalance for all members.
+    progress: Callable[[float], None] | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> PassResult:
+    """Gather the sums of all models in one pass over the upper triangle of tiles.
 
     Parameters
     ----------
-    members : sequence of ndarray of float64, shapes (n, d_m)
+    members : sequence of Member
+        All on the same n rows.
     distances, kernels : bool
-        Gather the sums for dCor; for CKA.
-    rank_ks : collection of int
-        Neighbour counts of the information imbalance, each below n.
+        Gather sums of Euclidean distances; of linear kernels of mean-centred rows.
+    pairs : ndarray of bool, shape (M, M), optional
+        Pairs whose products are needed; all by default.
+    ranks : sequence of sequence of RankRequest
+        Per member, what to count in its tiles; the counts are added to the requests' sums.
+    cuts : sequence of int
+        Limits of the requests below n.
+    dtype : float32 or float64
+        Of the tiles; sums are float64.
     memory_bytes : int
-        Bound on the blocks of the pass; the members themselves come on top.
+        Bound on the tiles of all members.
     threads : int
-        Members handled at the same time.
-
-    Notes
-    -----
-    Rank sums are integers and do not depend on the block size. The floating sums do, to
-    a few units in the last place.
+    progress : callable, optional
+        Told the share of the work done.
+    checkpoint : Checkpoint, optional
+        The pass goes on from what it holds and saves into it now and then.
     """
-    n, count = len(members[0]), len(members)
-    want = _Wanted(distances, kernels, max(rank_ks, default=0))
-    centred = [x - x.mean(axis=0) for x in members] if kernels else []
-    dist, kern = _Accumulator(count, n), _Accumulator(count, n)
-    rank_sums = {k: np.zeros((count, count), np.int64) for k in sorted(rank_ks)}
-    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
-        for rows in row_blocks(n, want.bytes_per_row(n, count, threads), memory_bytes):
-            work = _Block(rows, want, members, centred, dist, kern)
-            list(pool.map(work.fill, range(count)))
-            if distances:
-                dist.close_block(work.dist)
-            if kernels:
-                kern.close_block(work.kern)
-            if rank_sums:
-                _add_ranks(rank_sums, work.ranks, work.nearest)
-    return GlobalSums(
-        dist.sums() if distances else None, kern.sums() if kernels else None, rank_sums
+    run = _Pass(members, distances, kernels, pairs, ranks, dtype, memory_bytes, threads)
+    walk = list(steps(block_edges(run.n), set(cuts), run.panel))
+    sizes = [sum(p.size for p in s.rows) * (s.stop - s.start) for s in walk]
+    first = run.restore(checkpoint.load() if checkpoint else None, len(walk))
+    with threadpool_limits(1), ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+        for number in range(first, len(walk)):
+            step = walk[number]
+            before = sum(sizes[:number]) / sum(sizes)
+            share = sizes[number] / sum(sizes)
+            columns = list(pool.map(partial(run.columns, step=step), range(len(members))))
+            for place, piece in enumerate(step.rows):
+                run.piece(piece, step, columns, pool)
+                if progress:
+                    progress(before + share * (place + 1) / len(step.rows))
+            if checkpoint and number + 1 < len(walk):
+                checkpoint.save(run.state(number + 1))
+    return PassResult(
+        run.distances.sums if run.distances else None, run.kernels.sums if run.kernels else None
     )
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    distances: bool
-    kernels: bool
-    neighbors: int
-
-    def bytes_per_row(self, n: int, members: int, threads: int) -> int:
-        kept = 8 * (int(self.distances) + int(self.kernels)) + (4 if self.neighbors else 0)
-        return n * (kept * members + 32 * threads)
-
-
-class _Block:
-    """One block of rows of every member; members are filled independently of each other."""
-
+class _Pass:
     def __init__(
         self,
-        rows: slice,
-        want: _Wanted,
-        members: Sequence[FloatArray],
-        centred: Sequence[FloatArray],
-        *accumulators: _Accumulator,
+        members: Sequence[Member],
+        distances: bool,
+        kernels: bool,
+        pairs: BoolArray | None,
+        ranks: Sequence[Sequence[RankRequest]],
+        dtype: npt.DTypeLike,
+        memory_bytes: int,
+        threads: int,
     ) -> None:
-        self._rows, self._want, self._members, self._centred = rows, want, members, centred
-        self._dist_into, self._kern_into = accumulators
-        count, size, n = len(members), rows.stop - rows.start, len(members[0])
-        self._self = (np.arange(size), np.arange(rows.start, rows.stop))
-        none = (0, 0, 0)
-        self.dist = np.empty((count, size, n) if want.distances else none)
-        self.kern = np.empty((count, size, n) if want.kernels else none)
-        self.ranks = np.empty((count, size, n) if want.neighbors else none, np.int32)
-        self.nearest = np.empty((count, size, want.neighbors), np.int64)
+        self.members, self.dtype = members, np.dtype(dtype)
+        self.n, self.threads = members[0].n, threads
+        self.block_of = block_of(self.n)
+        self.ranks = ranks or [() for _ in members]
+        self.complete = [m.complete for m in members]
+        patterns, pattern_of = np.unique(
+            np.stack([m.valid for m in members]), axis=0, return_inverse=True
+        )
+        self.masks = patterns.astype(dtype)
+        self.patterns, self.pattern_of = patterns, pattern_of.reshape(-1)
+        self.padded = -(-len(members) // tiles.GRAM_SIDE) * tiles.GRAM_SIDE
+        kinds = int(distances) + int(kernels)
+        self.panel = _panel(self.padded * max(kinds, 1), self.dtype.itemsize, memory_bytes)
+        self.local = threading.local()
+        self.squares = np.zeros((len(members), self.n))
+        self.offsets = np.zeros((len(members), self.n), dtype)
+        for place, member in enumerate(members):
+            self.squares[place] = _squared_lengths(member)
+            if distances:
+                self.offsets[place] = _offsets(member, self.squares[place])
+        self.distances = self._kind(pairs, -2.0 * self.offsets) if distances else None
+        self.kernels = self._kind(pairs, self.squares) if kernels else None
 
-    def fill(self, m: int) -> None:
-        if self._want.distances or self._want.neighbors:
-            block = squared_distances(self._members[m], self._rows)
-            if self._want.neighbors:
-                self._rank(m, block)
-            if self._want.distances:
-                self._dist_into.take(m, self._rows, np.sqrt(block, out=block), self.dist[m])
-        if self._want.kernels:
-            block = inner_products(self._centred[m], self._rows)
-            self._kern_into.diagonal[m, self._rows] = block[self._self]
-            block[self._self] = 0.0
-            self._kern_into.take(m, self._rows, block, self.kern[m])
+    def _kind(self, pairs: BoolArray | None, diagonal: npt.NDArray[Any]) -> _Kind:
+        count, patterns = len(self.members), len(self.patterns)
+        edges = block_edges(self.n)
+        blocks = len(edges) - 1
+        valid = self.patterns[self.pattern_of]
+        sums = MatrixSums(
+            products=BlockSums.zeros(blocks, count, count),
+            squares=BlockSums.zeros(blocks, count, patterns),
+            rows=np.zeros((count, patterns, self.n, blocks), self.dtype),
+            diagonal=np.where(valid, diagonal, 0.0).astype(np.float64),
+            patterns=self.patterns,
+            pattern_of=self.pattern_of,
+            edges=edges,
+        )
+        return _Kind(sums, np.zeros((self.padded, 0), self.dtype), _gram_blocks(pairs, count))
 
-    def _rank(self, m: int, block: FloatArray) -> None:
-        # Below every distance: a row is its own neighbour number 0.
-        block[self._self] = -1.0
-        order = np.argsort(block, axis=1, kind="stable")
-        block[self._self] = 0.0
-        places = np.arange(block.shape[1], dtype=np.int32)[None, :]
-        np.put_along_axis(self.ranks[m], order, places, axis=1)
-        self.nearest[m] = order[:, 1 : self._want.neighbors + 1]
+    def columns(self, place: int, step: Step) -> npt.NDArray[Any]:
+        """Return a member's centred rows of the panel."""
+        return self.members[place].centred(step.start, step.stop, self.dtype)
+
+    def piece(
+        self,
+        piece: Piece,
+        step: Step,
+        columns: Sequence[npt.NDArray[Any]],
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        """Take one piece of rows against the panel, all members."""
+        parts = step.columns_of(piece)
+        width = sum(p.size for p in parts)
+        for kind in self._kinds():
+            if kind.lines.shape[1] < piece.size * width:
+                kind.lines = np.zeros((self.padded, piece.size * width), self.dtype)
+            kind.squares = np.zeros((len(parts), len(self.members), len(self.patterns)))
+        fill = partial(self._fill, piece=piece, step=step, parts=parts, columns=columns)
+        list(pool.map(fill, range(len(self.members))))
+        for kind in self._kinds():
+            start = 0
+            for number, part in enumerate(parts):
+                weight = 1.0 if part == piece else 2.0
+                stop = start + piece.size * part.size
+                products = self._gram(kind, start, stop, pool)
+                kind.sums.products.add(piece.block, part.block, weight * products)
+                kind.sums.squares.add(piece.block, part.block, weight * kind.squares[number])
+                start = stop
+
+    def _kinds(self) -> list[_Kind]:
+        return [kind for kind in (self.distances, self.kernels) if kind is not None]
+
+    def _gram(self, kind: _Kind, start: int, stop: int, pool: ThreadPoolExecutor) -> FloatArray:
+        # The cut does not depend on the number of threads, so the sums do not either.
+        cuts = np.linspace(start, stop, _GRAM_PARTS + 1).astype(int)
+
+        def part(number: int) -> FloatArray:
+            out = np.zeros((self.padded, self.padded))
+            tiles.gram(kind.lines, cuts[number], cuts[number + 1], kind.blocks, out)
+            return out
+
+        count = len(self.members)
+        total = np.zeros((self.padded, self.padded))
+        for out in pool.map(part, range(_GRAM_PARTS)):
+            total += out
+        return total[:count, :count]
+
+    def _fill(
+        self,
+        place: int,
+        *,
+        piece: Piece,
+        step: Step,
+        parts: Sequence[Piece],
+        columns: Sequence[npt.NDArray[Any]],
+    ) -> None:
+        member = self.members[place]
+        first = parts[0].start
+        rows = member.centred(piece.start, piece.stop, self.dtype)
+        tile = self._tile(piece.size, step.stop - first)
+        np.matmul(rows, columns[place][first - step.start :].T, out=tile)
+        if self.kernels:
+            self._kernels(self.kernels, place, piece, parts, tile)
+        if not (self.distances or self.ranks[place]):
+            return
+        squares = self.squares[place].astype(self.dtype)
+        tiles.to_squares(tile, squares[piece.start : piece.stop], squares[first : step.stop])
+        if self.ranks[place]:
+            self._count(place, piece, parts, tile)
+        if self.distances:
+            self._distances(self.distances, place, piece, parts, tile)
+
+    def _tile(self, rows: int, columns: int) -> npt.NDArray[Any]:
+        flat = getattr(self.local, "flat", None)
+        if flat is None or flat.size < rows * columns:
+            flat = self.local.flat = np.empty(rows * columns, self.dtype)
+        return flat[: rows * columns].reshape(rows, columns)  # type: ignore[no-any-return]
+
+    def _kernels(
+        self, kind: _Kind, place: int, piece: Piece, parts: Sequence[Piece], tile: npt.NDArray[Any]
+    ) -> None:
+        start = 0
+        for number, part in enumerate(parts):
+            out = _view(kind.lines[place], start, piece.size, part.size)
+            tiles.copy_part(tile, part.start - parts[0].start, out)
+            self._sum(kind, place, piece, part, number, out)
+            start += out.size
+
+    def _distances(
+        self, kind: _Kind, place: int, piece: Piece, parts: Sequence[Piece], tile: npt.NDArray[Any]
+    ) -> None:
+        offset, start = self.offsets[place], 0
+        mask = self.masks[self.pattern_of[place]]
+        at = slice(piece.start, piece.stop)
+        for number, part in enumerate(parts):
+            across = slice(part.start, part.stop)
+            out = _view(kind.lines[place], start, piece.size, part.size)
+            shift = part.start - parts[0].start
+            tiles.to_distances(tile, shift, offset[at], offset[across], out)
+            if not self.complete[place]:
+                tiles.clear_masked(out, mask[at], mask[across])
+            self._sum(kind, place, piece, part, number, out)
+            start += out.size
+
+    def _sum(
+        self, kind: _Kind, place: int, piece: Piece, part: Piece, number: int, out: npt.NDArray[Any]
+    ) -> None:
+        own = part == piece
+        if own:
+            tiles.clear_diagonal(out)
+        rows, across = slice(piece.start, piece.stop), slice(part.start, part.stop)
+        row_sums = np.zeros((len(self.masks), piece.size), self.dtype)
+        column_sums = np.zeros((len(self.masks), part.size), self.dtype)
+        masks = self.masks[:, rows], self.masks[:, across]
+        tiles.add_sums(out, *masks, row_sums, column_sums, kind.squares[number, place])
+        gathered = kind.sums.rows[place]
+        gathered[:, rows, part.block] += row_sums
+        if not own:
+            gathered[:, across, piece.block] += column_sums
+
+    def _count(
+        self, place: int, piece: Piece, parts: Sequence[Piece], tile: npt.NDArray[Any]
+    ) -> None:
+        if parts[0] == piece:
+            np.fill_diagonal(tile, np.inf)
+        for request in self.ranks[place]:
+            if piece.stop > request.limit:
+                continue
+            for part in parts:
+                if part.stop <= request.limit:
+                    shift = part.start - parts[0].start
+                    square = tile[:, shift : shift + part.size]
+                    self._ranks(request, piece, part, square)
+                    if part != piece:
+                        self._ranks(request, part, piece, square.T)
+        if parts[0] == piece:
+            np.fill_diagonal(tile, 0.0)
+
+    def _ranks(
+        self,
+        request: RankRequest,
+        rows: Piece,
+        columns: Piece,
+        squares: npt.NDArray[Any],
+    ) -> None:
+        at = slice(rows.start, rows.stop)
+        blocks = request.sums.nearer_touching.shape[2]
+        sources = len(request.sources)
+        if request.common is None:
+            squares = np.ascontiguousarray(squares)
+        else:
+            squares = np.where(request.common[columns.start : columns.stop], squares, np.inf)
+        total = np.zeros(sources, np.int64)
+        touched, seen = np.zeros((2, sources, blocks), np.int64)
+        ranks.add_ranks(
+            squares, columns.start, request.bounds[at], request.nearest[at],
+            self.block_of, rows.block, columns.block, total, touched, seen,
+        )  # fmt: skip
+        request.add(total, touched, seen)
+
+    def state(self, done: int) -> dict[str, npt.NDArray[Any]]:
+        """Return everything gathered so far."""
+        return {"done": np.asarray(done)} | dict(self._arrays())
+
+    def restore(self, saved: Mapping[str, npt.NDArray[Any]] | None, steps_in_all: int) -> int:
+        """Take up a saved state; return how many steps it covers."""
+        own = dict(self._arrays())
+        if saved is None or set(saved) != {*own, "done"}:
+            return 0
+        if any(saved[name].shape != array.shape for name, array in own.items()):
+            return 0
+        for name, array in own.items():
+            array[...] = saved[name]
+        return min(int(saved["done"]), steps_in_all)
+
+    def _arrays(self) -> list[tuple[str, npt.NDArray[Any]]]:
+        out: list[tuple[str, npt.NDArray[Any]]] = []
+        for name, kind in (("distances", self.distances), ("kernels", self.kernels)):
+            if kind is not None:
+                out.append((f"{name}.rows", kind.sums.rows))
+                for what in ("products", "squares"):
+                    sums: BlockSums = getattr(kind.sums, what)
+                    for part in ("total", "touching", "closing"):
+                        out.append((f"{name}.{what}.{part}", getattr(sums, part)))
+        seen: dict[int, RankSums] = {}
+        for requests in self.ranks:
+            for request in requests:
+                seen.setdefault(id(request.sums), request.sums)
+        for number, ranks in enumerate(seen.values()):
+            for part, array in zip(("a", "b", "c", "d", "e"), ranks.arrays(), strict=True):
+                out.append((f"ranks.{number}.{part}", array))
+        return out
 
 
-def _add_ranks(
-    rank_sums: dict[int, npt.NDArray[np.int64]],
-    ranks: npt.NDArray[np.int32],
-    nearest: npt.NDArray[np.int64],
-) -> None:
-    for a in range(len(nearest)):
-        for b in range(len(ranks)):
-            taken = np.take_along_axis(ranks[b], nearest[a], axis=1).sum(axis=0, dtype=np.int64)
-            upto = np.cumsum(taken)
-            for k, sums in rank_sums.items():
-                sums[a, b] += upto[k - 1]
+def _view(line: npt.NDArray[Any], start: int, rows: int, columns: int) -> npt.NDArray[Any]:
+    return line[start : start + rows * columns].reshape(rows, columns)
+
+
+def _panel(lines: int, itemsize: int, memory_bytes: int) -> int:
+    """Return the widest panel whose tiles take at most half of the memory bound."""
+    widest = memory_bytes // (2 * lines * itemsize * PIECE)
+    return int(max(64, min(PANEL, widest)))
+
+
+def _gram_blocks(pairs: BoolArray | None, count: int) -> npt.NDArray[np.int64]:
+    """Return the 3 x 3 blocks on and below the diagonal that hold a needed pair."""
+    side = tiles.GRAM_SIDE
+    needed = np.ones((count, count), bool) if pairs is None else pairs | pairs.T
+    out = [
+        (i, j)
+        for i in range(0, count, side)
+        for j in range(0, i + 1, side)
+        if needed[i : i + side, j : j + side].any()
+    ]
+    return np.asarray(out, np.int64).reshape(-1, 2)
+
+
+def _squared_lengths(member: Member) -> FloatArray:
+    out = np.zeros(member.n)
+    for start, stop in member.spans():
+        rows = member.centred(start, stop, np.float64)
+        out[start:stop] = np.einsum("ij,ij->i", rows, rows)
+    return out
+
+
+def _offsets(member: Member, squares: FloatArray) -> FloatArray:
+    """Estimate each row's mean distance, less half the grand mean, from a few columns."""
+    valid = np.flatnonzero(member.valid)
+    chosen = valid[np.linspace(0, len(valid) - 1, min(_OFFSET_ROWS, len(valid))).astype(int)]
+    some = np.concatenate([member.centred(r, r + 1, np.float64) for r in chosen])
+    means = np.zeros(member.n)
+    for start, stop in member.spans():
+        products = member.centred(start, stop, np.float64) @ some.T
+        square = squares[start:stop, None] + squares[chosen] - 2.0 * products
+        means[start:stop] = np.sqrt(np.maximum(square, 0.0)).mean(axis=1)
+    return means - 0.5 * float(means[member.valid].mean())

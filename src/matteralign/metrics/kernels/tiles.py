@@ -14,7 +14,7 @@ _GRAM_RUN = 1024
 
 
 @njit(**_FAST)
-def copy_part(tile, start, out):  # type: ignore[no-untyped-def]
+def copy_part(tile, start, out):
     """Copy the columns from `start` on of `tile` that fit `out`."""
     width = out.shape[1]
     for i in range(out.shape[0]):
@@ -25,7 +25,7 @@ def copy_part(tile, start, out):  # type: ignore[no-untyped-def]
 
 
 @njit(**_FAST)
-def to_squares(tile, rows, columns):  # type: ignore[no-untyped-def]
+def to_squares(tile, rows, columns):
     """Turn products of centred rows into squared distances, in place, never below zero."""
     zero = tile.dtype.type(0)
     two = tile.dtype.type(2)
@@ -37,7 +37,7 @@ def to_squares(tile, rows, columns):  # type: ignore[no-untyped-def]
 
 
 @njit(**_FAST)
-def to_distances(tile, start, rows, columns, out):  # type: ignore[no-untyped-def]
+def to_distances(tile, start, rows, columns, out):
     """Write distances less an offset of the row and one of the column."""
     width = out.shape[1]
     for i in range(out.shape[0]):
@@ -49,7 +49,7 @@ def to_distances(tile, start, rows, columns, out):  # type: ignore[no-untyped-de
 
 
 @njit(**_FAST)
-def clear_masked(out, rows, columns):  # type: ignore[no-untyped-def]
+def clear_masked(out, rows, columns):
     """Multiply with the masks (1 and 0) of rows and columns."""
     for i in range(out.shape[0]):
         line = out[i]
@@ -59,14 +59,14 @@ def clear_masked(out, rows, columns):  # type: ignore[no-untyped-def]
 
 
 @njit(**_FAST)
-def clear_diagonal(out):  # type: ignore[no-untyped-def]
+def clear_diagonal(out):
     """Set the diagonal to zero."""
     for i in range(min(out.shape)):
         out[i, i] = 0.0
 
 
 @njit(**_FAST)
-def _dot3(line, weights):  # type: ignore[no-untyped-def]
+def _dot3(line, weights):
     total = line.dtype.type(0)
     squares = line.dtype.type(0)
     for j in range(len(line)):
@@ -77,13 +77,13 @@ def _dot3(line, weights):  # type: ignore[no-untyped-def]
 
 
 @njit(**_FAST)
-def _add_scaled(line, factor, into):  # type: ignore[no-untyped-def]
+def _add_scaled(line, factor, into):
     for j in range(len(line)):
         into[j] += factor * line[j]
 
 
 @njit(**_FAST)
-def add_sums(out, rows, columns, row_sums, column_sums, squares):  # type: ignore[no-untyped-def]
+def add_sums(out, rows, columns, row_sums, column_sums, squares):
     """Add sums over a centred tile for every pattern of masked rows.
 
     Parameters
@@ -113,7 +113,7 @@ def add_sums(out, rows, columns, row_sums, column_sums, squares):  # type: ignor
 
 
 @njit(**_FAST)
-def _gram_block(lines, i, j, start, stop, out):  # type: ignore[no-untyped-def]
+def _gram_block(lines, i, j, start, stop, out):
     zero = lines.dtype.type(0)
     s00 = s01 = s02 = s10 = s11 = s12 = s20 = s21 = s22 = zero
     a0 = lines[i, start:stop]
@@ -150,7 +150,7 @@ def _gram_block(lines, i, j, start, stop, out):  # type: ignore[no-untyped-def]
 
 
 @njit(**_FAST)
-def gram(lines, start, stop, blocks, out):  # type: ignore[no-untyped-def]
+def gram(lines, start, stop, blocks, out):
     """Add products of members, summed over ``start:stop`` of their lines, in float64.
 
     Runs of 1,024 products are summed in the precision of the lines. Every pair of members
@@ -167,53 +167,3 @@ def gram(lines, start, stop, blocks, out):  # type: ignore[no-untyped-def]
         high = min(low + _GRAM_RUN, stop)
         for b in range(len(blocks)):
             _gram_block(lines, blocks[b, 0], blocks[b, 1], low, high, out)
-
-
-@njit(**_FAST)
-def _below(line, bound):  # type: ignore[no-untyped-def]
-    count = np.int32(0)
-    for j in range(len(line)):
-        count += np.int32(line[j] < bound)
-    return count
-
-
-@njit(nogil=True, cache=True)
-def add_ranks(tile, start, width, first_column, bounds, nearest, blocks, row_block, column_block, total, touched, seen):  # type: ignore[no-untyped-def]  # noqa: E501
-    """Count, for every edge of every source, the columns nearer than its far end.
-
-    Parameters
-    ----------
-    tile : (I, J)
-        Squared distances; infinite where a column is the row itself or masked.
-    start, width, first_column : int
-        Columns of the tile to look at, and the row of the sample set the first of them is.
-    bounds : (I, F)
-        Squared distance of each edge.
-    nearest : (I, F)
-        Its far end, negative where there is none.
-    blocks : (n,)
-        Block of each row of the sample set.
-    row_block, column_block : int
-        Block of the rows and of the columns of this call.
-    total : (F,), touched : (F, B), seen : (F, B)
-        Gain the counts: all; those of edges with an end in a block; those that the columns
-        of a block give to edges with no end in it.
-    """
-    for i in range(bounds.shape[0]):
-        line = tile[i, start : start + width]
-        for f in range(bounds.shape[1]):
-            far = nearest[i, f]
-            if far < 0:
-                continue
-            bound = bounds[i, f]
-            count = _below(line, bound)
-            place = far - first_column
-            if 0 <= place < width and line[place] < bound:
-                count -= 1
-            total[f] += count
-            touched[f, row_block] += count
-            far_block = blocks[far]
-            if far_block != row_block:
-                touched[f, far_block] += count
-            if column_block != row_block and column_block != far_block:
-                seen[f, column_block] += count

@@ -17,7 +17,7 @@ DISTANCE, PRODUCT, COSINE = 0, 1, 2
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
-def pair_score(x, norms, i, j, kind):  # type: ignore[no-untyped-def]
+def pair_score(x, norms, i, j, kind):
     """Return the score of row j seen from row i, smaller being nearer.
 
     Squared distance, negative inner product, or negative inner product with row j scaled
@@ -39,7 +39,7 @@ def pair_score(x, norms, i, j, kind):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _insert(score, column, scores, columns, filled):  # type: ignore[no-untyped-def]
+def _insert(score, column, scores, columns, filled):
     """Insert into lists ordered by score, then by column; return how many are filled."""
     size = len(scores)
     if filled == size:
@@ -51,8 +51,7 @@ def _insert(score, column, scores, columns, filled):  # type: ignore[no-untyped-
         place = filled
         filled += 1
     while place > 0 and (
-        scores[place - 1] > score
-        or (scores[place - 1] == score and columns[place - 1] > column)
+        scores[place - 1] > score or (scores[place - 1] == score and columns[place - 1] > column)
     ):
         scores[place] = scores[place - 1]
         columns[place] = columns[place - 1]
@@ -63,7 +62,7 @@ def _insert(score, column, scores, columns, filled):  # type: ignore[no-untyped-
 
 
 @njit(nogil=True, cache=True)
-def rank_candidates(x, norms, kind, rows, candidates, counts, out_index, out_score):  # type: ignore[no-untyped-def]  # noqa: E501
+def rank_candidates(x, norms, kind, rows, candidates, counts, out_index, out_score):
     """Order the candidates of some rows by exact score, ties by lower column."""
     for r in range(len(rows)):
         row = rows[r]
@@ -83,7 +82,7 @@ def rank_candidates(x, norms, kind, rows, candidates, counts, out_index, out_sco
 
 
 @njit(nogil=True, cache=True)
-def search_row(x, norms, kind, row, limit, out_index, out_score):  # type: ignore[no-untyped-def]
+def search_row(x, norms, kind, row, limit, out_index, out_score):
     """Fill the lists of one row from every other row below `limit`."""
     filled = 0
     for j in range(limit):
@@ -99,7 +98,7 @@ def row_norms(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
-def _row_norms(x):  # type: ignore[no-untyped-def]
+def _row_norms(x):
     out = np.empty(len(x))
     for i in range(len(x)):
         total = 0.0

@@ -1,0 +1,145 @@
+"""Sums of ranks for the information imbalance, counted while distance tiles stream by.
+
+An edge joins a row to one of its neighbours in a source embedding. Its rank in a target is
+one more than the number of rows that are nearer there, so it is a count over the target's
+tiles against one bound per edge, known beforehand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from matteralign.metrics.inputs import IndexArray
+from matteralign.metrics.kernels.ranks import edge_squares
+from matteralign.metrics.members import BoolArray
+
+
+@dataclass
+class RankSums:
+    """Sums over edges of source f, counted in target g.
+
+    Attributes
+    ----------
+    edges : ndarray of int64, shape (F, G)
+        Number of edges.
+    edges_touching : ndarray of int64, shape (F, G, B)
+        Edges with an end in a block.
+    nearer : ndarray of int64, shape (F, G)
+        Rows nearer than the far end, summed over edges.
+    nearer_touching : ndarray of int64, shape (F, G, B)
+        The same over edges with an end in a block.
+    nearer_inside : ndarray of int64, shape (F, G, B)
+        Nearer rows that lie in a block, over edges with no end in it.
+    """
+
+    edges: npt.NDArray[np.int64]
+    edges_touching: npt.NDArray[np.int64]
+    nearer: npt.NDArray[np.int64]
+    nearer_touching: npt.NDArray[np.int64]
+    nearer_inside: npt.NDArray[np.int64]
+
+    @classmethod
+    def zeros(cls, sources: int, targets: int, blocks: int) -> RankSums:
+        """Return empty sums."""
+        pair, by_block = (sources, targets), (sources, targets, blocks)
+        return cls(*(np.zeros(s, np.int64) for s in (pair, by_block, pair, by_block, by_block)))
+
+    def arrays(self) -> tuple[npt.NDArray[np.int64], ...]:
+        """Return the arrays, in the order of the attributes."""
+        return (
+            self.edges,
+            self.edges_touching,
+            self.nearer,
+            self.nearer_touching,
+            self.nearer_inside,
+        )
+
+    def imbalance(self, f: int, g: int, n: int) -> float:
+        """Return ``2/n`` times the mean rank over the edges, ranks counted from 1."""
+        edges = int(self.edges[f, g])
+        return 2.0 / n * (edges + int(self.nearer[f, g])) / edges
+
+    def replicates(self, f: int, g: int, sizes: Sequence[int]) -> list[float]:
+        """Return the imbalance without each block in turn.
+
+        Parameters
+        ----------
+        sizes : sequence of int, length B
+            Rows that remain without each block. Edges that lost an end are left out.
+        """
+        out = []
+        for block, n in enumerate(sizes):
+            edges = int(self.edges[f, g] - self.edges_touching[f, g, block])
+            nearer = int(
+                self.nearer[f, g]
+                - self.nearer_touching[f, g, block]
+                - self.nearer_inside[f, g, block]
+            )
+            out.append(2.0 / n * (edges + nearer) / edges if edges else float("nan"))
+        return out
+
+    def count_edges(
+        self, nearest: IndexArray, f: int, g: int, blocks: npt.NDArray[np.int16]
+    ) -> None:
+        """Count the edges of a list of neighbours, shape (n, k), negative where absent."""
+        rows, places = np.nonzero(nearest >= 0)
+        near, far = blocks[rows], blocks[nearest[rows, places]]
+        size = self.edges_touching.shape[2]
+        self.edges[f, g] += len(rows)
+        self.edges_touching[f, g] += np.bincount(near, minlength=size)
+        self.edges_touching[f, g] += np.bincount(far[far != near], minlength=size)
+
+
+@dataclass(frozen=True)
+class RankRequest:
+    """Edges to be counted in one target among the first `limit` rows.
+
+    Attributes
+    ----------
+    limit : int
+    nearest : ndarray of int32, shape (limit, F)
+        Far ends of the edges of each source, in rows of the sample set; -1 where absent.
+    bounds : ndarray, shape (limit, F)
+        Their squared distances in the target.
+    sources : ndarray of int, shape (F,)
+        Row of `sums` that each column belongs to; with k neighbours a row stands k times.
+    target : int
+        Column of `sums`.
+    sums : RankSums
+    common : ndarray of bool, shape (n,), or None
+        Rows that count, where not all do.
+    """
+
+    limit: int
+    nearest: IndexArray
+    bounds: npt.NDArray[Any]
+    sources: npt.NDArray[np.int64]
+    target: int
+    sums: RankSums
+    common: BoolArray | None = None
+
+    def add(
+        self,
+        total: npt.NDArray[np.int64],
+        touching: npt.NDArray[np.int64],
+        inside: npt.NDArray[np.int64],
+    ) -> None:
+        """Add counts per column to the sums of their sources."""
+        at = (self.sources, self.target)
+        np.add.at(self.sums.nearer, at, total)
+        np.add.at(self.sums.nearer_touching, at, touching)
+        np.add.at(self.sums.nearer_inside, at, inside)
+
+
+def rank_bounds(
+    x: npt.NDArray[Any], places: IndexArray, nearest: IndexArray, dtype: npt.DTypeLike
+) -> npt.NDArray[Any]:
+    """Return the squared distance of every edge in a target, shape (n, F), in `dtype`."""
+    out = np.zeros(nearest.shape, dtype)
+    edge_squares(x, places, nearest, out)
+    return out
