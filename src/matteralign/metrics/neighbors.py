@@ -1,145 +1,198 @@
-"""Exact k-nearest-neighbour lists, ties broken by lower row index."""
+"""Lists of nearest rows, one set per embedding, exact and longer than a metric needs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-from matteralign.metrics.blocks import (
-    DEFAULT_MEMORY_BYTES,
-    inner_products,
-    row_blocks,
-    squared_distances,
-)
 from matteralign.metrics.errors import MetricInputError
-from matteralign.metrics.inputs import FloatArray, IndexArray, require_neighbors
+from matteralign.metrics.inputs import FloatArray, IndexArray
+from matteralign.metrics.kernels.exact import COSINE, DISTANCE, PRODUCT
+from matteralign.metrics.members import BoolArray, Member
+from matteralign.metrics.search import Effort, Found, search
+from matteralign.stats.blocks import BLOCKS, block_edges, sweep_blocks
+
+DEFAULT_MEMORY_BYTES = 4 * 1024**3
+"""Default bound on what a call holds beside its arguments and its result."""
+
+DOUBLE_ROWS = 4096
+"""Up to so many rows tiles are made in double precision unless asked otherwise."""
+
+
+def slack(k: int, blocks: int = BLOCKS) -> int:
+    """Return how many neighbours beyond k a list holds.
+
+    Without one of `blocks` random blocks of rows, a list so long keeps k entries in all but
+    about one row in 10,000.
+    """
+    share = (k + 8) / blocks
+    return math.ceil(share + 4.0 * math.sqrt(share))
 
 
 @dataclass(frozen=True)
 class Neighbors:
     """Neighbour lists of one embedding, nearest first, each row without itself.
 
+    Rows are those of the sample set; a masked row holds -1 throughout and is in no list.
+    Kinds that were not asked for have no columns.
+
     Attributes
     ----------
     euclid_index : ndarray of int32, shape (n, k)
     euclid_distance : ndarray of float64, shape (n, k)
-        In the units of the embedding.
+        In the units of the scaled embedding; infinite where there is no neighbour.
     inner_index : ndarray of int32, shape (n, k)
-        Largest inner products of the uncentred rows.
+        Largest inner products of the rows as given, not centred.
+    cosine_index : ndarray of int32, shape (n, k)
+        Largest inner products of rows scaled to unit length.
+    leading : tuple of (int, Neighbors)
+        The lists among the first so many rows alone, where a sweep was asked for.
+    effort : Effort
+        How many lists the first search proved complete, and how many took another.
     """
 
     euclid_index: IndexArray
     euclid_distance: FloatArray
     inner_index: IndexArray
+    cosine_index: IndexArray
+    leading: tuple[tuple[int, Neighbors], ...] = ()
+    effort: Effort = field(default_factory=Effort, compare=False)
 
     @property
     def n(self) -> int:
-        """Rows of the embedding."""
+        """Rows of the sample set."""
         return int(self.euclid_index.shape[0])
-
-    @property
-    def k(self) -> int:
-        """Neighbours kept per row."""
-        return int(self.euclid_index.shape[1])
 
     def check(self, name: str, n: int) -> None:
         """Raise MetricInputError unless the lists can belong to an embedding of `n` rows."""
-        shape = self.euclid_index.shape
-        if (
-            len(shape) != 2
-            or self.euclid_distance.shape != shape
-            or self.inner_index.shape != shape
-        ):
+        if self.euclid_distance.shape != self.euclid_index.shape:
             raise MetricInputError(
-                f"neighbours of {name} have shapes {shape}, {self.euclid_distance.shape} and "
-                f"{self.inner_index.shape}; three equal (n, k) arrays are needed"
+                f"neighbours of {name} have {self.euclid_index.shape} indices and "
+                f"{self.euclid_distance.shape} distances; equal shapes are needed"
             )
-        if shape[0] != n:
-            raise MetricInputError(
-                f"neighbours of {name} cover {shape[0]} rows, its embedding has {n}: "
-                "they belong to another sample set"
-            )
-        for kind, index in (("euclid", self.euclid_index), ("inner", self.inner_index)):
-            if index.size and not (index.min() >= 0 and index.max() < n):
+        kinds = {
+            "euclid": self.euclid_index,
+            "inner": self.inner_index,
+            "cosine": self.cosine_index,
+        }
+        for kind, index in kinds.items():
+            if index.ndim != 2 or len(index) != n:
+                raise MetricInputError(
+                    f"neighbours of {name} cover {len(index)} rows, its embedding has {n}: "
+                    "they belong to another sample set"
+                )
+            if index.size and not (index.min() >= -1 and index.max() < n):
                 raise MetricInputError(f"{kind} neighbours of {name} point outside its {n} rows")
 
 
-def euclidean_neighbors(
-    x: FloatArray, k: int, *, memory_bytes: int = DEFAULT_MEMORY_BYTES
-) -> tuple[IndexArray, FloatArray]:
-    """Return the `k` nearest rows of every row by Euclidean distance.
+def find_neighbors(
+    member: Member,
+    *,
+    euclid: int = 0,
+    inner: int = 0,
+    cosine: int = 0,
+    sweep: bool = False,
+    double: bool | None = None,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    threads: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> Neighbors:
+    """Find the neighbours of every valid row of a member, all kinds in one pass.
 
     Parameters
     ----------
-    x : ndarray of float64, shape (n, d)
-    k : int
-        At least 1 and below n.
-    memory_bytes : int
-        Bound on the working blocks.
-
-    Returns
-    -------
-    index : ndarray of int32, shape (n, k)
-    distance : ndarray of float64, shape (n, k)
-
-    Raises
-    ------
-    NotApplicable
-        k >= n.
+    member : Member
+    euclid, inner, cosine : int
+        Neighbours of each kind; capped at the number of other valid rows.
+    sweep : bool
+        Find them among the leading halves, quarters, ... as well.
+    double : bool, optional
+        Make the tiles in double precision; by default where there are few rows. The lists
+        are the same.
+    memory_bytes, threads, progress
+        See `search`.
     """
-    n = len(x)
-    require_neighbors(n, k)
-    index = np.empty((n, k), np.int32)
-    distance = np.empty((n, k))
-    for rows in row_blocks(n, 24 * n, memory_bytes):
-        block = squared_distances(x, rows)
-        block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = np.inf
-        index[rows] = smallest(block, k)
-        distance[rows] = np.sqrt(np.take_along_axis(block, index[rows].astype(np.intp), axis=1))
-    return index, distance
+    rows = np.flatnonzero(member.valid).astype(np.int32)
+    counts = np.concatenate([[0], np.cumsum(member.valid)])
+    edges = counts[block_edges(member.n)].tolist()
+    limits = {
+        int(counts[block_edges(member.n)[b]]): int(block_edges(member.n)[b])
+        for b in (sweep_blocks(len(edges) - 1) if sweep else [])
+    }
+    if double is None:
+        double = len(rows) <= DOUBLE_ROWS
+    wanted = {
+        kind: min(k, len(rows) - 1)
+        for kind, k in ((DISTANCE, euclid), (PRODUCT, inner), (COSINE, cosine))
+        if min(k, len(rows) - 1) > 0
+    }
+    found: dict[int, list[Found]] = {}
+    effort = Effort()
+    if wanted:
+        found, effort = search(
+            member.compact(),
+            member.mean,
+            wanted,
+            edges=_distinct(edges),
+            limits=[limit for limit in limits if 0 < limit < len(rows)],
+            dtype=np.float64 if double else np.float32,
+            memory_bytes=memory_bytes,
+            threads=threads,
+            progress=progress,
+        )
+    place = _Placing(rows, member.valid, member.unit)
+    whole = [place.at(found, -1)]
+    leading = [
+        (limits[entry.limit], place.at(found, number))
+        for number, entry in enumerate(next(iter(found.values()), [])[:-1])
+    ]
+    result = whole[0]
+    return Neighbors(
+        result.euclid_index,
+        result.euclid_distance,
+        result.inner_index,
+        result.cosine_index,
+        tuple(leading),
+        effort,
+    )
 
 
-def inner_product_neighbors(
-    x: FloatArray, k: int, *, memory_bytes: int = DEFAULT_MEMORY_BYTES
-) -> IndexArray:
-    """Return the `k` rows with the largest inner product with every row, itself excluded.
+@dataclass(frozen=True)
+class _Placing:
+    """Turns lists over valid rows into lists over the sample set."""
 
-    Inner products are those of the rows as given, not centred. Arguments, bound and
-    errors as `euclidean_neighbors`.
-    """
-    n = len(x)
-    require_neighbors(n, k)
-    index = np.empty((n, k), np.int32)
-    norms = np.sqrt(np.einsum("ij,ij->i", x, x))
-    # A matrix product may round equal products differently from column to column, so
-    # what lies within its error of the k-th place is computed again, in one fixed order.
-    error = 4.0 * np.finfo(np.float64).eps * (x.shape[1] + 4) * norms * norms.max(initial=0.0)
-    for rows in row_blocks(n, 24 * n, memory_bytes):
-        block = -inner_products(x, rows)
-        block[np.arange(len(block)), np.arange(rows.start, rows.stop)] = np.inf
-        kth = np.partition(block, k - 1, axis=1)[:, k - 1]
-        near = block <= (kth + error[rows])[:, None]
-        for i, row in enumerate(range(rows.start, rows.stop)):
-            near[i, row] = False
-            candidates = np.flatnonzero(near[i])
-            exact = np.einsum("j,ij->i", x[row], x[candidates])
-            index[row] = candidates[np.argsort(-exact, kind="stable")[:k]]
-    return index
+    rows: IndexArray
+    valid: BoolArray
+    unit: float
+
+    def at(self, found: dict[int, list[Found]], number: int) -> Neighbors:
+        index = {kind: self._spread(found.get(kind), number) for kind in (0, 1, 2)}
+        distance = np.full(index[DISTANCE].shape, np.inf)
+        if DISTANCE in found:
+            entry = found[DISTANCE][number]
+            distance[self.rows[: entry.limit]] = np.sqrt(entry.score) * self.unit
+        return Neighbors(index[DISTANCE], distance, index[PRODUCT], index[COSINE])
+
+    def _spread(self, lists: Sequence[Found] | None, number: int) -> IndexArray:
+        if lists is None:
+            return np.empty((len(self.valid), 0), np.int32)
+        entry = lists[number]
+        out = np.full((len(self.valid), entry.index.shape[1]), -1, np.int32)
+        # A place of -1 stays -1: it reads the sentinel behind the last row.
+        rows = np.append(self.rows, np.int32(-1))
+        out[self.rows[: entry.limit]] = rows[entry.index]
+        return out
 
 
-def smallest(block: FloatArray, k: int) -> IndexArray:
-    """Return columns of the `k` smallest entries of every row, ascending.
+def _distinct(edges: Sequence[int]) -> list[int]:
+    """Drop borders of blocks that hold no valid row."""
+    return sorted(set(edges))
 
-    Equal entries are ordered, and admitted at the k-th place, by lower column.
-    """
-    if k >= block.shape[1]:
-        return np.argsort(block, axis=1, kind="stable")[:, :k].astype(np.int32)
-    kth = np.partition(block, k - 1, axis=1)[:, k - 1 : k]
-    below = block < kth
-    tied = block == kth
-    room = k - below.sum(axis=1, keepdims=True)
-    chosen = below | (tied & (np.cumsum(tied, axis=1) <= room))
-    columns = np.nonzero(chosen)[1].reshape(len(block), k)
-    order = np.argsort(np.take_along_axis(block, columns, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(columns, order, axis=1).astype(np.int32)
+
+def place_of(valid: BoolArray) -> npt.NDArray[np.int32]:
+    """Return where each row of the sample set stands among the valid ones, -1 if masked."""
+    return np.where(valid, np.cumsum(valid) - 1, -1).astype(np.int32)
