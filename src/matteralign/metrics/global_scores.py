@@ -1,58 +1,179 @@
-"""dCor, CKA and information imbalance of a pair from the sums of one streaming pass."""
+"""dCor and CKA of pairs, with their statistics, from the sums of one pass."""
 
 from __future__ import annotations
 
 import math
+from functools import cached_property
+
+import numpy as np
 
 from matteralign.metrics.errors import NotApplicable
-from matteralign.metrics.inputs import require_neighbors, require_rows
-from matteralign.metrics.streaming import GlobalSums, GramSums
+from matteralign.metrics.inputs import require_rows
+from matteralign.metrics.specs import Scored, SweepPoint
+from matteralign.metrics.sums import MatrixSums, Sample
+from matteralign.stats.blocks import sweep_blocks
+from matteralign.stats.jackknife import interval
+from matteralign.stats.trace import CentredMoments, Null, gamma_null, root_of, trace_null
 
 LEAST_ROWS = 2
+LEAST_UNBIASED = 4
+
+# What is left of a constant matrix after centring, relative to what went in.
+_NOTHING = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-7}
 
 
-def _sums(sums: GramSums | None) -> GramSums:
-    if sums is None:
-        raise ValueError("the pass was run without the sums this metric needs")
-    return sums
+class GlobalScores:
+    """Scores of all pairs on one kind of matrix: distances for dCor, kernels for CKA.
+
+    Parameters
+    ----------
+    sums : MatrixSums
+    statistics : bool
+        Add intervals and the null.
+    sweep : bool
+        Add the value at growing sample sizes.
+    """
+
+    def __init__(self, sums: MatrixSums, *, statistics: bool, sweep: bool) -> None:
+        self._sums, self._statistics, self._sweep = sums, statistics, sweep
+        self._moments: dict[tuple[int, int], CentredMoments] = {}
+        self._whole = sums.sample()
+
+    def score(self, a: int, b: int, definition: str, what: str) -> Scored:
+        """Return the score of two models, given by their places.
+
+        Parameters
+        ----------
+        definition : {"plain", "squared", "root", "debiased"}
+            ``root`` takes the square root of a ratio of V-statistics, ``debiased`` is the
+            ratio of U-statistics.
+        what : str
+            What vanishes when there is no score, for the reason.
+        """
+        n = self._whole.n(a, b)
+        require_rows(n, LEAST_UNBIASED if definition == "debiased" else LEAST_ROWS, what)
+        squared = self._plain(self._whole, a, b)
+        if squared is None:
+            raise NotApplicable(f"the {what} of one embedding is zero to working precision")
+        debiased = self._debiased(self._whole, a, b)
+        if definition == "debiased":
+            return self._finish_debiased(a, b, n, squared, debiased)
+        value = math.sqrt(squared) if definition == "root" else squared
+        fields: dict[str, object] = {}
+        if debiased is not None:
+            fields["debiased"] = _signed_root(debiased) if definition == "root" else debiased
+        if self._statistics:
+            null = self._null(a, b, n, squared)
+            if null is not None:
+                null = root_of(null) if definition == "root" else null
+                fields |= {"null_mean": null.mean, "null_sd": null.sd, "null_p": null.p}
+            fields |= self._intervals(a, b, definition, value, debiased)
+        if self._sweep:
+            fields["sweep"] = self._points(a, b, definition)
+        return Scored.ok(value, n, **fields)
+
+    def _finish_debiased(
+        self, a: int, b: int, n: int, squared: float, debiased: float | None
+    ) -> Scored:
+        if debiased is None:
+            raise NotApplicable("the unbiased variance of one embedding is not positive")
+        fields: dict[str, object] = {"debiased": debiased}
+        if self._statistics:
+            null = self._null(a, b, n, squared)
+            # U-centred rows sum to zero, so the variance over all pairings depends on n alone.
+            fields |= {"null_mean": 0.0, "null_sd": math.sqrt(2.0 / (n * (n - 3.0)))}
+            fields["null_p"] = null.p if null else None
+            found = interval(debiased, self._replicates(a, b)[1])
+            if found is not None:
+                fields |= dict(zip(("ci_low", "ci_high"), found, strict=True))
+                fields |= dict(zip(("debiased_low", "debiased_high"), found, strict=True))
+        if self._sweep:
+            points = self._points(a, b, "squared")
+            fields["sweep"] = tuple(
+                SweepPoint(p.n, p.debiased, p.debiased) for p in points if p.debiased is not None
+            )
+        return Scored.ok(debiased, n, **fields)
+
+    def _plain(self, sample: Sample, a: int, b: int) -> float | None:
+        """Return the ratio of V-statistics in [0, 1]."""
+        if sample.n(a, b) < LEAST_ROWS:
+            return None
+        own_a, own_b = sample.biased_own(a, b), sample.biased_own(b, a)
+        least = _NOTHING[self._sums.rows.dtype]
+        if not all(
+            own > least * sample.entries(one, two)
+            for own, one, two in ((own_a, a, b), (own_b, b, a))
+        ):
+            return None
+        ratio = sample.biased(a, b) / (math.sqrt(own_a) * math.sqrt(own_b))
+        # Sums of squares by construction: only rounding can leave [0, 1].
+        return min(1.0, max(0.0, ratio))
+
+    @staticmethod
+    def _debiased(sample: Sample, a: int, b: int) -> float | None:
+        if sample.n(a, b) < LEAST_UNBIASED:
+            return None
+        own_a, own_b = sample.unbiased_own(a, b), sample.unbiased_own(b, a)
+        if not (own_a > 0.0 and own_b > 0.0):
+            return None
+        return sample.unbiased(a, b) / (math.sqrt(own_a) * math.sqrt(own_b))
+
+    def _null(self, a: int, b: int, n: int, squared: float) -> Null | None:
+        moments = self._moments_of(a, b), self._moments_of(b, a)
+        found = trace_null(*moments, n)
+        if found is None:
+            return None
+        scale = math.sqrt(moments[0].squares) * math.sqrt(moments[1].squares)
+        return gamma_null(squared, found[0] / scale, found[1] / scale)
+
+    def _moments_of(self, a: int, b: int) -> CentredMoments:
+        key = (a, int(self._sums.pattern_of[b]))
+        if key not in self._moments:
+            diagonal = self._whole.centred_diagonal(a, b)
+            self._moments[key] = CentredMoments.of(diagonal, self._whole.biased_own(a, b))
+        return self._moments[key]
+
+    @cached_property
+    def _deleted(self) -> list[Sample]:
+        if self._sums.blocks < 2:
+            return []
+        return [self._sums.sample(without=block) for block in range(self._sums.blocks)]
+
+    @cached_property
+    def _leading(self) -> list[Sample]:
+        return [self._sums.sample(leading=count) for count in sweep_blocks(self._sums.blocks)]
+
+    def _replicates(self, a: int, b: int) -> tuple[list[float], list[float]]:
+        plain = [self._plain(sample, a, b) for sample in self._deleted]
+        debiased = [self._debiased(sample, a, b) for sample in self._deleted]
+        return [v for v in plain if v is not None], [v for v in debiased if v is not None]
+
+    def _intervals(
+        self, a: int, b: int, definition: str, value: float, debiased: float | None
+    ) -> dict[str, float]:
+        plain, unbiased = self._replicates(a, b)
+        root = definition == "root"
+        found = interval(value, [math.sqrt(v) for v in plain] if root else plain)
+        fields = dict(zip(("ci_low", "ci_high"), found, strict=True)) if found else {}
+        found = interval(debiased, unbiased) if debiased is not None else None
+        if found is not None:
+            ends = tuple(map(_signed_root, found)) if root else found
+            fields |= dict(zip(("debiased_low", "debiased_high"), ends, strict=True))
+        return fields
+
+    def _points(self, a: int, b: int, definition: str) -> tuple[SweepPoint, ...]:
+        root = definition == "root"
+        points = []
+        for sample in self._leading:
+            plain, debiased = self._plain(sample, a, b), self._debiased(sample, a, b)
+            if plain is None:
+                continue
+            value = math.sqrt(plain) if root else plain
+            if debiased is not None and root:
+                debiased = _signed_root(debiased)
+            points.append(SweepPoint(sample.n(a, b), value, debiased))
+        return tuple(points)
 
 
-def _ratio(joint: float, own_a: float, own_b: float, what: str) -> float:
-    if not (own_a > 0.0 and own_b > 0.0):
-        raise NotApplicable(f"the {what} of one embedding is zero to working precision")
-    # Both are sums of squares by construction: only rounding can leave [0, 1].
-    return min(1.0, max(0.0, joint / (math.sqrt(own_a) * math.sqrt(own_b))))
-
-
-def _debiased(sums: GramSums, a: int, b: int) -> float | None:
-    if sums.n < 4:
-        return None
-    own_a, own_b = sums.u_centred(a, a), sums.u_centred(b, b)
-    if not (own_a > 0.0 and own_b > 0.0):
-        return None
-    return sums.u_centred(a, b) / (math.sqrt(own_a) * math.sqrt(own_b))
-
-
-def dcor_score(sums: GlobalSums, a: int, b: int, definition: str) -> tuple[float, float | None]:
-    """Return the distance correlation and, for ``squared``, its bias-corrected value."""
-    d = _sums(sums.distances)
-    require_rows(d.n, LEAST_ROWS, "dcor")
-    squared = _ratio(d.centred(a, b), d.centred(a, a), d.centred(b, b), "distance variance")
-    if definition == "root":
-        return math.sqrt(squared), None
-    return squared, _debiased(d, a, b)
-
-
-def cka_score(sums: GlobalSums, a: int, b: int) -> tuple[float, float | None]:
-    """Return linear CKA and its unbiased-HSIC counterpart (None below 4 rows)."""
-    s = _sums(sums.kernels)
-    require_rows(s.n, LEAST_ROWS, "cka")
-    plain = _ratio(s.total(a, b), s.total(a, a), s.total(b, b), "variance")
-    return plain, _debiased(s, a, b)
-
-
-def imbalance_score(sums: GlobalSums, a: int, b: int, k: int, n: int) -> float:
-    """Return the information imbalance Delta(a -> b) over `k` neighbours of `n` rows."""
-    require_rows(n, LEAST_ROWS, "information_imbalance")
-    require_neighbors(n, k)
-    return 2.0 * int(sums.rank_sums[k][a, b]) / (n * n * k)
+def _signed_root(x: float) -> float:
+    return math.copysign(math.sqrt(abs(x)), x)

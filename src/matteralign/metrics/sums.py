@@ -125,10 +125,13 @@ class Sample:
         products: FloatArray,
         squares: FloatArray,
     ) -> None:
-        self._sums, self._rows, self._inside = sums, rows, inside
+        self._sums, self._inside = sums, inside
         lower = np.tril(products)
         self._products = lower + np.tril(lower, -1).T
         self._squares = squares
+        self._vectors = _vectors(sums, rows, self._common)
+        # Only the whole sample is asked for a diagonal.
+        self._rows = rows if bool(inside.all()) else None
 
     def n(self, a: int, b: int) -> int:
         """Rows of the sample that both models took."""
@@ -140,10 +143,15 @@ class Sample:
         entries, cross = float(self._products[a, b] + x.diagonal[a, b]), float(x.full[a, b])
         return self._biased(entries, cross, x.total[a, q], x.total[b, p], a, b)
 
+    def entries(self, a: int, b: int) -> float:
+        """Return the sum of squared entries of `a`, not centred, over its rows with `b`."""
+        q = self._pattern(b)
+        return float(self._squares[a, q] + self._vectors.own_diagonal[a, q])
+
     def biased_own(self, a: int, b: int) -> float:
         """Return the V-statistic of `a` with itself over the rows it shares with `b`."""
         q, x = self._pattern(b), self._vectors
-        entries = float(self._squares[a, q] + x.own_diagonal[a, q])
+        entries = self.entries(a, b)
         return self._biased(entries, float(x.own_full[a, q]), x.total[a, q], x.total[a, q], a, b)
 
     def unbiased(self, a: int, b: int) -> float:
@@ -164,6 +172,8 @@ class Sample:
         common = self._common(self._pattern(a), q)
         n = int(common.sum())
         diagonal = self._sums.diagonal[a][common]
+        if self._rows is None:
+            raise ValueError("the diagonal is kept for the whole sample alone")
         sums = self._rows[a, q][common] + diagonal
         centred: FloatArray = diagonal - 2.0 * sums / n + sums.sum() / n**2
         return centred
@@ -191,9 +201,6 @@ class Sample:
             [[int(self._common(p, q).sum()) for q in range(count)] for p in range(count)]
         )
 
-    @cached_property
-    def _vectors(self) -> _Vectors:
-        return _vectors(self._sums, self._rows, self._common)
 
 
 @dataclass(frozen=True)
