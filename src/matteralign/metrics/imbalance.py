@@ -1,0 +1,185 @@
+"""Information imbalance of all pairs: which edges, counted how, and what comes out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from matteralign.metrics.inputs import IndexArray, require_neighbors, require_rows
+from matteralign.metrics.members import BoolArray, Member
+from matteralign.metrics.neighbors import place_of
+from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
+from matteralign.metrics.rank_exact import sort_ranks
+from matteralign.metrics.rank_null import rank_moments
+from matteralign.metrics.rank_strips import strip_ranks
+from matteralign.metrics.specs import Scored, SweepPoint
+from matteralign.stats.blocks import block_edges, block_of, sweep_blocks
+from matteralign.stats.jackknife import interval
+from matteralign.stats.pairing import (
+    PairingMoments,
+    moments_of_edges,
+    normal_p,
+    pairing_null,
+)
+
+LEAST_ROWS = 2
+
+COUNTED_EDGES = 128
+"""Up to so many bounds per row are compared one by one in the pass; more are sorted."""
+
+Lists = Mapping[tuple[int, int, int], IndexArray]
+"""(source, target, limit) to neighbours of the source among the rows of both, (n, k)."""
+
+
+@dataclass
+class Imbalance:
+    """Rank sums of all pairs for one k.
+
+    Attributes
+    ----------
+    k : int
+    members : sequence of Member
+    lists : Lists
+    limits : sequence of int
+        Leading rows the ranks are taken among; the last is all of them.
+    """
+
+    k: int
+    members: Sequence[Member]
+    lists: Lists
+    limits: Sequence[int]
+    sums: dict[int, RankSums] = field(default_factory=dict)
+    _null: dict[tuple[int, bytes], PairingMoments] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        count = len(self.members)
+        for limit in self.limits:
+            blocks = block_of(self._n)
+            sums = RankSums.zeros(count, count, int(blocks.max()) + 1)
+            self.sums[limit] = sums
+            for (f, g, upto), near in self.lists.items():
+                if upto == limit:
+                    sums.count_edges(near[:limit, : self.k], f, g, blocks)
+
+    @property
+    def _n(self) -> int:
+        return self.members[0].n
+
+    def edges_per_row(self, target: int) -> int:
+        """Return how many bounds a row of a target has in all limits."""
+        return self.k * sum(g == target for _, g, _ in self.lists)
+
+    def requests(self, target: int, *, bounds: npt.DTypeLike | None) -> list[RankRequest]:
+        """Return what is to be counted in one target.
+
+        Parameters
+        ----------
+        bounds : dtype, optional
+            Work out the squared distances of the edges in this precision.
+        """
+        member = self.members[target]
+        x = member.compact() if bounds is not None else None
+        places = place_of(member.valid)
+        out = []
+        for limit in self.limits:
+            by_rows: dict[bytes, list[int]] = {}
+            for f, g, upto in self.lists:
+                if (g, upto) == (target, limit):
+                    common = self.members[f].valid & member.valid
+                    by_rows.setdefault(common.tobytes(), []).append(f)
+            for mask, sources in by_rows.items():
+                common = np.frombuffer(mask, bool)
+                near = np.hstack([self.lists[f, target, limit][:limit, : self.k] for f in sources])
+                squares: npt.NDArray[Any] = np.empty((limit, 0))
+                if x is not None:
+                    squares = rank_bounds(x, places, near, bounds)
+                out.append(
+                    RankRequest(
+                        limit,
+                        near,
+                        squares,
+                        np.repeat(np.asarray(sources), self.k),
+                        target,
+                        self.sums[limit],
+                        None if common.all() else common,
+                    )
+                )
+        return out
+
+    def count_apart(self, *, exact: bool, threads: int) -> None:
+        """Count without the pass: by sorted rows when `exact`, else in strips."""
+        for target, member in enumerate(self.members):
+            asked = self.requests(target, bounds=None)
+            if asked and exact:
+                sort_ranks(member, asked, threads=threads)
+            elif asked:
+                strip_ranks(member, asked, threads=threads)
+
+    def score(self, f: int, g: int, *, statistics: bool) -> Scored:
+        """Return Delta(f -> g)."""
+        common = self.members[f].valid & self.members[g].valid
+        n = int(common.sum())
+        require_rows(n, LEAST_ROWS, "information_imbalance")
+        require_neighbors(n, self.k)
+        sums = self.sums[self.limits[-1]]
+        value = sums.imbalance(f, g, n)
+        fields: dict[str, object] = {}
+        if statistics:
+            fields |= self._intervals(f, g, common, value)
+            fields |= self._random(f, g, common, value)
+        if len(self.limits) > 1:
+            points = []
+            for limit in self.limits:
+                inside = int(common[:limit].sum())
+                if inside > self.k:
+                    value_there = self.sums[limit].imbalance(f, g, inside)
+                    points.append(SweepPoint(inside, value_there))
+            fields["sweep"] = tuple(points)
+        return Scored.ok(value, n, **fields)
+
+    def _intervals(self, f: int, g: int, common: BoolArray, value: float) -> dict[str, float]:
+        sums = self.sums[self.limits[-1]]
+        inside = np.bincount(block_of(self._n)[common], minlength=sums.edges_touching.shape[2])
+        left = (int(common.sum()) - inside).tolist()
+        found = interval(value, sums.replicates(f, g, left)) if len(left) > 1 else None
+        return dict(zip(("ci_low", "ci_high"), found, strict=True)) if found else {}
+
+    def _random(self, f: int, g: int, common: BoolArray, value: float) -> dict[str, float]:
+        n = int(common.sum())
+        near = self.lists[f, g, self.limits[-1]][:, : self.k]
+        rows, places = np.nonzero(near >= 0)
+        numbers = place_of(common)
+        edges = moments_of_edges(n, numbers[rows], numbers[near[rows, places]], np.ones(len(rows)))
+        found = pairing_null(edges, self._ranks_of(g, common), n)
+        if found is None:
+            return {}
+        # Every rank is as likely: their mean is n / 2, and the imbalance 1.
+        sd = 2.0 / n * found[1] / len(rows)
+        return {"null_mean": 1.0, "null_sd": sd, "null_p": normal_p(-value, -1.0, sd)}
+
+    def _ranks_of(self, g: int, common: BoolArray) -> PairingMoments:
+        key = (g, common.tobytes())
+        if key not in self._null:
+            self._null[key] = rank_moments(self.members[g], common)
+        return self._null[key]
+
+
+def limits_of(n: int, *, sweep: bool) -> list[int]:
+    """Return the leading rows that scores are taken among; the last is all of them."""
+    edges = block_edges(n)
+    if not sweep:
+        return [n]
+    return [int(edges[count]) for count in sweep_blocks(len(edges) - 1)]
+
+
+def fits_the_pass(n: int, edges_per_row: Sequence[int], itemsize: int, memory_bytes: int) -> bool:
+    """Whether bounds are few enough to be held for all targets and compared one by one."""
+    return (
+        max(edges_per_row, default=0) <= COUNTED_EDGES
+        and math.fsum(edges_per_row) * n * (itemsize + 4) <= memory_bytes / 4
+    )
