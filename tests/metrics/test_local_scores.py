@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matteralign.metrics import MetricInputError
+from matteralign.metrics import MetricInputError, local_huh2024
 from matteralign.metrics.local_huh2024 import cknna_huh2024
 from matteralign.metrics.local_kernel import local_kernel, restricted_kernel
 from matteralign.metrics.local_lists import local_lists, restrict
@@ -102,12 +102,20 @@ def test_replicates_equal_the_scores_of_the_rows_left(noise, offset):
             corrected = (text[i].replicates[lane] - floor) / (1.0 - floor)
             assert text[i].debiased_replicates[lane] == pytest.approx(corrected, rel=1e-5, abs=1e-7)
         for direction, (u, v) in enumerate([(x, y), (y, x)]):
-            exact = np.array(
-                [ref.dense_huh2024(u[block != lane], v[block != lane], k) for lane in range(16)]
-            )
-            # The cross term, k/n of the whole, is approximated.
-            error = np.abs(np.array(huh[i][direction].replicates) - exact)
-            assert error.max() < 0.15 * exact.std()
+            exact = [ref.dense_huh2024(u[block != b], v[block != b], k) for b in range(16)]
+            np.testing.assert_allclose(huh[i][direction].replicates, exact, rtol=1e-9, atol=1e-11)
+
+
+def test_beyond_the_exact_rows_the_cross_term_of_replicates_is_scaled(monkeypatch):
+    x, y = ref.embeddings(6, 1000, offset=0.3)
+    exact, scaled = [], []
+    for rows, found in ((2000, exact), (500, scaled)):
+        monkeypatch.setattr(local_huh2024, "EXACT_ROWS", rows)
+        a, b = kernels(x, y, [10], 30, jackknife=True)
+        found.extend(cknna_huh2024(a, b, [10])[0][0].replicates)
+    assert exact != scaled
+    assert np.std(scaled) == pytest.approx(np.std(exact), rel=0.03)
+    np.testing.assert_allclose(scaled, exact, rtol=0.02)
 
 
 def test_a_list_that_runs_out_is_counted_and_uses_what_it_has():

@@ -225,3 +225,34 @@ def reciprocal_lanes(
                 lanes[1, lane] += ((m >> lane) & 1) * x
                 lanes[2, lane] += ((m >> lane) & 1) * y
     return lanes
+
+
+@njit(nogil=True, cache=False)
+def cross_lanes(start, place_a, place_b, index, a, height_a, mask_a, b, height_b, mask_b):
+    """Return cross and cross_back of `reciprocal_sums` of every replicate, shape (2, 16)."""
+    n = len(start) - 1
+    column_a = np.zeros((n, _LANES))
+    column_b = np.zeros((n, _LANES))
+    row_a = np.zeros((n, _LANES))
+    row_b = np.zeros((n, _LANES))
+    for i in range(n):
+        for h in range(start[i], start[i + 1]):
+            p, q = place_a[h], place_b[h]
+            m = np.int64(mask_a[i, p] & mask_b[i, q])
+            if m == 0:
+                continue
+            j = index[i, p]
+            x = a[i, p] + height_a[i] + height_a[j]
+            y = b[i, q] + height_b[i] + height_b[j]
+            for lane in range(_LANES):
+                on = (m >> lane) & 1
+                row_a[i, lane] += on * x
+                row_b[i, lane] += on * y
+                column_a[j, lane] += on * x
+                column_b[j, lane] += on * y
+    lanes = np.zeros((2, _LANES))
+    for j in range(n):
+        for lane in range(_LANES):
+            lanes[0, lane] += column_a[j, lane] * row_b[j, lane]
+            lanes[1, lane] += column_b[j, lane] * row_a[j, lane]
+    return lanes
