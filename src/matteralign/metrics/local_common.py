@@ -1,0 +1,56 @@
+"""Steps that all scores of two sets of neighbour lists share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from matteralign.metrics import local_sums as sums
+from matteralign.metrics.errors import MetricInputError, NotApplicable
+from matteralign.metrics.inputs import require_neighbors, require_rows
+from matteralign.metrics.local_lists import LocalLists
+from matteralign.metrics.local_result import LocalScore
+from matteralign.stats.pairing import PairingMoments, pairing_null
+
+Entries = tuple[npt.NDArray[np.int64], npt.NDArray[np.int16], npt.NDArray[np.int16]]
+
+
+def shared(
+    a: LocalLists, b: LocalLists, ks: Sequence[int]
+) -> tuple[npt.NDArray[np.int64], int, Entries]:
+    """Return group of every place (those below the first k, the next, ..) and the entries."""
+    if list(ks) != sorted(set(ks)):
+        raise MetricInputError(f"ks must ascend, got {list(ks)}")
+    for lists in (a, b):
+        longest = max((k for k in ks if k < lists.rows), default=0)
+        if longest > lists.length:
+            raise MetricInputError(f"k = {longest} needs longer lists than {lists.length}")
+        if lists.jackknifed and not set(ks) <= set(lists.kept):
+            raise MetricInputError(
+                f"lists are prepared for k in {list(lists.kept)}, not {list(ks)}"
+            )
+    width = max(a.length, b.length)
+    at = np.searchsorted(np.asarray(ks), np.arange(width), side="right")
+    jackknifed = a.jackknifed and b.jackknifed
+    wanted = width if jackknifed else min(width, ks[-1])
+    return at, len(ks) + 1, sums.shared_entries(a.index, b.index, wanted)
+
+
+def too_few(n: int, k: int, least: int, what: str) -> LocalScore | None:
+    """Return the absence of a score where `k` neighbours or `least` rows cannot be had."""
+    try:
+        require_rows(n, least, what)
+        require_neighbors(n, k)
+    except NotApplicable as reason:
+        return LocalScore(n, None, str(reason))
+    return None
+
+
+def scaled_null(
+    a: PairingMoments, b: PairingMoments, n: int, scale: float
+) -> tuple[float, float] | None:
+    """Return mean and deviation over all pairings of a sum divided by `scale`."""
+    null = pairing_null(a, b, n)
+    return None if null is None else (null[0] / scale, null[1] / scale)
