@@ -282,6 +282,28 @@ _INFOS = (
             },
         ),
     ),
+    _metric(
+        "idcor",
+        "pair",
+        1,
+        "O(N^2 d) per model, O(N^2) per pair and per permutation",
+        DefinitionInfo(
+            "basile2024",
+            "(I1 + I2 - I12) / max(I1, I2), TwoNN dimensions of standardised features",
+            "Basile et al. 2024, arXiv 2406.15812",
+            symmetric=True,
+            value_range=_UNBOUNDED,
+            identical=1.0,
+            # Columns are standardised one by one, so a rotation changes the distances.
+            invariances=frozenset({"permutation", "scale", "translation"}),
+            min_n=3,
+            params={
+                "fraction": ParamInfo(0.9, low=0.0, high=1.0),
+                "permutations": ParamInfo(100, low=0),
+                "seed": ParamInfo(0, low=0),
+            },
+        ),
+    ),
 )
 
 METRICS: Mapping[str, MetricInfo] = MappingProxyType({info.name: info for info in _INFOS})
