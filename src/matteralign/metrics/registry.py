@@ -124,7 +124,7 @@ class MetricInfo:
     @property
     def directional(self) -> bool:
         """Whether a->b and b->a answer different questions, so that both are to be shown."""
-        return self.name == "information_imbalance"
+        return self.name in {"information_imbalance", "gfre", "lfre"}
 
     @property
     def value_range(self) -> tuple[float, float]:
@@ -280,6 +280,62 @@ _INFOS = (
                 "k": ParamInfo(50, low=2),
                 "average": ParamInfo("inverse_mean", choices=("inverse_mean", "mean")),
             },
+        ),
+    ),
+    _metric(
+        "idcor",
+        "pair",
+        1,
+        "O(N^2 d) per model, O(N^2) per pair and per permutation",
+        DefinitionInfo(
+            "basile2024",
+            "(I1 + I2 - I12) / max(I1, I2), TwoNN dimensions of standardised features",
+            "Basile et al. 2024, arXiv 2406.15812",
+            symmetric=True,
+            value_range=_UNBOUNDED,
+            identical=1.0,
+            # Columns are standardised one by one, so a rotation changes the distances.
+            invariances=frozenset({"permutation", "scale", "translation"}),
+            min_n=3,
+            params={
+                "fraction": ParamInfo(0.9, low=0.0, high=1.0),
+                "permutations": ParamInfo(100, low=0),
+                "seed": ParamInfo(0, low=0),
+            },
+        ),
+    ),
+    _metric(
+        "gfre",
+        "pair",
+        1,
+        "O(N d^2) per source model, O(N d^2) per pair",
+        DefinitionInfo(
+            "goscinski2021",
+            "root mean square error of a linear map fitted to half of the rows",
+            "Goscinski et al. 2021, Mach. Learn.: Sci. Technol. 2, 025028",
+            symmetric=False,
+            value_range=(0.0, math.inf),
+            identical=None,
+            invariances=frozenset({"scale", "translation"}),
+            min_n=4,
+            params={"seed": ParamInfo(0, low=0)},
+        ),
+    ),
+    _metric(
+        "lfre",
+        "pair",
+        1,
+        "O(N k d min(k, d)) per source model and per pair",
+        DefinitionInfo(
+            "goscinski2021",
+            "the same with one linear map per test row, fitted to its k nearest rows",
+            "Goscinski et al. 2021, Mach. Learn.: Sci. Technol. 2, 025028",
+            symmetric=False,
+            value_range=(0.0, math.inf),
+            identical=None,
+            invariances=frozenset({"scale", "translation"}),
+            min_n=4,
+            params={"k": ParamInfo(25, low=2), "seed": ParamInfo(0, low=0)},
         ),
     ),
 )
