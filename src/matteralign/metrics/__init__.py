@@ -13,7 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matteralign.metrics.blocks import DEFAULT_MEMORY_BYTES
+    from matteralign.metrics.idcor import idcor
+    from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
     from matteralign.metrics.errors import MetricInputError, MetricSpecError, NotApplicable
     from matteralign.metrics.functions import (
         cka,
@@ -23,16 +24,21 @@ if TYPE_CHECKING:
         mle_intrinsic_dimension,
         twonn,
     )
-    from matteralign.metrics.neighbors import Neighbors
+    from matteralign.metrics.idcor import idcor
+    from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES, Neighbors
     from matteralign.metrics.pairs import compare
+    from matteralign.metrics.reconstruction import (
+        global_reconstruction_error,
+        local_reconstruction_error,
+    )
     from matteralign.metrics.registry import METRICS, DefinitionInfo, MetricInfo, ParamInfo
     from matteralign.metrics.scaling import NormalizeMode, normalize
-    from matteralign.metrics.specs import MetricSpec, PairScore, Scored
-    from matteralign.metrics.summary import Summary, summarize
+    from matteralign.metrics.specs import MetricSpec, PairScore, Scored, SweepPoint
+    from matteralign.metrics.summary import Summary, summarize, summarize_scalings
 
 # Names are loaded when first used: checking a configuration needs no numerics.
 _HOMES = {
-    "DEFAULT_MEMORY_BYTES": "blocks",
+    "DEFAULT_MEMORY_BYTES": "neighbors",
     "DefinitionInfo": "registry",
     "METRICS": "registry",
     "MetricInfo": "registry",
@@ -46,14 +52,19 @@ _HOMES = {
     "ParamInfo": "registry",
     "Scored": "specs",
     "Summary": "summary",
+    "SweepPoint": "specs",
     "cka": "functions",
     "cknna": "functions",
     "compare": "pairs",
     "dcor": "functions",
+    "global_reconstruction_error": "reconstruction",
+    "idcor": "idcor",
     "information_imbalance": "functions",
+    "local_reconstruction_error": "reconstruction",
     "mle_intrinsic_dimension": "functions",
     "normalize": "scaling",
     "summarize": "summary",
+    "summarize_scalings": "summary",
     "twonn": "functions",
 }
 
@@ -80,13 +91,18 @@ __all__ = [
     "ParamInfo",
     "Scored",
     "Summary",
+    "SweepPoint",
     "cka",
     "cknna",
     "compare",
     "dcor",
+    "global_reconstruction_error",
+    "idcor",
     "information_imbalance",
+    "local_reconstruction_error",
     "mle_intrinsic_dimension",
     "normalize",
     "summarize",
+    "summarize_scalings",
     "twonn",
 ]

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from matteralign.metrics.blocks import row_blocks
+from matteralign.metrics.plan import row_blocks
 from matteralign.metrics.cutoff_ridge import Halves, Rows, assemble, predict
 from matteralign.metrics.inputs import FloatArray
 

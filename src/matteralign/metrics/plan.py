@@ -96,3 +96,10 @@ def steps(edges: Sequence[int], cuts: Collection[int] = (), widest: int = PANEL)
             last += 1
         yield Step(tuple(parts[first:last]), tuple(parts[:last]))
         first = last
+
+
+def row_blocks(n: int, bytes_per_row: int, memory_bytes: int) -> Iterator[slice]:
+    """Yield slices that cover ``range(n)``, each within the memory bound (at least one row)."""
+    step = max(1, min(n, memory_bytes // max(1, bytes_per_row)))
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from matteralign.metrics.blocks import DEFAULT_MEMORY_BYTES
+from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.cutoff_ridge import Halves, Rows, factorise, predict
 from matteralign.metrics.errors import MetricInputError, NotApplicable
 from matteralign.metrics.inputs import (

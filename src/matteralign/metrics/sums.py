@@ -202,7 +202,6 @@ class Sample:
         )
 
 
-
 @dataclass(frozen=True)
 class _Vectors:
     """Products of row sums of two models (M, M), of one with itself and totals (M, P).

@@ -1,0 +1,270 @@
+"""What the scores of all pairs share, made when the first pair asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from matteralign.metrics import array_pairs
+from matteralign.metrics.array_pairs import ArrayPairs
+from matteralign.metrics.errors import NotApplicable
+from matteralign.metrics.global_scores import GlobalScores
+from matteralign.metrics.imbalance import Imbalance, Lists, fits_the_pass, limits_of
+from matteralign.metrics.inputs import (
+    IndexArray,
+    constant_reason,
+    require_neighbors,
+    require_rows,
+)
+from matteralign.metrics.local_lists import restrict
+from matteralign.metrics.local_pairs import LocalPairs, kind_of
+from matteralign.metrics.members import BoolArray, Member
+from matteralign.metrics.neighbors import Neighbors, find_neighbors, slack
+from matteralign.metrics.specs import MetricSpec, Scored
+from matteralign.metrics.streaming import Checkpoint, PassResult, stream
+from matteralign.metrics.sums import MatrixSums
+
+LOCAL = ("cknna", "mutual_knn")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How `compare` works, see there."""
+
+    memory_bytes: int
+    threads: int
+    statistics: bool
+    sweep: bool
+    double: bool
+    progress: Callable[[float], None] | None
+    checkpoint: Checkpoint | None
+
+    def part(self, low: float, high: float) -> Callable[[float], None] | None:
+        """Return a progress callable for a part of the whole."""
+        tell = self.progress
+        if tell is None:
+            return None
+        return lambda share: tell(low + (high - low) * share)
+
+
+class Engine:
+    """Scores of pairs of members.
+
+    Parameters
+    ----------
+    members : mapping of str to Member
+    pairs : sequence of (str, str)
+        Each pair once.
+    specs : sequence of MetricSpec
+    given : mapping of str to Neighbors
+    options : Options
+    """
+
+    def __init__(
+        self,
+        members: Mapping[str, Member],
+        pairs: Sequence[tuple[str, str]],
+        specs: Sequence[MetricSpec],
+        given: Mapping[str, Neighbors],
+        options: Options,
+    ) -> None:
+        self._members, self._specs, self._options = members, specs, options
+        self._neighbors = dict(given)
+        self._n = next(iter(members.values())).n if members else 0
+        self._limits = limits_of(self._n, sweep=options.sweep)
+        # A constant member has no score and would only widen the pass.
+        varying = [name for name, member in members.items() if not member.constant]
+        self._place = {name: i for i, name in enumerate(varying)}
+        self._pairs = [(a, b) for a, b in pairs if a in self._place and b in self._place]
+        local = [spec for spec in specs if spec.metric in LOCAL]
+        self._wanted = {
+            "euclid": [s.integer("k") for s in local if kind_of(s) == "euclid"]
+            + [s.integer("k") for s in specs if s.metric == "information_imbalance"],
+            "inner": [s.integer("k") for s in local if kind_of(s) == "inner"],
+        }
+        self._local = LocalPairs(
+            members,
+            self._lists_of,
+            local,
+            statistics=options.statistics,
+            double=options.double,
+            memory_bytes=options.memory_bytes,
+        )
+        self._arrays = ArrayPairs(
+            members,
+            self._pairs,
+            [s for s in specs if s.metric in array_pairs.METRICS],
+            memory_bytes=options.memory_bytes,
+            threads=options.threads,
+        )
+
+    def score(self, a: str, b: str, spec: MetricSpec) -> tuple[Scored, Scored]:
+        """Return the scores of (a, b) and (b, a)."""
+        n = int((self._members[a].valid & self._members[b].valid).sum())
+        try:
+            require_rows(n, spec.definition_info.min_n, spec.metric)
+            for name in (a, b):
+                if self._members[name].constant:
+                    raise NotApplicable(constant_reason(name))
+            return self._applicable(a, b, n, spec)
+        except NotApplicable as reason:
+            none = Scored.not_applicable(str(reason), n)
+            return none, none
+
+    def done_with(self, a: str, b: str) -> None:
+        """Forget what only this pair needed."""
+        self._local.done_with(a, b)
+
+    def _applicable(self, a: str, b: str, n: int, spec: MetricSpec) -> tuple[Scored, Scored]:
+        if spec.metric in LOCAL:
+            require_neighbors(n, spec.integer("k"))
+            return self._local.score(a, b, spec, self._limits)
+        if spec.metric in array_pairs.METRICS:
+            return self._arrays.score(a, b, spec)
+        i, j = self._place[a], self._place[b]
+        if spec.metric == "information_imbalance":
+            require_neighbors(n, spec.integer("k"))
+            ranks = self._imbalances[spec.integer("k")]
+            statistics = self._options.statistics
+            return (
+                ranks.score(i, j, statistics=statistics),
+                ranks.score(j, i, statistics=statistics),
+            )
+        scores = self._distance_scores if spec.metric == "dcor" else self._kernel_scores
+        what = "distance variance" if spec.metric == "dcor" else "variance"
+        # The pair is read in one order, so that both directions agree to the bit.
+        both = scores.score(max(i, j), min(i, j), spec.definition, what)
+        return both, both
+
+    def _lists_of(self, name: str) -> Neighbors:
+        """Return the lists of a member, long enough for every metric."""
+        member = self._members[name]
+        known = self._neighbors.get(name)
+        if known is not None and self._long_enough(known, member):
+            return known
+        needed = {kind: max(ks) + slack(max(ks)) if ks else 0 for kind, ks in self._wanted.items()}
+        found = find_neighbors(
+            member,
+            euclid=needed["euclid"],
+            inner=needed["inner"],
+            sweep=self._options.sweep,
+            double=self._options.double,
+            memory_bytes=self._options.memory_bytes,
+            threads=self._options.threads,
+        )
+        self._neighbors[name] = found
+        return found
+
+    def _long_enough(self, known: Neighbors, member: Member) -> bool:
+        most = int(member.valid.sum()) - 1
+        there = {"euclid": known.euclid_index.shape[1], "inner": known.inner_index.shape[1]}
+        if self._options.sweep and {limit for limit, _ in known.leading} != set(self._limits[:-1]):
+            return False
+        return all(
+            there[kind] >= min(max(ks) + slack(max(ks)), most)
+            for kind, ks in self._wanted.items()
+            if ks
+        )
+
+    @cached_property
+    def _imbalances(self) -> dict[int, Imbalance]:
+        """Rank sums per k, counted where that is cheapest."""
+        made = self._unfilled
+        if self._passes_ranks:
+            _ = self._pass
+        else:
+            for ranks in made.values():
+                ranks.count_apart(exact=self._options.double, threads=self._options.threads)
+        return made
+
+    @cached_property
+    def _unfilled(self) -> dict[int, Imbalance]:
+        ks = {s.integer("k") for s in self._specs if s.metric == "information_imbalance"}
+        ordered = [self._members[name] for name in self._place]
+        made = {}
+        for k in sorted(ks):
+            if k < self._n:
+                made[k] = Imbalance(k, ordered, self._edges(k), self._limits)
+        return made
+
+    def _edges(self, k: int) -> Lists:
+        """Return the neighbours of every source among the rows it shares with a target."""
+        out: dict[tuple[int, int, int], IndexArray] = {}
+        restricted: dict[tuple[str, bytes, int], IndexArray] = {}
+        for pair in self._pairs:
+            for f, g in (pair, pair[::-1]):
+                common = self._members[f].valid & self._members[g].valid
+                for limit in self._limits:
+                    key = (f, common.tobytes(), limit)
+                    if key not in restricted:
+                        restricted[key] = self._edges_of(f, common[:limit], limit, k)
+                    out[self._place[f], self._place[g], limit] = restricted[key]
+        return out
+
+    def _edges_of(self, name: str, common: BoolArray, limit: int, k: int) -> IndexArray:
+        near = self._lists_of(name)
+        if limit < self._n:
+            near = dict(near.leading)[limit]
+        index = near.euclid_index[:limit]
+        if not np.array_equal(common, self._members[name].valid[:limit]):
+            index = self._local.restricted(name, "euclid", index, common, (k,)).index
+        if index.shape[1] < k:
+            # Too few rows for k: the pair has no score.
+            return np.full((limit, k), -1, np.int32)
+        return np.ascontiguousarray(index[:, :k])
+
+    @cached_property
+    def _passes_ranks(self) -> bool:
+        options, made = self._options, self._unfilled
+        if options.double or not made:
+            return False
+        per_row = [
+            sum(ranks.edges_per_row(target) for ranks in made.values())
+            for target in range(len(self._place))
+        ]
+        return fits_the_pass(self._n, per_row, 4, options.memory_bytes)
+
+    @cached_property
+    def _pass(self) -> PassResult:
+        options = self._options
+        asked = {spec.metric for spec in self._specs}
+        ordered = [self._members[name] for name in self._place]
+        needed = np.zeros((len(ordered), len(ordered)), bool)
+        for a, b in self._pairs:
+            needed[self._place[a], self._place[b]] = True
+        dtype = np.float64 if options.double else np.float32
+        ranks = [
+            [r for made in self._unfilled.values() for r in made.requests(target, bounds=dtype)]
+            if self._passes_ranks
+            else []
+            for target in range(len(ordered))
+        ]
+        return stream(
+            ordered,
+            distances="dcor" in asked,
+            kernels="cka" in asked,
+            pairs=needed,
+            ranks=ranks,
+            cuts=self._limits[:-1],
+            dtype=dtype,
+            memory_bytes=options.memory_bytes,
+            threads=options.threads,
+            progress=options.part(0.0, 1.0),
+            checkpoint=options.checkpoint,
+        )
+
+    @cached_property
+    def _distance_scores(self) -> GlobalScores:
+        return self._global(self._pass.distances)
+
+    @cached_property
+    def _kernel_scores(self) -> GlobalScores:
+        return self._global(self._pass.kernels)
+
+    def _global(self, sums: MatrixSums | None) -> GlobalScores:
+        if sums is None:
+            raise ValueError("the pass was run without the sums this metric needs")
+        return GlobalScores(sums, statistics=self._options.statistics, sweep=self._options.sweep)

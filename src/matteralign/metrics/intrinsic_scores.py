@@ -1,0 +1,85 @@
+"""Intrinsic dimensions of one embedding from its neighbour lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from matteralign.metrics.errors import NotApplicable
+from matteralign.metrics.inputs import FloatArray, IndexArray, constant_reason
+from matteralign.metrics.intrinsic import estimate, neighbors_needed
+from matteralign.metrics.kernels.exact import DISTANCE, row_norms, search_row
+from matteralign.metrics.local_lists import restrict
+from matteralign.metrics.members import BoolArray, Member
+from matteralign.metrics.neighbors import Neighbors, slack
+from matteralign.metrics.specs import MetricSpec, Scored
+from matteralign.metrics.standard import first_of_codes, row_codes
+
+
+def intrinsic_scores(
+    member: Member, neighbors: Neighbors, specs: Sequence[MetricSpec], *, statistics: bool
+) -> tuple[int, list[Scored]]:
+    """Return how many rows repeat an earlier one, and every dimension asked for.
+
+    Parameters
+    ----------
+    member : Member
+    neighbors : Neighbors
+        Of the member, by distance; rows whose lists lose too much with the duplicates are
+        searched again.
+    specs : sequence of MetricSpec
+        Of metrics ``twonn`` and ``mle``.
+    statistics : bool
+        Add intervals.
+    """
+    x = member.compact()
+    distinct = np.zeros(member.n, bool)
+    distinct[np.flatnonzero(member.valid)] = first_of_codes(row_codes(x))
+    count = int(distinct.sum())
+    duplicates = len(x) - count
+    if not specs:
+        return duplicates, []
+    if member.constant:
+        reason = constant_reason(member.name)
+        return duplicates, [Scored.not_applicable(reason, count) for _ in specs]
+    longest = max(neighbors_needed(spec) for spec in specs)
+    index, distance = neighbors.euclid_index, neighbors.euclid_distance
+    if duplicates:
+        index, distance = _among(member, neighbors, distinct, longest + slack(longest))
+    return duplicates, [
+        _score(spec, index[distinct], distance[distinct], distinct) for spec in specs
+    ]
+
+
+def _score(
+    spec: MetricSpec, index: IndexArray, distance: FloatArray, distinct: BoolArray
+) -> Scored:
+    count = int(distinct.sum())
+    try:
+        return Scored.ok(estimate(spec, distance), count)
+    except NotApplicable as reason:
+        return Scored.not_applicable(str(reason), count)
+
+
+def _among(
+    member: Member, neighbors: Neighbors, distinct: BoolArray, k: int
+) -> tuple[IndexArray, FloatArray]:
+    """Return the lists among distinct rows alone."""
+    part = restrict(neighbors.euclid_index, distinct, k)
+    taken = np.take_along_axis(neighbors.euclid_distance, np.maximum(part.place, 0), axis=1)
+    distance = np.where(part.place >= 0, taken, np.inf)
+    if len(part.short):
+        rows = np.flatnonzero(distinct)
+        x = member.compact()[distinct[member.valid]]
+        norms = row_norms(x)
+        width = part.index.shape[1]
+        wanted = min(width, len(rows) - 1)
+        found = np.full((len(part.short), wanted), -1, np.int32)
+        for number, place in enumerate(np.searchsorted(rows, part.short).tolist()):
+            scores = np.full(wanted, np.inf)
+            search_row(x, norms, DISTANCE, place, len(x), found[number], scores)
+            distance[part.short[number]] = np.inf
+            distance[part.short[number], :wanted] = np.sqrt(scores) * member.unit
+        part.replace(part.short, rows[found].astype(np.int32))
+    return part.index, distance
