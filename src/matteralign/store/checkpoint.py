@@ -7,7 +7,6 @@ of the archive: a damaged, stale or foreign one is recognised and left aside.
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -93,4 +92,4 @@ def forget_passes(folder: str | Path) -> None:
     if where.is_dir():
         for path in sorted(where.iterdir()):
             path.unlink()
-        os.rmdir(where)
+        where.rmdir()

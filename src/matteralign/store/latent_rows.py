@@ -88,7 +88,8 @@ class LatentRows:
         if isinstance(rows, tuple):
             raise IndexError("rows only: whole rows lie on disk, not columns")
         if isinstance(rows, int | np.integer):
-            return self._gather(self._row_numbers(np.asarray([rows])))[0]
+            one: Floats = self._gather(self._row_numbers(np.asarray([rows])))[0]
+            return one
         return self._gather(self._row_numbers(np.asarray(rows)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
@@ -124,7 +125,7 @@ class LatentRows:
         if self._descriptor < 0:
             raise ValueError(f"{self.path}: read after it was closed")
         out = np.empty((count, self.shape[1]), _DTYPE)
-        view = memoryview(out.reshape(-1).view(np.uint8))
+        view = out.reshape(-1).view(np.uint8).data
         position = self._offset + start * self.shape[1] * _DTYPE.itemsize
         done = 0
         while done < len(view):
