@@ -43,9 +43,8 @@ def test_the_family_of_a_symmetric_metric_counts_a_pair_once() -> None:
     p = {frozenset("ab"): 0.01, frozenset("ac"): 0.04, frozenset("bc"): 0.5}
     rows = [row(a, b, CKA, p[frozenset((a, b))]) for a, b in permutations(LATENTS, 2)]
     adjust(rows, [CKA])
-    expected = dict(
-        zip(p, zip(benjamini_hochberg([*p.values()]), holm([*p.values()])), strict=True)
-    )
+    fdr, family_wise = benjamini_hochberg([*p.values()]), holm([*p.values()])
+    expected = {pair: (fdr[i], family_wise[i]) for i, pair in enumerate(p)}
     for one in rows:
         pair = frozenset((one["model_a"], one["model_b"]))
         assert (one["p_adjusted"], one["p_holm"]) == pytest.approx(expected[pair])
