@@ -148,7 +148,9 @@ def read_rows(path: str | Path, schema: pa.Schema) -> list[dict[str, Any]]:
 
 def read_frame(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
     """Read rows as a pandas frame, floats with NaN where a value is null."""
-    return pd.DataFrame.from_records(read_rows(path, schema), columns=schema.names)
+    frame = pd.DataFrame.from_records(read_rows(path, schema), columns=schema.names)
+    # A column that is null throughout would come as a column of objects.
+    return frame.astype({field.name: float for field in schema if field.type == pa.float64()})
 
 
 def write_table(frame: pd.DataFrame, stem: str | Path) -> None:
