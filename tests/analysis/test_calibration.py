@@ -89,10 +89,7 @@ def test_debiased_matrices_are_tables_where_there_are_any(debiased: bool) -> Non
     tables = build_tables(
         frame(debiased),
         pd.DataFrame([], columns=empty),
-        {
-            m: {"sample_set_id": "s", "n_rows": 9, "n_valid": 9, "masked": [], "dim": 2}
-            for m in "zam"
-        },
+        dict.fromkeys(MODELS, sidecar),
         [ModelFacts(m, m, "f", 1, "trained") for m in MODELS],
     )
     stem = "matrix_cka_plain_normalize-max"

@@ -26,10 +26,8 @@ def test_neighbours_come_back(lists: Path) -> None:
     assert set(arrays) == set(ARRAYS)
     assert all(np.array_equal(arrays[k], ARRAYS[k]) for k in ARRAYS)
     assert read_neighbors_sidecar(lists)["model"] == "chgnet-0.3.0"
-    one = read_neighbors(lists, latent_sha256="a" * 64, names=["index"])
+    one = read_neighbors(lists, latent_sha256="a" * 64, prefix="in")
     assert list(one) == ["index"]
-    with pytest.raises(IntegrityError, match=r"chgnet-0\.3\.0\.npz: holds no rank"):
-        read_neighbors(lists, latent_sha256="a" * 64, names=["index", "rank"])
 
 
 def test_the_same_neighbours_give_the_same_bytes(tmp_path: Path, lists: Path) -> None:

@@ -77,6 +77,7 @@ def summarize(
     normalize: NormalizeMode = "none",
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     threads: int = 1,
+    sweep: bool = False,
     name: str = "x",
 ) -> Summary:
     """Summarize the rows that a model took, scaled and cut out beforehand."""

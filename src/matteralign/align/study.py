@@ -80,9 +80,13 @@ class Study:
             "environment": get_environment(card.environment).lock_digest(),
         }
 
-    def summary_identity(self) -> list[dict[str, Any]]:
+    def summary_identity(self) -> dict[str, Any]:
         """Return what decides the summary of a model beside its latents."""
-        return [m.identity() for m in (*self.model_measures, *self.pair_measures)]
+        measures = (*self.model_measures, *self.pair_measures)
+        return {
+            "measures": [m.identity() for m in measures],
+            "sweep": self.config.metrics.sweep,
+        }
 
     def score_identity(self) -> dict[str, Any]:
         """Return what decides a slice's scores beside the latents."""

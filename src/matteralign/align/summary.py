@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -11,11 +9,12 @@ import numpy.typing as npt
 
 from matteralign.align.engine import summarize
 from matteralign.align.layout import Layout
+from matteralign.align.lists import arrays_of, leading_of
 from matteralign.align.measure import Measure, Row, by_scaling, interval
 from matteralign.align.study import Study
-from matteralign.metrics import MetricSpec, Neighbors, NormalizeMode, Scored, Summary
+from matteralign.metrics import MetricSpec, Scored, Summary
 from matteralign.store.latent_rows import LatentRows, open_latent
-from matteralign.store.neighbors import read_neighbors, read_neighbors_sidecar, write_neighbors
+from matteralign.store.neighbors import write_neighbors
 from matteralign.store.structures import read_structures
 
 
@@ -64,9 +63,10 @@ def _summarize(
                 normalize=scaling,
                 memory_bytes=study.memory_bytes,
                 threads=threads,
+                sweep=study.config.metrics.sweep,
                 name=key,
             )
-            arrays |= _named(scaling, summary.neighbors)
+            arrays |= arrays_of(summary.neighbors, scaling)
             scalings[scaling] = _facts(summary, longest)
             outcomes += [(Measure(spec, scaling), scored) for spec, scored in summary.intrinsic]
         else:
@@ -81,67 +81,28 @@ def _summarize(
     return f"summarize {key}: " + ", ".join(_phrase(m.spec, scored) for m, scored in outcomes)
 
 
-class StoredLists(Mapping[str, Neighbors]):
-    """The neighbour lists of several models under one scaling, read when they are asked for.
-
-    Parameters
-    ----------
-    latents
-        Hash of the latents of every model. That the lists belong to them is checked at once.
-
-    Raises
-    ------
-    IntegrityError
-        If a file is missing, belongs to other latents or, on reading, does not match its
-        hash.
-    """
-
-    def __init__(self, layout: Layout, latents: Mapping[str, str], scaling: NormalizeMode) -> None:
-        self._layout = layout
-        self._scaling = scaling
-        self._latents = {
-            key: digest
-            for key, digest in latents.items()
-            if scaling
-            in read_neighbors_sidecar(layout.neighbors(key), latent_sha256=digest)["scalings"]
-        }
-
-    def __getitem__(self, key: str) -> Neighbors:
-        digest = self._latents[key]
-        names = {f.name: f"{self._scaling}.{f.name}" for f in fields(Neighbors)}
-        path = self._layout.neighbors(key)
-        arrays = read_neighbors(path, latent_sha256=digest, names=list(names.values()))
-        return Neighbors(**{name: arrays[stored] for name, stored in names.items()})
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._latents)
-
-    def __len__(self) -> int:
-        return len(self._latents)
-
-
 def wants_lists(spec: MetricSpec) -> bool:
     """Return whether a metric of pairs reads stored neighbour lists of length k."""
     return spec.info.kind == "pair" and "k" in spec.params
 
 
-def _named(scaling: str, lists: Neighbors) -> dict[str, npt.NDArray[Any]]:
-    return {f"{scaling}.{f.name}": getattr(lists, f.name) for f in fields(Neighbors)}
-
-
 def _facts(summary: Summary, k: int) -> Row:
-    """Return the length of the lists, duplicates, and the largest hub.
+    """Return the length of the lists, duplicates, the largest hub, and leading samples.
 
     The largest hub is the share of structures that have one same structure among their `k`
     inner-product neighbours: near 1, a local score compares vector lengths, not
     neighbourhoods.
     """
-    lists = summary.neighbors
-    nearest = lists.inner_index[:, :k]
+    nearest = summary.neighbors.inner_index[:, :k]
     # Rows that the model did not take hold -1.
     votes = np.bincount(nearest[nearest >= 0], minlength=1)
     hub = float(votes.max() / max(summary.n - 1, 1))
-    return {"k": min(k, lists.k), "duplicates": summary.duplicates, "largest_hub": hub}
+    return {
+        "k": min(k, summary.n - 1),
+        "duplicates": summary.duplicates,
+        "largest_hub": hub,
+        "leading": leading_of(summary.neighbors),
+    }
 
 
 def _phrase(spec: MetricSpec, scored: Scored) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,28 +56,23 @@ def read_neighbors_sidecar(path: str | Path, *, latent_sha256: str | None = None
 
 
 def read_neighbors(
-    path: str | Path, *, latent_sha256: str, names: Sequence[str] | None = None
+    path: str | Path, *, latent_sha256: str, prefix: str = ""
 ) -> dict[str, npt.NDArray[Any]]:
     """Read neighbour arrays that belong to the given latents.
 
     Parameters
     ----------
-    names
-        Arrays to read; all of them by default.
+    prefix
+        Only arrays whose name starts so.
 
     Raises
     ------
     IntegrityError
-        If they were computed from other latents, their bytes do not match the sidecar, or
-        one is not there.
+        If they were computed from other latents, or their bytes do not match the sidecar.
     """
     sidecar = read_neighbors_sidecar(path, latent_sha256=latent_sha256)
     digest = sha256_file(path)
     if digest != sidecar["sha256"]:
         raise IntegrityError(f"{path}: bytes do not match the sidecar; summarize this model again")
     with np.load(path, allow_pickle=False) as bundle:
-        wanted = bundle.files if names is None else names
-        lacking = sorted(set(wanted) - set(bundle.files))
-        if lacking:
-            raise IntegrityError(f"{path}: holds no {lacking[0]}; summarize this model again")
-        return {name: bundle[name] for name in wanted}
+        return {name: bundle[name] for name in bundle.files if name.startswith(prefix)}
