@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, BinaryIO
@@ -73,7 +74,10 @@ def _header(handle: BinaryIO, path: Path) -> tuple[tuple[int, ...], bool, np.dty
         version = np.lib.format.read_magic(handle)
         if version not in _READERS:
             raise UserError(f"{path}: .npy format {version[0]}.{version[1]} is not read here")
-        shape, by_column, dtype = _READERS[version](handle)
+        with warnings.catch_warnings():
+            # A damaged header may look like one of Python 2; a refusal is one line.
+            warnings.simplefilter("ignore")
+            shape, by_column, dtype = _READERS[version](handle)
     except (ValueError, TypeError, SyntaxError, TokenError, OverflowError) as error:
         raise UserError(f"{path}: not a readable .npy file: {_short(error)}") from error
     return shape, by_column, dtype
