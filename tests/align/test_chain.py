@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from matteralign.align.merge import merge_rows
-from matteralign.align.row import score_row
+from matteralign.align.score import score_slice
 from matteralign.align.summary import summarize_model
-from matteralign.core.errors import IntegrityError, UserError
+from matteralign.core.errors import IntegrityError
 from matteralign.metrics import cka, cknna, dcor, information_imbalance, normalize
-from matteralign.store.latents import read_latent
 from matteralign.store.neighbors import read_neighbors_sidecar
-from matteralign.store.tidy import SCORES, read_rows
+from matteralign.store.tidy import SCORES, empty_statistics, read_rows
 
 N = 40
 KEYS = ["alpha", "beta", "gamma", "delta", "void", "flat"]
@@ -58,16 +56,17 @@ def fill(tiny: Any) -> None:
         tiny.write(key, values, dict.fromkeys(MASKED.get(key, []), "element Na"))
 
 
-def run(tiny: Any) -> dict[str, tuple[int, int]]:
-    """Run every stage and return how many pairs were computed and reused, by row."""
-    done = {}
-    for key in KEYS:
-        summarize_model(tiny.study, tiny.layout, key, threads=1)
-    for key in KEYS:
-        result = score_row(tiny.study, tiny.layout, key)
-        done[key] = (result.computed, result.reused)
-    merge_rows(tiny.study, tiny.layout)
-    return done
+def score(tiny: Any) -> tuple[int, int]:
+    """Score the slice and return how many pairs were computed and reused."""
+    done = score_slice(tiny.study, tiny.layout, report=lambda _: None)
+    return done.computed, done.reused
+
+
+def run(tiny: Any) -> tuple[int, int]:
+    """Run every stage and return how many pairs were computed and reused."""
+    for card in tiny.study.panel("tiny"):
+        summarize_model(tiny.study, tiny.layout, card.key, threads=1)
+    return score(tiny)
 
 
 def merged(tiny: Any) -> list[Row]:
@@ -94,7 +93,7 @@ def tiny(tiny_study: Callable[..., Any]) -> Any:
 def finished(tiny_study_at: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
     made = tiny_study_at(tmp_path_factory.mktemp("finished"), KEYS, N, METRICS)
     fill(made)
-    assert run(made) == {key: (position, 0) for position, key in enumerate(KEYS)}
+    assert run(made) == (15, 0)
     return made
 
 
@@ -110,7 +109,7 @@ def _common(a: str, b: str) -> np.ndarray:
     return np.array([r not in MASKED.get(a, []) and r not in MASKED.get(b, []) for r in range(N)])
 
 
-def test_the_merged_table_has_every_ordered_pair_once(complete: Any) -> None:
+def test_the_table_has_every_ordered_pair_once(complete: Any) -> None:
     rows = merged(complete)
     keys = [(r["model_a"], r["model_b"], r["metric"], r["definition"]) for r in rows]
     assert len(set(keys)) == len(keys) == 6 * 5 * 5
@@ -189,10 +188,7 @@ def test_k_not_below_n_is_not_applicable_with_its_reason(tiny_study: Callable[..
     made = tiny_study(["alpha", "gamma"], 12, {"pair": pair, "model": METRICS["model"]})
     for key in ("alpha", "gamma"):
         made.write(key, arrays()[key][:12])
-        summarize_model(made.study, made.layout, key, threads=1)
-    for key in ("alpha", "gamma"):
-        score_row(made.study, made.layout, key)
-    merge_rows(made.study, made.layout)
+    run(made)
     rows = merged(made)
     failed = pick(rows, "alpha", "gamma", "cknna", "text")
     assert (failed["status"], failed["value"], failed["n"]) == ("not_applicable", None, 12)
@@ -202,7 +198,7 @@ def test_k_not_below_n_is_not_applicable_with_its_reason(tiny_study: Callable[..
 
 def test_a_second_run_computes_nothing_and_changes_no_byte(complete: Any) -> None:
     before = _bytes(complete)
-    assert run(complete) == {key: (0, position) for position, key in enumerate(KEYS)}
+    assert run(complete) == (0, 15)
     assert _bytes(complete) == before
 
 
@@ -214,6 +210,20 @@ def _bytes(tiny: Any) -> dict[str, bytes]:
     }
 
 
+def same_scores(found: list[Row], expected: list[Row]) -> bool:
+    """Whether two tables agree: values to what depends on which pairs were made together."""
+    numbers = {"value", *empty_statistics()}
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one.keys() == other.keys()
+        for name in one:
+            if name in numbers and None not in (one[name], other[name]):
+                assert one[name] == pytest.approx(other[name], rel=1e-9, abs=1e-12)
+            else:
+                assert one[name] == other[name], name
+    return True
+
+
 def test_an_edited_latent_recomputes_only_its_pairs(
     complete: Any, tiny_study: Callable[..., Any]
 ) -> None:
@@ -221,92 +231,101 @@ def test_an_edited_latent_recomputes_only_its_pairs(
     gone = dict.fromkeys(MASKED["gamma"], "element Na")
     before = {(r["model_a"], r["model_b"]): r for r in merged(complete) if r["metric"] == "cka"}
     complete.write("gamma", edited, gone)
-    done = run(complete)
-    place = KEYS.index("gamma")
-    assert done == {
-        key: (0, i) if i < place else (i, 0) if i == place else (1, i - 1)
-        for i, key in enumerate(KEYS)
-    }
+    assert run(complete) == (5, 10)
     after = {(r["model_a"], r["model_b"]): r for r in merged(complete) if r["metric"] == "cka"}
     for pair, row in after.items():
-        assert (row == before[pair]) == ("gamma" not in pair)
+        assert (row["value"] == before[pair]["value"]) == (
+            "gamma" not in pair or "void" in pair or "flat" in pair
+        )
+        assert (row["latent_sha256_a"] == before[pair]["latent_sha256_a"]) == (pair[0] != "gamma")
     fresh = tiny_study(KEYS, N, METRICS, root="fresh")
     fill(fresh)
     fresh.write("gamma", edited, gone)
     run(fresh)
-    assert merged(fresh) == merged(complete)
-    assert fresh.layout.scores.read_bytes() == complete.layout.scores.read_bytes()
+    assert same_scores(merged(fresh), merged(complete))
 
 
-def test_rows_made_one_by_one_equal_rows_made_at_once(
+def test_models_that_join_one_by_one_give_the_table_of_all_at_once(
     complete: Any, tiny_study: Callable[..., Any]
 ) -> None:
-    """A model that joins later gives the table that it would have given from the start."""
-    made = tiny_study(KEYS, N, METRICS, root="grown")
-    fill(made)
     for count in range(2, len(KEYS) + 1):
-        smaller = tiny_study(KEYS[:count], N, METRICS, root="grown")
-        key = KEYS[count - 1]
+        made = tiny_study(KEYS[:count], N, METRICS, root="grown")
+        fill(made)
         for name in KEYS[:count]:
-            if count == 2 or name == key:
-                summarize_model(smaller.study, smaller.layout, name, threads=1)
-                score_row(smaller.study, smaller.layout, name)
-        merge_rows(smaller.study, smaller.layout)
-        assert len(merged(smaller)) == count * (count - 1) * 5
-    assert merged(made) == merged(complete)
+            if count == 2 or name == KEYS[count - 1]:
+                summarize_model(made.study, made.layout, name, threads=1)
+        pairs = count * (count - 1) // 2
+        assert score(made) == (count - 1, pairs - count + 1)
+        assert len(merged(made)) == 2 * pairs * 5
+    assert same_scores(merged(made), merged(complete))
 
 
-def test_a_killed_row_goes_on_where_it_was(complete: Any) -> None:
-    ledger, row = complete.layout.ledger("flat"), complete.layout.row("flat")
-    whole, final = ledger.read_bytes(), row.read_bytes()
-    lines = whole.splitlines(keepends=True)
-    assert len(lines) == 5 * 2 * 5
-    for kept in (0, 1, 9, 17, 18, 25, 49, 50):
-        ledger.write_bytes(b"".join(lines[:kept]) + b'{"key": "torn')
-        row.unlink()
-        known = {json.loads(line)["key"] for line in lines[:kept]}
-        expected = sum(_keys(complete, key, "flat") <= known for key in KEYS[:-1])
-        result = score_row(complete.study, complete.layout, "flat")
-        assert (result.computed, result.reused) == (5 - expected, expected)
-        assert row.read_bytes() == final
-    assert expected == 5
+def batches(tiny: Any) -> list[bytes]:
+    return tiny.layout.ledger.read_bytes().splitlines(keepends=True)
 
 
-def _keys(tiny: Any, a: str, b: str) -> set[str]:
-    """Return the ledger keys of a pair, both ways."""
-    x, y = (read_latent(tiny.layout.latent(key)).sha256 for key in (a, b))
-    measures = tiny.study.pair_measures
-    return {m.key(*hashes) for m in measures for hashes in ((x, y), (y, x))}
+def test_a_killed_job_goes_on_at_the_first_batch_that_is_not_whole(complete: Any) -> None:
+    ledger, table = complete.layout.ledger, complete.layout.scores
+    lines, final = batches(complete), table.read_bytes()
+    # One batch for each scaling, with every pair both ways.
+    assert [len(json.loads(line)["batch"]) for line in lines] == [15 * 2, 15 * 2 * 4]
+    for kept in (0, 1, 2):
+        for tail in (b"", b'{"batch": {"torn', lines[kept][:-1] if kept < 2 else b"\0"):
+            ledger.write_bytes(b"".join(lines[:kept]) + tail)
+            table.unlink()
+            assert score(complete) == ((0, 15) if kept == 2 else (15, 0))
+            assert table.read_bytes() == final
+            assert batches(complete) == lines
 
 
 def test_other_parameters_do_not_reuse_scores(
     complete: Any, tiny_study: Callable[..., Any]
 ) -> None:
-    changed = METRICS | {"normalize": "l2"}
-    other = tiny_study(KEYS, N, changed)
-    for key in KEYS:
-        summarize_model(other.study, other.layout, key, threads=1)
-    assert score_row(other.study, other.layout, "delta").computed == 3
-    assert score_row(complete.study, complete.layout, "delta").reused == 3
+    other = tiny_study(KEYS, N, METRICS | {"normalize": "l2"})
+    assert run(other) == (15, 0)
+    # The metric that is on unit rows in both studies was there.
+    assert [len(json.loads(line)["batch"]) for line in batches(other)[2:]] == [15 * 2 * 4]
+    assert run(complete) == (0, 15)
 
 
-def test_a_metric_added_later_joins_the_row(complete: Any, tiny_study: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("name", ["statistics", "sweep"])
+def test_what_a_score_has_beside_its_value_is_part_of_what_was_asked(
+    complete: Any, tiny_study: Callable[..., Any], name: str
+) -> None:
+    other = tiny_study(KEYS, N, METRICS | {name: name == "sweep"})
+    assert score(other) == (15, 0)
+    assert score(other) == (0, 15)
+    assert other.layout.sweep.exists() == (name == "sweep")
+    # A score with a sweep serves where none is asked for; its table would be a stale one.
+    assert score(complete) == (0, 15)
+    assert not complete.layout.sweep.exists()
+
+
+def test_a_metric_added_later_computes_only_itself(
+    complete: Any, tiny_study: Callable[..., Any]
+) -> None:
     more = {**METRICS, "pair": [*METRICS["pair"], {"metric": "dcor", "definition": "squared"}]}
     other = tiny_study(KEYS, N, more)
-    before = {
-        (r["model_a"], r["model_b"], r["metric"], r["definition"]): r["value"]
-        for r in merged(complete)
-    }
-    for key in KEYS:
-        summarize_model(other.study, other.layout, key, threads=1)
-        score_row(other.study, other.layout, key)
-    merge_rows(other.study, other.layout)
+    key = ("model_a", "model_b", "metric", "definition")
+    before = {tuple(r[k] for k in key): r["value"] for r in merged(complete)}
+    assert run(other) == (15, 0)
+    assert [len(json.loads(line)["batch"]) for line in batches(other)[2:]] == [15 * 2]
     rows = merged(other)
     assert len(rows) == 6 * 5 * 6
     for row in rows:
-        key = (row["model_a"], row["model_b"], row["metric"], row["definition"])
-        if key in before:
-            assert row["value"] == before[key]
+        if row["definition"] != "squared":
+            assert row["value"] == before[tuple(row[k] for k in key)]
+
+
+def test_a_list_of_k_is_one_score_for_each(complete: Any, tiny_study: Callable[..., Any]) -> None:
+    pair = [{"metric": "cknna", "definition": "text", "params": {"k": [3, 5, 7]}}]
+    known = pick(merged(complete), "alpha", "beta", "cknna", "text")
+    other = tiny_study(KEYS[:2], N, {"pair": pair, "model": METRICS["model"]})
+    run(other)
+    rows = merged(other)
+    assert [json.loads(r["params"])["k"] for r in rows] == [3, 5, 7, 3, 5, 7]
+    assert rows[1]["value"] == pytest.approx(known["value"], rel=1e-9)
+    assert len({r["value"] for r in rows}) == 3
 
 
 def test_latents_of_another_sample_set_are_refused(tiny: Any) -> None:
@@ -315,7 +334,7 @@ def test_latents_of_another_sample_set_are_refused(tiny: Any) -> None:
     tiny.write("beta", arrays()["beta"], sample_set_id="f" * 64)
     for stage in (
         lambda: summarize_model(tiny.study, tiny.layout, "beta", threads=1),
-        lambda: score_row(tiny.study, tiny.layout, "gamma"),
+        lambda: score(tiny),
     ):
         with pytest.raises(IntegrityError, match=r"latents/beta\.json: made for sample set ffff"):
             stage()
@@ -328,7 +347,7 @@ def test_changed_bytes_are_refused_by_name_even_when_every_pair_is_known(complet
     path.write_bytes(bytes(data))
     for stage in (
         lambda: summarize_model(complete.study, complete.layout, "alpha", threads=1),
-        lambda: score_row(complete.study, complete.layout, "gamma"),
+        lambda: score(complete),
     ):
         with pytest.raises(IntegrityError, match=r"latents/alpha\.npy: bytes hash to"):
             stage()
@@ -337,39 +356,7 @@ def test_changed_bytes_are_refused_by_name_even_when_every_pair_is_known(complet
 def test_stale_neighbours_are_refused(complete: Any) -> None:
     complete.write("alpha", arrays()["alpha"] + 1)
     with pytest.raises(IntegrityError, match=r"neighbors/alpha\.npz: neighbours of other latents"):
-        score_row(complete.study, complete.layout, "delta")
-
-
-def test_a_stale_or_foreign_row_is_not_merged(complete: Any) -> None:
-    row = complete.layout.row("delta")
-    whole = row.read_bytes()
-    row.unlink()
-    with pytest.raises(IntegrityError, match=r"scores/delta\.parquet.*missing"):
-        merge_rows(complete.study, complete.layout)
-    row.write_bytes(complete.layout.row("gamma").read_bytes())
-    with pytest.raises(IntegrityError, match="there twice"):
-        merge_rows(complete.study, complete.layout)
-    row.write_bytes(whole)
-    assert merge_rows(complete.study, complete.layout) == 150
-
-
-def test_a_row_of_other_parameters_is_not_merged(
-    complete: Any, tiny_study: Callable[..., Any]
-) -> None:
-    other = tiny_study(KEYS, N, METRICS | {"normalize": "none"})
-    with pytest.raises(IntegrityError, match="a row is stale"):
-        merge_rows(other.study, other.layout)
-    smaller = tiny_study(KEYS[:-2], N, METRICS)
-    assert merge_rows(smaller.study, smaller.layout) == 4 * 3 * 5
-
-
-def test_a_row_scored_from_latents_that_changed_is_not_merged(complete: Any) -> None:
-    stale = complete.layout.row("delta").read_bytes()
-    complete.write("alpha", arrays()["alpha"] * 2 + 1)
-    run(complete)
-    complete.layout.row("delta").write_bytes(stale)
-    with pytest.raises(IntegrityError, match="different latents of 'alpha'"):
-        merge_rows(complete.study, complete.layout)
+        score(complete)
 
 
 def test_the_summary_says_what_it_saw(complete: Any) -> None:
@@ -389,8 +376,3 @@ def test_the_summary_says_what_it_saw(complete: Any) -> None:
     assert flat["intrinsic"][0]["value"] is None
     assert flat["intrinsic"][0]["reason"]
     json.dumps([beta, void, flat], allow_nan=False)
-
-
-def test_a_model_outside_the_panel_has_no_row(complete: Any) -> None:
-    with pytest.raises(UserError, match="unknown model 'alhpa': did you mean 'alpha'"):
-        score_row(complete.study, complete.layout, "alhpa")

@@ -136,6 +136,7 @@ def test_build_tables_gives_every_table_of_a_slice(tmp_path: Any) -> None:
         "not_scored",
         "intrinsic_dimension",
         "intrinsic_dimension_wide",
+        "calibration",
         "matrix_cknna_huh2024_k-2",
         "matrix_information_imbalance_rank_k-2",
         "information_imbalance_pairs_rank_k-2",

@@ -85,7 +85,7 @@ def one_line(done: Done) -> str:
 WRONG: list[tuple[Sequence[str], str]] = [
     (["sample", "qm9-dmeo"], "error: unknown slice 'qm9-dmeo': did you mean 'qm9-demo'?"),
     (["run", "qm9-dmeo"], "error: unknown slice 'qm9-dmeo': did you mean 'qm9-demo'?"),
-    (["merge", "zzz"], "error: unknown slice 'zzz': known are qm9-demo"),
+    (["score", "zzz"], "error: unknown slice 'zzz': known are qm9-demo"),
     (
         ["embed", "qm9-demo", "mace-mp-smal"],
         "error: unknown model 'mace-mp-smal': did you mean 'mace-mp-small'?",
@@ -165,11 +165,11 @@ def test_an_unknown_verb_or_a_wrong_option_value_is_a_usage_error(folder: Path) 
     assert done.returncode == 2
     assert "sample" in done.stderr
     assert "Traceback" not in done.stderr
-    assert inside(folder, "row", "qm9-demo", "ecfp4", "--threads", "0").returncode == 2
+    assert inside(folder, "score", "qm9-demo", "--threads", "0").returncode == 2
 
 
 def test_a_stage_without_its_input_names_the_file(folder: Path) -> None:
-    done = inside(folder, "merge", "qm9-demo")
+    done = inside(folder, "score", "qm9-demo")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "results/qm9-demo/structures.parquet: file is missing" in done.stderr

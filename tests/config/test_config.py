@@ -94,6 +94,9 @@ def test_an_unknown_key_gives_place_and_nearest_match(raw: Any, expected: str) -
         ({"slices": [SLICE]}, "slices"),
         ({"metrics": {"normalize": "l3"}}, "metrics.normalize"),
         ({"metrics": {"pair": []}}, "metrics.pair"),
+        ({"metrics": {"memory_gb": 0}}, "metrics.memory_gb"),
+        ({"metrics": {"statistics": "some"}}, "metrics.statistics"),
+        ({"metrics": {"threads": 4}}, "metrics.threads"),
         ({"tree": {"alpha": 2}}, "tree.alpha"),
         ({"include": "demo.yaml"}, "include"),
     ],
@@ -211,8 +214,32 @@ def test_a_name_that_does_not_exist_gets_the_nearest(raw: Any, expected: str) ->
         {"metrics": {"pair": [{"metric": "cka", "definition": "plain"}] * 2}},
         {"metrics": {"pair": [{"metric": "cknna", "definition": "text", "params": {"k": 0}}]}},
         {"metrics": {"pair": [{"metric": "cknna", "definition": "text", "params": {"k": "x"}}]}},
+        {"metrics": {"pair": [{"metric": "cknna", "definition": "text", "params": {"k": []}}]}},
+        {"metrics": {"pair": [{"metric": "cknna", "definition": "text", "params": {"k": [5, 5]}}]}},
+        {"metrics": {"model": [{"metric": "mle", "definition": "", "params": {"average": [1]}}]}},
     ],
 )
 def test_a_metric_in_the_wrong_place_is_refused_before_any_work(raw: Any) -> None:
     with pytest.raises(UserError, match=r"metrics\.(pair|model)\["):
         open_study(StudyConfig.model_validate(raw))
+
+
+def test_a_list_of_k_is_one_measure_for_each() -> None:
+    pair = {"metric": "information_imbalance", "definition": "rank", "params": {"k": [2, 25, 50]}}
+    model = {"metric": "mle", "definition": "levina_bickel", "params": {"k": [10, 20]}}
+    study = open_study(StudyConfig.model_validate({"metrics": {"pair": [pair], "model": [model]}}))
+    assert [m.spec.integer("k") for m in study.pair_measures] == [2, 25, 50]
+    assert [m.spec.integer("k") for m in study.model_measures] == [10, 20]
+    assert len({m.params for m in study.pair_measures}) == 3
+
+
+def test_what_only_the_machine_decides_is_no_part_of_a_scores_identity() -> None:
+    def identity(**metrics: Any) -> Any:
+        return open_study(StudyConfig.model_validate({"metrics": metrics})).score_identity()
+
+    assert identity(memory_gb=1.0) == identity(memory_gb=8.0) == identity()
+    assert identity(statistics=False) != identity()
+    assert identity(sweep=True) != identity()
+    assert open_study(StudyConfig.model_validate({"metrics": {"memory_gb": 0.5}})).memory_bytes == (
+        512 * 1024**2
+    )

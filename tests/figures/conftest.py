@@ -12,6 +12,7 @@ import pytest
 
 from matteralign.analysis.tables import ModelFacts, models_table
 from matteralign.figures.style import labels_of
+from matteralign.store.tidy import empty_statistics
 
 SHA = "3f8a" * 16
 FACTS = [
@@ -160,9 +161,7 @@ def score_frame(keys: list[str] | None = None, seed: int = 0) -> pd.DataFrame:
 
 
 def _row(a: str, b: str, metric: str, definition: str, params: str, value: float) -> dict[str, Any]:
-    empty = dict.fromkeys(
-        ["debiased", "null_mean", "null_sd", "null_p", "ci_low", "ci_high"], np.nan
-    )
+    empty = dict.fromkeys(empty_statistics(), np.nan)
     return {
         "slice": "qm9-demo",
         "dataset": "qm9",
@@ -181,6 +180,28 @@ def _row(a: str, b: str, metric: str, definition: str, params: str, value: float
         "latent_sha256_a": SHA,
         "latent_sha256_b": SHA,
     }
+
+
+def calibrate(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores with statistics: a floor for all, debiased values for CKA alone."""
+    out = scores.copy()
+    directed = out["metric"] == "information_imbalance"
+    out["null_mean"] = np.where(directed, 1.0, 0.05)
+    out["null_sd"] = 0.01
+    out["ci_low"], out["ci_high"] = out["value"] - 0.02, out["value"] + 0.02
+    cka = out["metric"] == "cka"
+    out.loc[cka, "debiased"] = (out["value"] - 0.05) / 0.95
+    out["debiased_low"], out["debiased_high"] = out["debiased"] - 0.02, out["debiased"] + 0.02
+    out["null_p"] = np.where(out["value"] > 0.3, 1e-9, 0.4)
+    out["p_adjusted"], out["p_holm"] = out["null_p"] * 2, out["null_p"] * 2.5
+    return out
+
+
+def sweep_frame(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return three nested sizes of every score."""
+    parts = [scores.assign(n=n, value=scores["value"] + 5 / n) for n in (250, 500, 1000)]
+    columns = ["slice", "sample_set_id", "model_a", "model_b", "metric", "definition", "params"]
+    return pd.concat(parts)[[*columns, "n", "value", "debiased"]].reset_index(drop=True)
 
 
 def fail_pair(scores: pd.DataFrame, a: str, b: str, reason: str) -> pd.DataFrame:
@@ -256,6 +277,8 @@ def demo() -> SimpleNamespace:
         KEYS=KEYS,
         SHA=SHA,
         fail_pair=fail_pair,
+        calibrate=calibrate,
+        sweep=sweep_frame,
         sidecars=sidecar_dicts,
         labels=labels_of(models_table(FACTS)),
     )

@@ -14,12 +14,14 @@ import pytest
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
+from matteralign.analysis.calibration import calibration_table, once_per_pair
 from matteralign.analysis.dimensions import dimension_estimates
 from matteralign.analysis.imbalance import imbalance_pairs
 from matteralign.analysis.matrices import score_matrix
 from matteralign.analysis.tree import model_tree
 from matteralign.core.errors import UserError
 from matteralign.figures.bars import dimension_bars
+from matteralign.figures.calibration import calibration_figure
 from matteralign.figures.heatmap import MISSING_NOTE, clustered_heatmap
 from matteralign.figures.phylogram import tree_figure
 from matteralign.figures.placement import Box, place_labels
@@ -31,6 +33,7 @@ from matteralign.figures.style import (
     label_for,
     shorten,
 )
+from matteralign.figures.sweep import sweep_figure
 
 HOSTILE = 'A <b>"name"</b> & $\\frac{1$ --> ]]> \x07 \n tail'
 
@@ -49,10 +52,25 @@ def all_figures(
         "plane": lambda: imbalance_plane(imbalance_pairs(scores, models=demo.KEYS), labels),
         "bars": lambda: dimension_bars(dimension_estimates(intrinsic, demo.KEYS), labels),
         "tree": lambda: tree_figure(model_tree(matrix, exclude=["random"]), labels),
+        "calibration": lambda: calibrated(demo, scores, labels),
+        "sweep": lambda: swept(demo, scores, labels),
     }
 
 
-@pytest.mark.parametrize("kind", ["heatmap", "plane", "bars", "tree"])
+def calibrated(demo: SimpleNamespace, scores: pd.DataFrame, labels: Any) -> Figure:
+    figure = calibration_figure(calibration_table(demo.calibrate(scores), demo.KEYS), labels)
+    assert figure is not None
+    return figure
+
+
+def swept(demo: SimpleNamespace, scores: pd.DataFrame, labels: Any) -> Figure:
+    rows = once_per_pair(demo.sweep(demo.calibrate(scores)), demo.KEYS)
+    figure = sweep_figure(rows, labels)
+    assert figure is not None
+    return figure
+
+
+@pytest.mark.parametrize("kind", ["heatmap", "plane", "bars", "tree", "calibration", "sweep"])
 def test_same_input_gives_the_same_bytes(
     demo: SimpleNamespace, kind: str, scores: pd.DataFrame, intrinsic: pd.DataFrame
 ) -> None:
@@ -170,6 +188,58 @@ def test_a_failed_estimate_is_said_not_drawn(
     intrinsic.loc[hit, ["value", "status"]] = [np.nan, "failed"]
     figure = dimension_bars(dimension_estimates(intrinsic, demo.KEYS), demo.labels)
     assert any("no value: failed" in t for t in texts(figure))
+
+
+def test_every_score_has_a_plot_against_its_floor(
+    demo: SimpleNamespace, scores: pd.DataFrame
+) -> None:
+    figure = calibrated(demo, scores, demo.labels)
+    titles = [ax.get_title(loc="left") for ax in figure.axes]
+    assert titles == [
+        "CKNNA huh2024, k = 25", "CKNNA text, k = 25", "dCor root", "CKA plain",
+        "Information imbalance rank, k = 1",
+    ]  # fmt: skip
+    known = demo.calibrate(scores)
+    cka = known[(known["metric"] == "cka") & (known["model_a"] < known["model_b"])]
+    ax = figure.axes[3]
+    drawn = [len(line.get_xdata()) for line in ax.lines]
+    assert drawn == [28, 8, 2]
+    assert sorted(ax.lines[0].get_ydata()) == pytest.approx(
+        sorted(cka[(cka["model_a"] != "random") & (cka["model_b"] != "random")]["value"])
+    )
+    assert len(figure.axes[4].lines[0].get_xdata()) == 56
+
+
+def test_scores_without_a_floor_and_an_empty_sweep_have_no_figure(
+    demo: SimpleNamespace, scores: pd.DataFrame
+) -> None:
+    assert calibration_figure(calibration_table(scores, demo.KEYS), demo.labels) is None
+    assert sweep_figure(demo.sweep(scores).head(0), demo.labels) is None
+
+
+def test_a_sweep_draws_a_curve_for_each_pair(demo: SimpleNamespace, scores: pd.DataFrame) -> None:
+    figure = swept(demo, scores, demo.labels)
+    assert len(figure.axes) == 5
+    # Two lines a pair; that of the debiased value is empty where there is none.
+    assert len(figure.axes[3].lines) == 36 * 2
+    for line in figure.axes[3].lines:
+        assert list(line.get_xdata()) == [250, 500, 1000]
+    assert "debiased" in texts(figure)
+    plain = sweep_figure(once_per_pair(demo.sweep(scores), demo.KEYS), demo.labels)
+    assert plain is not None
+    assert "debiased" not in texts(plain)
+
+
+def test_a_debiased_heatmap_says_so(demo: SimpleNamespace, scores: pd.DataFrame) -> None:
+    known = demo.calibrate(scores)
+    known.loc[known["model_a"].isin(["random"]) & (known["metric"] == "cka"), "debiased"] = -0.01
+    known.loc[known["model_b"].isin(["random"]) & (known["metric"] == "cka"), "debiased"] = -0.01
+    shown = texts(
+        clustered_heatmap(score_matrix(known, "cka", "plain", column="debiased"), demo.labels)
+    )
+    assert "Linear CKA, debiased" in shown
+    assert "−0.01" in shown
+    assert any(t.startswith("debiased · definition plain") for t in shown)
 
 
 def test_labels_avoid_points_and_each_other() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from matteralign.analysis.calibration import calibration_table
 from matteralign.analysis.coverage import coverage_table, masked_reasons, masked_rows
 from matteralign.analysis.dimensions import dimension_table
 from matteralign.analysis.matrices import score_matrix
@@ -186,6 +187,56 @@ def test_scores_within_the_baseline_are_pale(
     scores.loc[hit & (scores["metric"] == "cka"), "value"] = 0.01
     after = render_report(report_data(demo, scores, intrinsic)).count('class="num floor"')
     assert after == before + 2
+
+
+def calibrated(demo: SimpleNamespace, scores: pd.DataFrame, intrinsic: pd.DataFrame) -> ReportData:
+    known = demo.calibrate(scores)
+    return report_data(
+        demo,
+        known,
+        intrinsic,
+        calibration=calibration_table(known, demo.KEYS),
+        matrices=[score_matrix(known, "cka", "plain", models=demo.KEYS, column="debiased")],
+    )
+
+
+def test_raw_floor_and_debiased_stand_side_by_side(
+    demo: SimpleNamespace, scores: pd.DataFrame, intrinsic: pd.DataFrame
+) -> None:
+    html = render_report(calibrated(demo, scores, intrinsic))
+    section = html[html.index('<section id="calibrated">') : html.index('<section id="tables">')]
+    heads = re.findall(r"<button type=\"button\">(.*?)</button>", section)
+    assert heads == [
+        "score", "model a", "model b", "n", "value", "95 % interval", "null mean", "null sd",
+        "debiased", "debiased, 95 % interval", "adjusted p",
+    ]  # fmt: skip
+    # 36 pairs of four definitions once and of two, which have a direction, both ways.
+    assert section.count("<tr") - 1 == 36 * 3 + 72 * 2
+    assert section.count("&lt; 0.001") > 30
+    assert section.count('class="base"') == 8 * 3 + 16 * 2
+    first = scores[(scores["metric"] == "cka") & (scores["model_b"] == "ecfp4")].iloc[0]["value"]
+    assert f">{first:.3f}<" in section
+    assert f">{(first - 0.05) / 0.95:.3f}<" in section
+    assert "Linear CKA, debiased, plain" in html
+    assert Page(html).open == []
+
+
+def test_a_slice_without_statistics_says_so(
+    demo: SimpleNamespace, scores: pd.DataFrame, intrinsic: pd.DataFrame
+) -> None:
+    for table in (None, calibration_table(scores, demo.KEYS)):
+        html = render_report(report_data(demo, scores, intrinsic, calibration=table))
+        assert "was scored without statistics" in html
+        assert "t-calibrated" not in html
+
+
+def test_a_large_panel_shows_the_start_and_names_the_file(
+    demo: SimpleNamespace, scores: pd.DataFrame, intrinsic: pd.DataFrame
+) -> None:
+    table = calibration_table(demo.calibrate(scores), demo.KEYS)
+    large = pd.concat([table] * 5, ignore_index=True)
+    html = render_report(report_data(demo, scores, intrinsic, calibration=large))
+    assert f"{len(large) - 600} more are in tables/calibration.csv" in html
 
 
 def test_empty_optional_parts_still_render(

@@ -22,10 +22,12 @@ def lists(tmp_path: Path) -> Path:
 
 
 def test_neighbours_come_back(lists: Path) -> None:
-    arrays, sidecar = read_neighbors(lists, latent_sha256="a" * 64)
+    arrays = read_neighbors(lists, latent_sha256="a" * 64)
     assert set(arrays) == set(ARRAYS)
     assert all(np.array_equal(arrays[k], ARRAYS[k]) for k in ARRAYS)
-    assert sidecar["model"] == read_neighbors_sidecar(lists)["model"] == "chgnet-0.3.0"
+    assert read_neighbors_sidecar(lists)["model"] == "chgnet-0.3.0"
+    one = read_neighbors(lists, latent_sha256="a" * 64, prefix="in")
+    assert list(one) == ["index"]
 
 
 def test_the_same_neighbours_give_the_same_bytes(tmp_path: Path, lists: Path) -> None:
@@ -36,6 +38,8 @@ def test_the_same_neighbours_give_the_same_bytes(tmp_path: Path, lists: Path) ->
 def test_neighbours_of_other_latents_are_refused(lists: Path) -> None:
     with pytest.raises(IntegrityError, match=r"chgnet-0\.3\.0\.npz: neighbours of other latents"):
         read_neighbors(lists, latent_sha256="b" * 64)
+    with pytest.raises(IntegrityError, match=r"chgnet-0\.3\.0\.npz: neighbours of other latents"):
+        read_neighbors_sidecar(lists, latent_sha256="b" * 64)
 
 
 def test_changed_neighbours_are_refused(lists: Path) -> None:

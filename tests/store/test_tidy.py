@@ -13,6 +13,7 @@ from matteralign.core.errors import IntegrityError
 from matteralign.store.tidy import (
     DIMENSIONS,
     SCORES,
+    SWEEP,
     empty_statistics,
     read_frame,
     read_rows,
@@ -22,11 +23,12 @@ from matteralign.store.tidy import (
 
 COLUMNS = [
     "slice", "dataset", "sample_set_id", "n", "model_a", "model_b", "metric", "definition",
-    "params", "value", "status", "reason", "metric_version", "debiased", "null_mean", "null_sd",
-    "null_p", "ci_low", "ci_high", "latent_sha256_a", "latent_sha256_b",
+    "params", "value", "status", "reason", "metric_version", "debiased", "debiased_low",
+    "debiased_high", "null_mean", "null_sd", "null_p", "p_adjusted", "p_holm", "ci_low", "ci_high",
+    "latent_sha256_a", "latent_sha256_b",
 ]  # fmt: skip
 INTEGERS = {"n", "metric_version"}
-FLOATS = {"value", "debiased", "null_mean", "null_sd", "null_p", "ci_low", "ci_high"}
+FLOATS = {"value", *empty_statistics()}
 
 
 def score(**changes: Any) -> dict[str, Any]:
@@ -50,9 +52,13 @@ def test_the_columns_and_their_order() -> None:
     assert SCORES.names == COLUMNS
     assert DIMENSIONS.names == [
         "slice", "dataset", "sample_set_id", "n", "model", "metric", "definition", "params",
-        "value", "status", "reason", "metric_version", "latent_sha256",
+        "value", "status", "reason", "metric_version", "ci_low", "ci_high", "latent_sha256",
     ]  # fmt: skip
-    assert all(b"doc" in field.metadata for field in [*SCORES, *DIMENSIONS])
+    assert SWEEP.names == [
+        "slice", "sample_set_id", "model_a", "model_b", "metric", "definition", "params", "n",
+        "value", "debiased",
+    ]  # fmt: skip
+    assert all(b"doc" in field.metadata for field in [*SCORES, *DIMENSIONS, *SWEEP])
 
 
 def test_rows_come_back_as_they_went_in(scores: Path) -> None:

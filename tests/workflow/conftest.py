@@ -137,8 +137,7 @@ class Run:
             for path in sorted(root.rglob("*"))
             if path.is_file()
             and not path.name.startswith(".")
-            and path.relative_to(root).parts[0] in (*kept, "scores")
-            and ".ledger" not in path.parts
+            and path.relative_to(root).parts[0] in kept
         }
 
     def copy(self, folder: Path) -> Run:

@@ -21,6 +21,7 @@ rule tables:
 
 rule figures:
     input:
+        **SWEEP_OUTPUT,
         scores=PATTERN.scores,
         tables=PATTERN.tables,
     output:
@@ -36,6 +37,7 @@ rule figures:
 
 rule report:
     input:
+        **SWEEP_OUTPUT,
         structures=PATTERN.structures,
         scores=PATTERN.scores,
         tables=PATTERN.tables,

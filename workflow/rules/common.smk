@@ -46,6 +46,10 @@ def layout(slice_name):
 
 
 PATTERN = Layout(RESULTS, "{slice}")
+SWEEP_OUTPUT = {"sweep": PATTERN.sweep} if STUDY.config.metrics.sweep else {}
+# Of the jobs that can use many. Snakemake gives fewer where --cores is smaller; a cluster
+# profile or --set-threads changes it rule by rule.
+THREADS = 8
 MODELS = sorted({key for s in STUDY.config.slices.values() for key in s.panel})
 
 
@@ -58,7 +62,3 @@ wildcard_constraints:
 
 def panel(wildcards):
     return [card.key for card in STUDY.panel(wildcards.slice)]
-
-
-def row_models(wildcards):
-    return [*STUDY.row_partners(wildcards.slice, wildcards.model), wildcards.model]

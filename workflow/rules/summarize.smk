@@ -9,7 +9,7 @@ rule summarize:
         sidecar=PATTERN.neighbors("{model}").with_suffix(".json"),
     log:
         RESULTS / "_logs" / "{slice}" / "summarize" / "{model}.log",
-    threads: 1
+    threads: THREADS
     params:
         identity=sha256_json(STUDY.summary_identity()),
     shell:

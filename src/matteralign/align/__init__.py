@@ -1,1 +1,1 @@
-"""Pairs of models: what is missing, what is stale, compute it, merge it."""
+"""Models and their pairs: what is missing, what is stale, compute it."""

@@ -51,18 +51,25 @@ class Layout:
         """Neighbour lists of a model; sidecar with its intrinsic dimensions beside them."""
         return self.root / "neighbors" / f"{key}.npz"
 
-    def row(self, key: str) -> Path:
-        """Scores of a model with those of lower index."""
-        return self.root / "scores" / f"{key}.parquet"
+    @property
+    def ledger(self) -> Path:
+        """Finished scores, kept across kills and re-runs."""
+        return self.root / "scores" / ".ledger.jsonl"
 
-    def ledger(self, key: str) -> Path:
-        """Finished pairs of a row, kept across kills and re-runs."""
-        return self.root / "scores" / ".ledger" / f"{key}.jsonl"
+    @property
+    def passes(self) -> Path:
+        """Folder of unfinished passes, removed when the scores are done."""
+        return self.root / "scores" / ".pass"
 
     @property
     def scores(self) -> Path:
         """All scores of the slice."""
         return self.root / "scores.parquet"
+
+    @property
+    def sweep(self) -> Path:
+        """Scores at growing sample sizes, where the study asks for them."""
+        return self.root / "sweep.parquet"
 
     @property
     def tables(self) -> Path:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.hashing import canonical_json, sha256_json
-from matteralign.metrics.specs import MetricSpec, Scored
+from matteralign.metrics.specs import STATISTICS, MetricSpec, Scored
 
 if TYPE_CHECKING:
+    from matteralign.config.schema import Metrics
     from matteralign.metrics.scaling import NormalizeMode
 
 Row = dict[str, Any]
@@ -48,13 +50,13 @@ class Measure:
             "version": self.spec.info.version,
         }
 
-    def key(self, latent_a: str, latent_b: str) -> str:
+    def key(self, latent_a: str, latent_b: str, *, statistics: bool = True) -> str:
         """Return the key of one directed score of two latents, given by their hashes.
 
         It changes exactly when the score may: with either latent, the definition, the
-        parameters, the scaling or the metric's version.
+        parameters, the scaling, the metric's version, or with the wish for statistics.
         """
-        return sha256_json([self.identity(), latent_a, latent_b])
+        return sha256_json([self.identity(), latent_a, latent_b, statistics])
 
     def outcome(self, scored: Scored) -> Row:
         """Return the columns that say what was computed and what came out."""
@@ -73,6 +75,45 @@ class Measure:
         return f"{self.spec} on {self.normalize}-scaled latents"
 
 
+def measures_of(metrics: Metrics, kind: Literal["pair", "model"]) -> tuple[Measure, ...]:
+    """Return the measures that a configuration asks for, one for each k of a list.
+
+    Raises
+    ------
+    UserError
+        If a metric, definition or parameter is not known, is of the other kind, or is asked
+        for twice; one line with its place and the nearest match.
+    """
+    measures: list[Measure] = []
+    for position, request in enumerate(getattr(metrics, kind)):
+        where = f"metrics.{kind}[{position}]"
+        for params in _each_k(request.params, where):
+            try:
+                spec = MetricSpec(request.metric, request.definition, params)
+            except MatterAlignError as error:
+                raise UserError(f"{where}: {error}") from error
+            if spec.info.kind != kind:
+                raise UserError(f"{where}: {spec.metric} belongs under metrics.{spec.info.kind}")
+            scaling = request.normalize or source_scaling(spec) or metrics.normalize
+            measure = Measure(spec, scaling)
+            if measure in measures:
+                raise UserError(f"{where}: {measure} is already listed")
+            measures.append(measure)
+    return tuple(measures)
+
+
+def _each_k(params: Mapping[str, Any], where: str) -> Iterator[dict[str, Any]]:
+    for name, value in params.items():
+        if isinstance(value, list) and (name != "k" or not value):
+            wrong = "is an empty list" if name == "k" else "is a list; only k may be one"
+            raise UserError(f"{where}: parameter {name} {wrong}")
+    wanted = params.get("k")
+    if isinstance(wanted, list):
+        yield from ({**params, "k": k} for k in wanted)
+    else:
+        yield dict(params)
+
+
 def source_scaling(spec: MetricSpec) -> NormalizeMode | None:
     """Return the scaling that a definition's source prescribes, or None."""
     return _OF_THE_SOURCE.get((spec.metric, spec.definition))
@@ -88,11 +129,9 @@ def by_scaling(measures: Iterable[Measure]) -> dict[NormalizeMode, list[MetricSp
 
 def statistics(scored: Scored) -> Row:
     """Return the columns of calibration."""
-    return {
-        "debiased": scored.debiased,
-        "null_mean": scored.null_mean,
-        "null_sd": scored.null_sd,
-        "null_p": scored.null_p,
-        "ci_low": scored.ci_low,
-        "ci_high": scored.ci_high,
-    }
+    return {name: getattr(scored, name) for name in STATISTICS}
+
+
+def interval(scored: Scored) -> Row:
+    """Return the columns of the confidence interval."""
+    return {"ci_low": scored.ci_low, "ci_high": scored.ci_high}

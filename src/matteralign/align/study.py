@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from matteralign.align.measure import Measure, source_scaling
+from matteralign.align.measure import Measure, measures_of
 from matteralign.config.load import get_slice
-from matteralign.config.schema import Metrics, Slice, StudyConfig
-from matteralign.core.errors import MatterAlignError, UserError
+from matteralign.config.schema import Slice, StudyConfig
+from matteralign.core.errors import UserError
 from matteralign.core.hashing import sha256_json
 from matteralign.datasets.catalogue import get_dataset
-from matteralign.metrics.specs import MetricSpec
 from matteralign.models.catalogue import wrapper_version
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
@@ -23,7 +22,7 @@ from matteralign.registry.load import get_card, load_cards
 
 @dataclass(frozen=True)
 class Study:
-    """Everything a stage asks: slices, cards in row order, metric specs.
+    """Everything a stage asks: slices, cards by index, measures.
 
     Attributes
     ----------
@@ -39,12 +38,17 @@ class Study:
     @cached_property
     def pair_measures(self) -> tuple[Measure, ...]:
         """The metrics of each pair."""
-        return _measures(self.config.metrics, "pair")
+        return measures_of(self.config.metrics, "pair")
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bound on the working memory of the metrics."""
+        return int(self.config.metrics.memory_gb * 1024**3)
 
     @cached_property
     def model_measures(self) -> tuple[Measure, ...]:
         """The metrics of each model."""
-        return _measures(self.config.metrics, "model")
+        return measures_of(self.config.metrics, "model")
 
     def slice(self, name: str) -> Slice:
         """Return a slice by name."""
@@ -54,20 +58,6 @@ class Study:
         """Return the cards of a slice's panel, lowest index first."""
         cards = [get_card(key, self.cards) for key in self.slice(slice_name).panel]
         return sorted(cards, key=lambda card: card.index)
-
-    def row_partners(self, slice_name: str, key: str) -> list[str]:
-        """Return the models whose pairs with `key` belong to its row: those of lower index.
-
-        Raises
-        ------
-        UserError
-            If the model is not in the slice's panel.
-        """
-        keys = [card.key for card in self.panel(slice_name)]
-        if key not in keys:
-            get_card(key, self.cards)
-            raise UserError(f"model {key!r} is not in the panel of slice {slice_name!r}")
-        return keys[: keys.index(key)]
 
     def sample_identity(self, slice_name: str) -> dict[str, Any]:
         """Return what decides the rows of a slice."""
@@ -90,13 +80,21 @@ class Study:
             "environment": get_environment(card.environment).lock_digest(),
         }
 
-    def summary_identity(self) -> list[dict[str, Any]]:
+    def summary_identity(self) -> dict[str, Any]:
         """Return what decides the summary of a model beside its latents."""
-        return [m.identity() for m in (*self.model_measures, *self.pair_measures)]
+        measures = (*self.model_measures, *self.pair_measures)
+        return {
+            "measures": [m.identity() for m in measures],
+            "sweep": self.config.metrics.sweep,
+        }
 
-    def score_identity(self) -> list[dict[str, Any]]:
-        """Return what decides a pair's scores beside its latents."""
-        return [m.identity() for m in self.pair_measures]
+    def score_identity(self) -> dict[str, Any]:
+        """Return what decides a slice's scores beside the latents."""
+        return {
+            "measures": [m.identity() for m in self.pair_measures],
+            "statistics": self.config.metrics.statistics,
+            "sweep": self.config.metrics.sweep,
+        }
 
     def figure_identity(self, slice_name: str) -> str:
         """Return a hash of what only tables, figures and the report depend on."""
@@ -131,21 +129,3 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
             get_environment(card.environment)
     _ = study.pair_measures, study.model_measures
     return study
-
-
-def _measures(metrics: Metrics, kind: Literal["pair", "model"]) -> tuple[Measure, ...]:
-    measures: list[Measure] = []
-    for position, request in enumerate(getattr(metrics, kind)):
-        where = f"metrics.{kind}[{position}]"
-        try:
-            spec = MetricSpec(request.metric, request.definition, request.params)
-        except MatterAlignError as error:
-            raise UserError(f"{where}: {error}") from error
-        if spec.info.kind != kind:
-            raise UserError(f"{where}: {spec.metric} belongs under metrics.{spec.info.kind}")
-        scaling = request.normalize or source_scaling(spec) or metrics.normalize
-        measure = Measure(spec, scaling)
-        if measure in measures:
-            raise UserError(f"{where}: {measure} is already listed")
-        measures.append(measure)
-    return tuple(measures)

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.align.engine import summarize
 from matteralign.align.layout import Layout
-from matteralign.align.measure import Measure, Row, by_scaling
+from matteralign.align.lists import arrays_of, leading_of
+from matteralign.align.measure import Measure, Row, by_scaling, interval
 from matteralign.align.study import Study
-from matteralign.metrics import (
-    MetricSpec,
-    Neighbors,
-    NormalizeMode,
-    Scored,
-    Summary,
-    normalize,
-    summarize,
-)
-from matteralign.store.latents import read_latent
-from matteralign.store.neighbors import read_neighbors, write_neighbors
+from matteralign.metrics import MetricSpec, Scored, Summary
+from matteralign.store.latent_rows import LatentRows, open_latent
+from matteralign.store.neighbors import write_neighbors
 from matteralign.store.structures import read_structures
 
 
@@ -31,7 +24,7 @@ def summarize_model(study: Study, layout: Layout, key: str, *, threads: int) -> 
     Parameters
     ----------
     threads
-        Accepted for symmetry with the other stages.
+        Threads of the engine.
 
     Raises
     ------
@@ -39,14 +32,21 @@ def summarize_model(study: Study, layout: Layout, key: str, *, threads: int) -> 
         If the latents are not those of this slice.
     """
     sample = read_structures(layout.structures)
-    latent = read_latent(layout.latent(key), sample_set_id=sample.id)
-    common = {
-        "slice": layout.slice,
-        "dataset": sample.dataset,
-        "sample_set_id": sample.id,
-        "model": key,
-        "latent_sha256": latent.sha256,
-    }
+    with open_latent(layout.latent(key), sample_set_id=sample.id) as latent:
+        identity = {
+            "slice": layout.slice,
+            "dataset": sample.dataset,
+            "sample_set_id": sample.id,
+            "model": key,
+            "latent_sha256": latent.sha256,
+        }
+        return _summarize(study, layout, latent, identity, threads)
+
+
+def _summarize(
+    study: Study, layout: Layout, latent: LatentRows, identity: Row, threads: int
+) -> str:
+    key = str(identity["model"])
     arrays: dict[str, npt.NDArray[Any]] = {}
     scalings: dict[str, Row] = {}
     outcomes: list[tuple[Measure, Scored]] = []
@@ -56,42 +56,29 @@ def summarize_model(study: Study, layout: Layout, key: str, *, threads: int) -> 
         longest = max((spec.integer("k") for spec in specs if wants_lists(spec)), default=1)
         if latent.valid.any():
             summary = summarize(
-                normalize(latent.values[latent.valid], scaling),
+                latent,
                 k_neighbors=longest,
                 id_specs=per_model,
+                valid=latent.valid,
+                normalize=scaling,
+                memory_bytes=study.memory_bytes,
+                threads=threads,
+                sweep=study.config.metrics.sweep,
                 name=key,
             )
-            arrays |= _named(scaling, summary.neighbors)
-            scalings[scaling] = _facts(summary)
+            arrays |= arrays_of(summary.neighbors, scaling)
+            scalings[scaling] = _facts(summary, longest)
             outcomes += [(Measure(spec, scaling), scored) for spec, scored in summary.intrinsic]
         else:
             nothing = Scored.not_applicable("the model took no structure of this slice", 0)
             outcomes += [(Measure(spec, scaling), nothing) for spec in per_model]
-    rows = [common | measure.outcome(scored) for measure, scored in outcomes]
-    sidecar = common | {
+    sidecar = identity | {
         "n_valid": int(latent.valid.sum()),
         "scalings": scalings,
-        "intrinsic": rows,
+        "intrinsic": [identity | measure.outcome(s) | interval(s) for measure, s in outcomes],
     }
     write_neighbors(layout.neighbors(key), arrays, sidecar)
     return f"summarize {key}: " + ", ".join(_phrase(m.spec, scored) for m, scored in outcomes)
-
-
-def read_lists(
-    layout: Layout, key: str, latent_sha256: str, scaling: NormalizeMode
-) -> Neighbors | None:
-    """Return a model's neighbour lists under one scaling, or None where it has none.
-
-    Raises
-    ------
-    IntegrityError
-        If the file belongs to other latents or does not match its hash.
-    """
-    arrays, _ = read_neighbors(layout.neighbors(key), latent_sha256=latent_sha256)
-    names = {f.name: f"{scaling}.{f.name}" for f in fields(Neighbors)}
-    if not all(stored in arrays for stored in names.values()):
-        return None
-    return Neighbors(**{name: arrays[stored] for name, stored in names.items()})
 
 
 def wants_lists(spec: MetricSpec) -> bool:
@@ -99,21 +86,23 @@ def wants_lists(spec: MetricSpec) -> bool:
     return spec.info.kind == "pair" and "k" in spec.params
 
 
-def _named(scaling: str, lists: Neighbors) -> dict[str, npt.NDArray[Any]]:
-    return {f"{scaling}.{f.name}": getattr(lists, f.name) for f in fields(Neighbors)}
+def _facts(summary: Summary, k: int) -> Row:
+    """Return the length of the lists, duplicates, the largest hub, and leading samples.
 
-
-def _facts(summary: Summary) -> Row:
-    """Return the length of the lists, duplicates, and the largest hub.
-
-    The largest hub is the share of structures that have one same structure among their
+    The largest hub is the share of structures that have one same structure among their `k`
     inner-product neighbours: near 1, a local score compares vector lengths, not
     neighbourhoods.
     """
-    lists = summary.neighbors
-    votes = np.bincount(lists.inner_index.ravel(), minlength=1)
-    hub = float(votes.max() / max(summary.n - 1, 1)) if lists.inner_index.size else 0.0
-    return {"k": lists.k, "duplicates": summary.duplicates, "largest_hub": hub}
+    nearest = summary.neighbors.inner_index[:, :k]
+    # Rows that the model did not take hold -1.
+    votes = np.bincount(nearest[nearest >= 0], minlength=1)
+    hub = float(votes.max() / max(summary.n - 1, 1))
+    return {
+        "k": min(k, summary.n - 1),
+        "duplicates": summary.duplicates,
+        "largest_hub": hub,
+        "leading": leading_of(summary.neighbors),
+    }
 
 
 def _phrase(spec: MetricSpec, scored: Scored) -> str:

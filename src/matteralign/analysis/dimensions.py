@@ -57,7 +57,7 @@ def dimension_estimates(table: pd.DataFrame, models: Sequence[str] | None = None
         first = table[twice].iloc[0]
         raise MatterAlignError(
             f"intrinsic-dimension table: {first['model']} has {first['metric']} "
-            f"{first['definition']} {first['params']} twice; merge the tables again"
+            f"{first['definition']} {first['params']} twice; summarize it again"
         )
     told = {
         (str(model), *map(str, spec)): (value, str(status), str(reason))

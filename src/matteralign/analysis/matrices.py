@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,8 @@ class ScoreMatrix:
         that the score table does not mention has the status ``absent``.
     n_min, n_max
         Smallest and largest number of structures behind a value (0 when there is none).
+    column
+        ``value``, or ``debiased`` for the value with its finite-sample bias removed.
     """
 
     metric: str
@@ -49,6 +51,7 @@ class ScoreMatrix:
     missing: pd.DataFrame
     n_min: int
     n_max: int
+    column: str = "value"
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -76,6 +79,7 @@ class ScoreMatrix:
             missing[inside].reset_index(drop=True),
             self.n_min,
             self.n_max,
+            self.column,
         )
 
 
@@ -163,7 +167,7 @@ def select_scores(
         first = rows[twice].iloc[0]
         raise MatterAlignError(
             f"score table: {metric} {definition} {params} holds the pair "
-            f"{first['model_a']} → {first['model_b']} twice; merge the rows again"
+            f"{first['model_a']} → {first['model_b']} twice; score this slice again"
         )
     return rows.reset_index(drop=True)
 
@@ -174,6 +178,8 @@ def score_matrix(
     definition: str,
     params: str | None = None,
     models: Sequence[str] | None = None,
+    *,
+    column: Literal["value", "debiased"] = "value",
 ) -> ScoreMatrix:
     """Pivot the tidy scores of one metric into a square matrix.
 
@@ -185,6 +191,8 @@ def score_matrix(
     models
         Models and their order; by default every model of these rows, sorted by key. A model
         without any row is kept with all its pairs missing.
+    column
+        What to show. A pair that has a value but no debiased one is missing with its reason.
 
     Raises
     ------
@@ -197,6 +205,8 @@ def score_matrix(
     present = sorted({*rows["model_a"].astype(str), *rows["model_b"].astype(str)})
     keys = list(models) if models is not None else present
     rows = rows[rows["model_a"].isin(keys) & rows["model_b"].isin(keys)]
+    if column != "value":
+        rows = _with_status_of(rows, column)
     ok = rows[rows["status"] == "ok"]
     finite = np.isfinite(ok["value"].to_numpy(dtype=np.float64, na_value=np.nan))
     if not finite.all():
@@ -206,7 +216,7 @@ def score_matrix(
             "status ok but no finite value; score the pair again"
         )
     values = (
-        ok.pivot(index="model_a", columns="model_b", values="value")
+        ok.pivot(index="model_a", columns="model_b", values=column)
         .astype(np.float64)
         .reindex(index=keys, columns=keys)
     )
@@ -226,6 +236,7 @@ def score_matrix(
         _missing_pairs(values, rows),
         int(n.min()) if n.size else 0,
         int(n.max()) if n.size else 0,
+        column,
     )
 
 
@@ -316,6 +327,15 @@ def _require_mirrored(values: pd.DataFrame, what: str) -> None:
             f"score table: {what} is symmetric, but {a} → {b} is {data[i, j]:.6g} and "
             f"{b} → {a} is {data[j, i]:.6g}; score the pair again"
         )
+
+
+def _with_status_of(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the rows, those without a number in `column` no longer ok."""
+    out = rows.copy()
+    lacking = (out["status"] == "ok") & out[column].isna()
+    out.loc[lacking, "status"] = "not_applicable"
+    out.loc[lacking, "reason"] = f"no {column} value of this score"
+    return out
 
 
 def _missing_pairs(values: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:

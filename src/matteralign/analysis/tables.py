@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from matteralign.analysis.calibration import calibration_table, has_debiased
 from matteralign.analysis.coverage import coverage_table, masked_reasons, masked_rows
 from matteralign.analysis.dimensions import dimension_table
 from matteralign.analysis.imbalance import imbalance_pairs
@@ -118,7 +119,7 @@ def build_tables(
     Parameters
     ----------
     scores
-        Merged tidy score table of the slice.
+        Tidy score table of the slice.
     intrinsic
         Tidy intrinsic-dimension table.
     sidecars
@@ -130,8 +131,9 @@ def build_tables(
     -------
     dict
         File stem → frame: models, coverage, masked_reasons, masked_rows, not_scored,
-        intrinsic_dimension (tidy), intrinsic_dimension_wide, ``matrix_<spec>`` for every
-        metric, definition and params, ``information_imbalance_pairs_<spec>``.
+        intrinsic_dimension (tidy), intrinsic_dimension_wide, calibration, ``matrix_<spec>``
+        for every metric, definition and params, ``matrix_<spec>_debiased`` where there are
+        debiased values, ``information_imbalance_pairs_<spec>``.
 
     Raises
     ------
@@ -148,12 +150,17 @@ def build_tables(
         "not_scored": not_scored_table(scores),
         "intrinsic_dimension": intrinsic.reset_index(drop=True),
         "intrinsic_dimension_wide": dimension_table(intrinsic, keys),
+        "calibration": calibration_table(scores, keys),
     }
     for metric, definition, params in score_specs(scores):
         slug = spec_slug(metric, definition, params)
         tables[f"matrix_{slug}"] = matrix_table(
             score_matrix(scores, metric, definition, params, keys)
         )
+        if has_debiased(scores, metric, definition, params):
+            tables[f"matrix_{slug}_debiased"] = matrix_table(
+                score_matrix(scores, metric, definition, params, keys, column="debiased")
+            )
         if metric == "information_imbalance":
             options = slug.removeprefix("information_imbalance_")
             tables[f"information_imbalance_pairs_{options}"] = imbalance_pairs(

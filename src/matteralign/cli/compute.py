@@ -1,4 +1,4 @@
-"""Verbs that compute: sample, embed, summarize, row, merge."""
+"""Verbs that compute: sample, embed, summarize, score."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from matteralign.cli.common import (
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    for verb in (sample, embed, summarize, row, merge):
+    for verb in (sample, embed, summarize, score):
         app.command()(verb)
 
 
@@ -61,23 +61,14 @@ def summarize(
     say(summarize_model(study, layout_of(study, slice_name), model, threads=threads))
 
 
-def row(
+def score(
     slice_name: SliceArgument,
-    model: ModelArgument,
     threads: ThreadsOption = 1,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Compare one model with every model of lower index."""
-    from matteralign.align.row import score_row
+    """Compare every pair of models of a slice; what was compared before is reused."""
+    from matteralign.align.score import score_slice
 
     study = study_of(config)
-    done = score_row(study, layout_of(study, slice_name), model, threads=threads)
-    say(f"row {model}: {done.computed} pairs computed, {done.reused} reused")
-
-
-def merge(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Join the rows of a slice into one table of scores."""
-    from matteralign.align.merge import merge_rows
-
-    study = study_of(config)
-    say(f"merge {slice_name}: {merge_rows(study, layout_of(study, slice_name))} scores")
+    done = score_slice(study, layout_of(study, slice_name), threads=threads, report=say)
+    say(f"score {slice_name}: {done.computed} pairs computed, {done.reused} reused")

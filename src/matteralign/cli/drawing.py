@@ -7,25 +7,30 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from matteralign.analysis.calibration import has_debiased, once_per_pair
 from matteralign.analysis.dimensions import dimension_estimates
 from matteralign.analysis.imbalance import imbalance_pairs
-from matteralign.analysis.matrices import ScoreMatrix, score_matrix
+from matteralign.analysis.matrices import SELF_SIMILARITY, ScoreMatrix, score_matrix
 from matteralign.analysis.tables import spec_slug
 from matteralign.analysis.tree import ModelTree, TreeError, model_tree
 from matteralign.cli.slice_view import SliceView
 from matteralign.figures.bars import dimension_bars
+from matteralign.figures.calibration import calibration_figure
 from matteralign.figures.captions import (
+    calibration_caption,
     count_text,
     dimension_caption,
     heatmap_caption,
     plane_caption,
     subtitle,
+    sweep_caption,
     tree_caption,
 )
 from matteralign.figures.heatmap import clustered_heatmap
 from matteralign.figures.phylogram import tree_figure
 from matteralign.figures.plane import imbalance_plane
 from matteralign.figures.style import labels_of
+from matteralign.figures.sweep import sweep_figure
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,14 @@ class Drawing:
 
 
 def matrices(view: SliceView) -> list[ScoreMatrix]:
-    """Return the matrix of every configured pair metric, in the order of the configuration."""
-    return [
-        score_matrix(view.scores, m.spec.metric, m.spec.definition, m.params, view.keys)
-        for m in view.study.pair_measures
-    ]
+    """Return the matrix of every configured pair metric, each followed by its debiased one."""
+    found = []
+    for m in view.study.pair_measures:
+        score = m.spec.metric, m.spec.definition, m.params
+        found.append(score_matrix(view.scores, *score, view.keys))
+        if has_debiased(view.scores, *score):
+            found.append(score_matrix(view.scores, *score, view.keys, column="debiased"))
+    return found
 
 
 def tree_of(view: SliceView) -> tuple[ModelTree, ScoreMatrix] | None:
@@ -51,7 +59,7 @@ def tree_of(view: SliceView) -> tuple[ModelTree, ScoreMatrix] | None:
 
     A panel too small for a tree, or pairs without scores, give None as well.
     """
-    chosen = [m for m in matrices(view) if m.metric == "cknna"]
+    chosen = [m for m in matrices(view) if m.metric == "cknna" and m.column == "value"]
     if not chosen:
         return None
     baselines = [fact.model for fact in view.facts if fact.baseline]
@@ -70,13 +78,17 @@ def draw(view: SliceView) -> Iterator[Drawing]:
     labels = labels_of(view.tables["models"])
     dataset = view.study.slice(view.layout.slice).dataset
     for matrix in matrices(view):
-        if matrix.metric == "information_imbalance":
-            yield from _plane(view, matrix)
+        if matrix.metric not in SELF_SIMILARITY:
+            if matrix.column == "value" and matrix.metric == "information_imbalance":
+                yield from _plane(view, matrix)
             continue
         stem = f"heatmap_{spec_slug(matrix.metric, matrix.definition, matrix.params)}"
         title = f"{matrix.metric.upper()} ({matrix.definition})"
+        if matrix.column != "value":
+            stem, title = f"{stem}_{matrix.column}", f"{title}, {matrix.column}"
         figure = clustered_heatmap(matrix, labels)
         yield Drawing(stem, title, heatmap_caption(matrix, dataset), figure)
+    yield from _calibration(view)
     estimates = dimension_estimates(view.dimensions, view.keys)
     counted = view.dimensions["n"]
     caption = dimension_caption(count_text(int(counted.min()), int(counted.max())), dataset)
@@ -89,6 +101,23 @@ def draw(view: SliceView) -> Iterator[Drawing]:
         caption = tree_caption(tree, matrix, dataset)
         figure = tree_figure(tree, labels, subtitle=subtitle(matrix))
         yield Drawing("tree", "Evolutionary tree of the models", caption, figure)
+
+
+def _calibration(view: SliceView) -> Iterator[Drawing]:
+    """Yield the scores against their floors and, where there is one, the sweep."""
+    labels = labels_of(view.tables["models"])
+    dataset = view.study.slice(view.layout.slice).dataset
+    table = view.tables["calibration"]
+    counted = count_text(int(table["n"].min()), int(table["n"].max())) if len(table) else ""
+    figure = calibration_figure(table, labels, counted)
+    if figure is not None:
+        caption = calibration_caption(counted, dataset)
+        yield Drawing("calibration", "Scores and their floors", caption, figure)
+    if view.sweep is not None:
+        figure = sweep_figure(once_per_pair(view.sweep, view.keys), labels, dataset)
+        if figure is not None:
+            title = "Scores and the number of structures"
+            yield Drawing("sweep", title, sweep_caption(dataset), figure)
 
 
 def _plane(view: SliceView, matrix: ScoreMatrix) -> Iterator[Drawing]:

@@ -58,6 +58,7 @@ def report_data(view: SliceView) -> ReportData:
         masked_reasons=tables["masked_reasons"],
         masked_rows=tables["masked_rows"],
         matrices=matrices(view),
+        calibration=tables["calibration"],
         intrinsic=dimension_table(view.dimensions, view.keys),
         not_scored=tables["not_scored"],
         figures=_figures(layout.figures),
@@ -145,7 +146,8 @@ def _environments(view: SliceView) -> dict[str, tuple[str, dict[str, str]]]:
 
 def _hashes(view: SliceView) -> dict[str, str]:
     layout = view.layout
-    files = [layout.structures, layout.scores, *sorted(layout.tables.glob("*.parquet"))]
+    swept = [layout.sweep] if view.sweep is not None else []
+    files = [layout.structures, layout.scores, *swept, *sorted(layout.tables.glob("*.parquet"))]
     return {path.relative_to(layout.root).as_posix(): sha256_file(path) for path in files}
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
+from matteralign.align.assemble import check_scores
 from matteralign.align.layout import Layout
 from matteralign.align.study import Study
 from matteralign.analysis.tables import ModelFacts, build_tables, facts_of
 from matteralign.store.latents import read_sidecar
 from matteralign.store.neighbors import read_neighbors_sidecar
-from matteralign.store.tidy import DIMENSIONS, SCORES, read_frame
+from matteralign.store.tidy import DIMENSIONS, SCORES, SWEEP, read_frame
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,23 @@ class SliceView:
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """The merged scores."""
-        return read_frame(self.layout.scores, SCORES)
+        """The scores, checked to be those of the latents and measures of today."""
+        frame = read_frame(self.layout.scores, SCORES)
+        check_scores(
+            frame.to_dict("records"),
+            self.layout.scores,
+            sample_set_id=str(self.sidecars[self.keys[0]]["sample_set_id"]),
+            latents={key: str(side["sha256"]) for key, side in self.sidecars.items()},
+            measures=self.study.pair_measures,
+        )
+        return frame
+
+    @cached_property
+    def sweep(self) -> pd.DataFrame | None:
+        """Scores at growing sample sizes, where the study asks for them."""
+        if not self.study.config.metrics.sweep:
+            return None
+        return read_frame(self.layout.sweep, SWEEP)
 
     @cached_property
     def sidecars(self) -> Mapping[str, Mapping[str, Any]]:
@@ -60,7 +76,7 @@ class SliceView:
         """Intrinsic dimensions, tidy."""
         rows = [row for side in self.neighbor_sidecars.values() for row in side["intrinsic"]]
         frame = pd.DataFrame.from_records(rows, columns=DIMENSIONS.names)
-        return frame.astype({"value": float})
+        return frame.astype({"value": float, "ci_low": float, "ci_high": float})
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -19,8 +19,10 @@ class MetricRequest(_Strict):
 
     metric: str = Field(description="name of the metric, such as cknna")
     definition: str = Field(description="which of the definitions in circulation")
-    params: dict[str, int | float | str | bool] = Field(
-        default={}, description="parameters such as k; what is left out takes the default"
+    params: dict[str, int | float | str | bool | list[int]] = Field(
+        default={},
+        description="parameters such as k; what is left out takes the default. A list of k "
+        "asks for one score for each",
     )
     normalize: Scaling | None = Field(
         default=None,
@@ -36,6 +38,18 @@ class Metrics(_Strict):
         default="max",
         description="scaling of a latent before comparison: largest element 1 (the study), "
         "unit rows, or none",
+    )
+    statistics: bool = Field(
+        default=True,
+        description="for every score of a pair a floor, a debiased value, a p-value and an "
+        "interval, where its definition has them",
+    )
+    sweep: bool = Field(
+        default=False,
+        description="every score of a pair at growing sample sizes as well (sweep.parquet)",
+    )
+    memory_gb: float = Field(
+        default=4.0, gt=0, description="bound on the working memory of the metrics, in GiB"
     )
     pair: list[MetricRequest] = Field(
         min_length=1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from matteralign.analysis.matrices import ScoreMatrix, parse_params
 from matteralign.analysis.tree import ModelTree
 
@@ -11,6 +13,7 @@ METRIC_NAMES = {
     "cka": "Linear CKA",
     "information_imbalance": "Information imbalance",
 }
+SHORT_NAMES = {"dcor": "dCor", "cka": "CKA"}
 DEFINITION_NAMES = {
     ("cknna", "huh2024"): "released code of Huh et al.",
     ("cknna", "text"): "equations of the study",
@@ -25,10 +28,26 @@ def metric_name(metric: str) -> str:
     return METRIC_NAMES.get(metric, metric)
 
 
+def short_name(metric: str) -> str:
+    """Return the name of a metric where there is little room."""
+    return SHORT_NAMES.get(metric, metric_name(metric))
+
+
+def matrix_name(matrix: ScoreMatrix) -> str:
+    """Return the name of a metric, and that its values are debiased where they are."""
+    name = metric_name(matrix.metric)
+    return name if matrix.column == "value" else f"{name}, {matrix.column}"
+
+
 def definition_name(metric: str, definition: str) -> str:
     """Return the definition with a few words on what it is."""
     words = DEFINITION_NAMES.get((metric, definition))
     return f"{definition} ({words})" if words else definition
+
+
+def options_of(params: str) -> dict[str, Any]:
+    """Return a parameter set as a dictionary."""
+    return parse_params(params)
 
 
 def options_text(params: str) -> str:
@@ -46,6 +65,7 @@ def count_text(n_min: int, n_max: int) -> str:
 def subtitle(matrix: ScoreMatrix) -> str:
     """One line under a title: definition, parameters, n."""
     parts = [
+        "" if matrix.column == "value" else matrix.column,
         f"definition {matrix.definition}",
         options_text(matrix.params),
         count_text(matrix.n_min, matrix.n_max),
@@ -62,10 +82,15 @@ def _basis(metric: str, definition: str, params: str, n: str) -> str:
 def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
     """Caption of a clustered heatmap."""
     text = (
-        f"{metric_name(matrix.metric)} between all models on {dataset}, ordered by average "
+        f"{matrix_name(matrix)} between all models on {dataset}, ordered by average "
         "linkage on 1 − score with optimal leaf ordering. The strip shows model families. "
         "The diagonal is 1 by construction and left blank. "
     )
+    if matrix.column == "debiased":
+        text += (
+            "Finite-sample bias is removed: independent data give about 0, and a value may be "
+            "negative. "
+        )
     if len(matrix.missing):
         text += (
             "Hatched cells have no score (reasons in the report); for the ordering only they "
@@ -118,3 +143,23 @@ def tree_caption(tree: ModelTree, matrix: ScoreMatrix, dataset: str) -> str:
         matrix.metric, matrix.definition, matrix.params, count_text(matrix.n_min, matrix.n_max)
     )
     return text + basis
+
+
+def calibration_caption(n: str, dataset: str) -> str:
+    """Caption of the scores against their floors."""
+    return (
+        f"Every score on {dataset} against its floor, the mean of the same score when the rows "
+        "of one model are paired at random with those of the other. On the dashed line two "
+        "models are no more alike than chance makes them; information imbalance lies below it "
+        "when they are alike. Vertical bars: 95 % interval of the score (block jackknife). "
+        f"Horizontal bars: two standard deviations of the floor. {n}."
+    )
+
+
+def sweep_caption(dataset: str) -> str:
+    """Caption of the scores against the number of structures."""
+    return (
+        f"Scores of every pair of models on nested random samples of {dataset}. A raw score "
+        "falls with the sample size where its floor does; a debiased one stays where it is "
+        "apart from noise."
+    )

@@ -64,7 +64,7 @@ def clustered_heatmap(
     labels
         Display name, family and marks by model key.
     title
-        Defaults to the metric's name.
+        Defaults to the metric's name and whether its values are debiased.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def clustered_heatmap(
     """
     clustering = cluster_order(matrix)
     with style():
-        return _draw(matrix, clustering, labels, title or captions.metric_name(matrix.metric))
+        return _draw(matrix, clustering, labels, title or captions.matrix_name(matrix))
 
 
 def _draw(

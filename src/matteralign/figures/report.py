@@ -13,6 +13,7 @@ from markupsafe import Markup
 from matteralign.analysis.matrices import ScoreMatrix, baseline_range
 from matteralign.analysis.tables import ModelFacts
 from matteralign.figures import captions
+from matteralign.figures.calibration_html import calibrated_cut, calibration_html
 from matteralign.figures.citations import CITATIONS
 from matteralign.figures.html_tables import HtmlTable, frame_html, matrix_html
 from matteralign.figures.inline import inline_svg
@@ -57,6 +58,8 @@ class ReportData:
         As from `matteralign.analysis.coverage`.
     matrices
         Score matrices shown as tables.
+    calibration
+        As from `matteralign.analysis.calibration.calibration_table`; None for none.
     intrinsic
         Wide table: model, then one column per estimator.
     not_scored
@@ -95,6 +98,7 @@ class ReportData:
     intrinsic: pd.DataFrame
     not_scored: pd.DataFrame
     figures: Sequence[ReportFigure]
+    calibration: pd.DataFrame | None = None
     sample_facts: Mapping[str, str] = field(default_factory=dict)
     latents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -145,6 +149,7 @@ def render_report(data: ReportData) -> str:
         baseline_names=[names[m] for m in names if m in baselines],
         citations=CITATIONS,
         not_scored_cut=max(0, len(data.not_scored) - NOT_SCORED_SHOWN),
+        calibrated_cut=calibrated_cut(data.calibration),
         masked_cut=max(0, len(data.masked_rows) - MASKED_SHOWN),
     )
 
@@ -182,6 +187,7 @@ def _tables(
         "intrinsic": frame_html(shown(data.intrinsic), marked=rows_of_baseline),
         "not_scored": frame_html(shown(data.not_scored.head(NOT_SCORED_SHOWN))),
         "latents": frame_html(_latents(data, names)),
+        "calibration": calibration_html(data.calibration, names, baselines),
     }
 
 
@@ -229,7 +235,7 @@ def _matrix(
     floor = baseline_range(matrix, baselines)
     directed = matrix.metric == "information_imbalance"
     basis = (
-        f"{captions.metric_name(matrix.metric)}, definition "
+        f"{captions.matrix_name(matrix)}, definition "
         f"{captions.definition_name(matrix.metric, matrix.definition)}"
     )
     parts = [
@@ -250,7 +256,7 @@ def _matrix(
     if len(matrix.missing):
         text += f" Without a score: {len(matrix.missing)} ordered pairs, reasons below."
     return {
-        "title": f"{captions.metric_name(matrix.metric)}, {matrix.definition}",
+        "title": f"{captions.matrix_name(matrix)}, {matrix.definition}",
         "caption": text,
         "table": matrix_html(matrix, names, baselines, floor),
     }

@@ -138,21 +138,13 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
     return sidecar
 
 
-def read_latent(path: str | Path, *, sample_set_id: str | None = None) -> Latent:
-    """Read latents, refusing any file that is not what its sidecar says.
-
-    Parameters
-    ----------
-    path
-        The ``.npy`` file.
-    sample_set_id
-        The sample set the caller works on; None skips that check.
+def check_latent(path: str | Path, *, sample_set_id: str | None = None) -> dict[str, Any]:
+    """Return the sidecar of an array file whose bytes are those that it names.
 
     Raises
     ------
     IntegrityError
-        If the sidecar names another sample set, the bytes do not match the hash, the shape
-        differs, or the NaN rows are not exactly the masked rows. The message names the file.
+        If the sidecar names another sample set, or the bytes do not match the hash.
     """
     sidecar = read_sidecar(path)
     if sample_set_id is not None and sidecar["sample_set_id"] != sample_set_id:
@@ -169,6 +161,32 @@ def read_latent(path: str | Path, *, sample_set_id: str | None = None) -> Latent
             f"{path}: bytes hash to {digest[:12]}…, its sidecar says "
             f"{sidecar['sha256'][:12]}…; the file was changed or cut. Embed this model again"
         )
+    return sidecar
+
+
+def check_mask(path: str | Path, valid: npt.NDArray[np.bool_], sidecar: dict[str, Any]) -> None:
+    """Raise IntegrityError unless the rows that are NaN are the masked rows."""
+    if sorted(m["row"] for m in sidecar["masked"]) != np.flatnonzero(~valid).tolist():
+        raise IntegrityError(f"{path}: the NaN rows are not the masked rows of its sidecar")
+
+
+def read_latent(path: str | Path, *, sample_set_id: str | None = None) -> Latent:
+    """Read latents, refusing any file that is not what its sidecar says.
+
+    Parameters
+    ----------
+    path
+        The ``.npy`` file.
+    sample_set_id
+        The sample set the caller works on; None skips that check.
+
+    Raises
+    ------
+    IntegrityError
+        If the sidecar names another sample set, the bytes do not match the hash, the shape
+        differs, or the NaN rows are not exactly the masked rows. The message names the file.
+    """
+    sidecar = check_latent(path, sample_set_id=sample_set_id)
     try:
         values = np.load(path, allow_pickle=False)
     except ValueError as error:
@@ -176,6 +194,5 @@ def read_latent(path: str | Path, *, sample_set_id: str | None = None) -> Latent
     if values.shape != (sidecar["n_rows"], sidecar["dim"]) or values.dtype != np.float32:
         raise IntegrityError(f"{path}: array is {values.shape} {values.dtype}, not as its sidecar")
     valid = np.isfinite(values).all(axis=1)
-    if sorted(m["row"] for m in sidecar["masked"]) != np.flatnonzero(~valid).tolist():
-        raise IntegrityError(f"{path}: the NaN rows are not the masked rows of its sidecar")
+    check_mask(path, valid, sidecar)
     return Latent(values, valid, sidecar)

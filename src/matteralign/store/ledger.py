@@ -1,21 +1,25 @@
-"""The ledger of a row: finished pairs, kept across kills and re-runs.
+"""The ledger of a slice: finished scores, kept across kills and re-runs.
 
-Append-only JSON lines. The last line of a killed process may be torn; it is dropped.
+Append-only JSON lines, one batch a line: what was computed together is there as a whole or
+not at all. The last line of a killed process may be torn; it is dropped.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
 from matteralign.core.hashing import canonical_json
 
+Entries = dict[str, dict[str, Any]]
+
 
 class Ledger:
-    """Results by key, appended and flushed to disk one by one.
+    """Results by key, appended and flushed to disk batch by batch.
 
     Parameters
     ----------
@@ -24,8 +28,8 @@ class Ledger:
 
     Examples
     --------
-    >>> with Ledger(Path("row.jsonl")) as ledger:  # doctest: +SKIP
-    ...     ledger.add("key", {"value": 1.0})
+    >>> with Ledger(Path("scores.jsonl")) as ledger:  # doctest: +SKIP
+    ...     ledger.add({"key": {"value": 1.0}, "another": {"value": 2.0}})
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -58,29 +62,39 @@ class Ledger:
         """Return the result of a key, or None."""
         return self._entries.get(key)
 
-    def add(self, key: str, result: dict[str, Any]) -> None:
-        """Append a result and flush it to disk."""
+    def add(self, batch: Mapping[str, dict[str, Any]]) -> None:
+        """Append a batch of results by key as one line and flush it to disk."""
         if self._handle is None:
             raise ValueError("the ledger is not open for writing")
-        self._handle.write(canonical_json({"key": key, "result": result}) + "\n")
+        self._handle.write(canonical_json({"batch": dict(batch)}) + "\n")
         self._handle.flush()
         os.fsync(self._handle.fileno())
-        self._entries[key] = result
+        self._entries |= batch
 
 
-def _read(path: Path) -> tuple[dict[str, dict[str, Any]], int]:
+def _read(path: Path) -> tuple[Entries, int]:
     """Return the whole entries and how many bytes they take."""
-    entries: dict[str, dict[str, Any]] = {}
+    entries: Entries = {}
     whole = 0
     if not path.exists():
         return entries, whole
-    for line in path.read_bytes().splitlines(keepends=True):
-        if not line.endswith(b"\n"):
-            break
-        try:
-            entry = json.loads(line)
-            entries[entry["key"]] = entry["result"]
-        except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
-            break
-        whole += len(line)
+    with open(path, "rb") as handle:
+        for line in handle:
+            batch = _batch(line)
+            if batch is None:
+                break
+            entries |= batch
+            whole += len(line)
     return entries, whole
+
+
+def _batch(line: bytes) -> Entries | None:
+    """Return the batch of a line, or None when the line is torn or no batch."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        batch = json.loads(line)["batch"]
+    except (json.JSONDecodeError, KeyError, TypeError, UnicodeDecodeError):
+        return None
+    whole = isinstance(batch, dict) and all(isinstance(entry, dict) for entry in batch.values())
+    return batch if whole else None

@@ -13,7 +13,7 @@ from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path, read_json, write_json
 from matteralign.core.hashing import sha256_file
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def write_neighbors(
@@ -24,7 +24,7 @@ def write_neighbors(
     Parameters
     ----------
     arrays
-        Named arrays, first axis over the model's valid rows.
+        Named arrays, first axis over rows.
     sidecar
         Identity (slice, sample set, model, latent hash) and the per-model rows.
     """
@@ -37,30 +37,42 @@ def write_neighbors(
     )
 
 
-def read_neighbors_sidecar(path: str | Path) -> dict[str, Any]:
-    """Read the sidecar of a neighbour file."""
+def read_neighbors_sidecar(path: str | Path, *, latent_sha256: str | None = None) -> dict[str, Any]:
+    """Read the sidecar of a neighbour file.
+
+    Raises
+    ------
+    IntegrityError
+        If it is missing, or of other latents than those named.
+    """
     sidecar: dict[str, Any] = read_json(Path(path).with_suffix(".json"))
+    wanted = latent_sha256 or sidecar.get("latent_sha256")
+    if sidecar.get("schema") != SCHEMA_VERSION or sidecar.get("latent_sha256") != wanted:
+        raise IntegrityError(
+            f"{path}: neighbours of other latents ({str(sidecar.get('latent_sha256'))[:12]}…, "
+            f"expected {str(wanted)[:12]}…); summarize this model again"
+        )
     return sidecar
 
 
 def read_neighbors(
-    path: str | Path, *, latent_sha256: str
-) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+    path: str | Path, *, latent_sha256: str, prefix: str = ""
+) -> dict[str, npt.NDArray[Any]]:
     """Read neighbour arrays that belong to the given latents.
+
+    Parameters
+    ----------
+    prefix
+        Only arrays whose name starts so.
 
     Raises
     ------
     IntegrityError
         If they were computed from other latents, or their bytes do not match the sidecar.
     """
-    sidecar = read_neighbors_sidecar(path)
-    if sidecar.get("schema") != SCHEMA_VERSION or sidecar.get("latent_sha256") != latent_sha256:
-        raise IntegrityError(
-            f"{path}: neighbours of other latents ({str(sidecar.get('latent_sha256'))[:12]}…, "
-            f"expected {latent_sha256[:12]}…); summarize this model again"
-        )
+    sidecar = read_neighbors_sidecar(path, latent_sha256=latent_sha256)
     digest = sha256_file(path)
     if digest != sidecar["sha256"]:
         raise IntegrityError(f"{path}: bytes do not match the sidecar; summarize this model again")
     with np.load(path, allow_pickle=False) as bundle:
-        return {name: bundle[name] for name in bundle.files}, sidecar
+        return {name: bundle[name] for name in bundle.files if name.startswith(prefix)}

@@ -1,4 +1,4 @@
-"""Tidy Parquet tables with a fixed schema: scores, intrinsic dimensions, free tables."""
+"""Tidy Parquet tables with a fixed schema: scores, dimensions, sweeps, free tables."""
 
 from __future__ import annotations
 
@@ -13,11 +13,26 @@ import pyarrow.parquet as pq
 from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path
 
-_STATISTICS = ("debiased", "null_mean", "null_sd", "null_p", "ci_low", "ci_high")
+_STATISTICS = (
+    "debiased",
+    "debiased_low",
+    "debiased_high",
+    "null_mean",
+    "null_sd",
+    "null_p",
+    "p_adjusted",
+    "p_holm",
+    "ci_low",
+    "ci_high",
+)
 
 
 def _field(name: str, kind: pa.DataType, doc: str, *, nullable: bool = False) -> pa.Field:
     return pa.field(name, kind, nullable=nullable, metadata={"doc": doc})
+
+
+def _number(name: str, doc: str) -> pa.Field:
+    return _field(name, pa.float64(), doc, nullable=True)
 
 
 _IDENTITY = [
@@ -38,6 +53,11 @@ _OUTCOME = [
     _field("metric_version", pa.int64(), "version of the metric's implementation"),
 ]
 
+_INTERVAL = [
+    _number("ci_low", "lower end of the 95 % interval of the value"),
+    _number("ci_high", "upper end of the 95 % interval of the value"),
+]
+
 SCORES = pa.schema(
     [
         *_IDENTITY,
@@ -45,12 +65,15 @@ SCORES = pa.schema(
         _field("model_b", pa.string(), "second model; the target of a directed metric"),
         *_METRIC,
         *_OUTCOME,
-        _field("debiased", pa.float64(), "value with finite-sample bias removed", nullable=True),
-        _field("null_mean", pa.float64(), "mean under random pairing of rows", nullable=True),
-        _field("null_sd", pa.float64(), "standard deviation under random pairing", nullable=True),
-        _field("null_p", pa.float64(), "p-value against random pairing", nullable=True),
-        _field("ci_low", pa.float64(), "lower end of the confidence interval", nullable=True),
-        _field("ci_high", pa.float64(), "upper end of the confidence interval", nullable=True),
+        _number("debiased", "value with finite-sample bias removed"),
+        _number("debiased_low", "lower end of the 95 % interval of the debiased value"),
+        _number("debiased_high", "upper end of the 95 % interval of the debiased value"),
+        _number("null_mean", "mean under random pairing of rows: the finite-sample floor"),
+        _number("null_sd", "standard deviation under random pairing"),
+        _number("null_p", "one-sided p-value against random pairing"),
+        _number("p_adjusted", "null_p adjusted within the table (Benjamini-Hochberg)"),
+        _number("p_holm", "null_p adjusted within the table (Holm)"),
+        *_INTERVAL,
         _field("latent_sha256_a", pa.string(), "hash of model_a's latents"),
         _field("latent_sha256_b", pa.string(), "hash of model_b's latents"),
     ]
@@ -63,10 +86,25 @@ DIMENSIONS = pa.schema(
         _field("model", pa.string(), "model"),
         *_METRIC,
         *_OUTCOME,
+        *_INTERVAL,
         _field("latent_sha256", pa.string(), "hash of the model's latents"),
     ]
 )
 """One row per model and intrinsic-dimension estimate."""
+
+SWEEP = pa.schema(
+    [
+        _field("slice", pa.string(), "slice of the study"),
+        _field("sample_set_id", pa.string(), "hash of the ordered structures"),
+        _field("model_a", pa.string(), "first model; the source of a directed metric"),
+        _field("model_b", pa.string(), "second model; the target of a directed metric"),
+        *_METRIC,
+        _field("n", pa.int64(), "structures of the nested sample that both models took"),
+        _field("value", pa.float64(), "the score of that sample"),
+        _number("debiased", "value with finite-sample bias removed"),
+    ]
+)
+"""One row per ordered pair of models, metric and size of a nested sample."""
 
 
 def write_rows(path: str | Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
@@ -82,7 +120,7 @@ def write_rows(path: str | Path, rows: Sequence[dict[str, Any]], schema: pa.Sche
         if set(row) != names:
             wrong = sorted(set(row) ^ names)
             raise IntegrityError(f"{path}: a row has wrong columns: {', '.join(wrong)}")
-        if (row["value"] is not None) != (row["status"] == "ok"):
+        if "status" in names and (row["value"] is not None) != (row["status"] == "ok"):
             raise IntegrityError(f"{path}: status {row['status']!r} with value {row['value']!r}")
     table = pa.Table.from_pylist(list(rows), schema=schema)
     _write(table, path)
@@ -110,7 +148,9 @@ def read_rows(path: str | Path, schema: pa.Schema) -> list[dict[str, Any]]:
 
 def read_frame(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
     """Read rows as a pandas frame, floats with NaN where a value is null."""
-    return pd.DataFrame.from_records(read_rows(path, schema), columns=schema.names)
+    frame = pd.DataFrame.from_records(read_rows(path, schema), columns=schema.names)
+    # A column that is null throughout would come as a column of objects.
+    return frame.astype({field.name: float for field in schema if field.type == pa.float64()})
 
 
 def write_table(frame: pd.DataFrame, stem: str | Path) -> None:

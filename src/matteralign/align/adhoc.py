@@ -1,0 +1,104 @@
+"""Scores of arrays that belong to no study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matteralign.align.engine import compare, summarize
+from matteralign.align.measure import Measure, Row, by_scaling, statistics
+from matteralign.metrics.specs import Scored
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One score: of which arrays, by which measure; `b` is empty for a single array.
+
+    Attributes
+    ----------
+    forward
+        Whether it goes from the array that was named first.
+    """
+
+    a: str
+    b: str
+    measure: Measure
+    scored: Scored
+    forward: bool = True
+
+    def row(self) -> Row:
+        """Return every field as plain values."""
+        names = {"a": self.a, "b": self.b} if self.b else {"x": self.a}
+        sweep = [{"n": p.n, "value": p.value, "debiased": p.debiased} for p in self.scored.sweep]
+        told = self.measure.outcome(self.scored) | statistics(self.scored)
+        told["params"] = dict(self.measure.spec.params)
+        return names | {"normalize": self.measure.normalize} | told | {"sweep": sweep}
+
+
+def compare_arrays(
+    arrays: Mapping[str, Any],
+    measures: Sequence[Measure],
+    *,
+    threads: int = 1,
+    memory_bytes: int,
+    sweep: bool = False,
+) -> list[Outcome]:
+    """Score two arrays of the same rows.
+
+    Parameters
+    ----------
+    arrays
+        Two arrays by name, shapes (n, d_a) and (n, d_b).
+
+    Returns
+    -------
+    list of Outcome
+        In the order of the measures; a directed definition gives a→b and then b→a.
+    """
+    a, b = arrays
+    found = {}
+    for scaling, specs in by_scaling(measures).items():
+        scores = compare(
+            arrays,
+            [(a, b)],
+            specs,
+            normalize=scaling,
+            memory_bytes=memory_bytes,
+            threads=threads,
+            sweep=sweep,
+        )
+        for score in scores:
+            measure = Measure(score.spec, scaling)
+            found[measure, score.a] = Outcome(score.a, score.b, measure, score.scored, score.a == a)
+    return list(_in_order(found, a, b, measures))
+
+
+def _in_order(
+    found: Mapping[tuple[Measure, str], Outcome], a: str, b: str, measures: Sequence[Measure]
+) -> Iterator[Outcome]:
+    for measure in measures:
+        yield found[measure, a]
+        if not measure.spec.definition_info.symmetric:
+            yield found[measure, b]
+
+
+def dimensions_of(
+    name: str, array: Any, measures: Sequence[Measure], *, threads: int = 1, memory_bytes: int
+) -> list[Outcome]:
+    """Estimate the intrinsic dimension of an array, shape (n, d), by each measure."""
+    found = {}
+    for scaling, specs in by_scaling(measures).items():
+        summary = summarize(
+            array,
+            k_neighbors=1,
+            id_specs=specs,
+            normalize=scaling,
+            memory_bytes=memory_bytes,
+            threads=threads,
+            name=name,
+        )
+        for spec, scored in summary.intrinsic:
+            measure = Measure(spec, scaling)
+            found[measure] = Outcome(name, "", measure, scored)
+    return [found[measure] for measure in measures]

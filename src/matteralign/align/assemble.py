@@ -1,0 +1,104 @@
+"""The table of scores: rows from the ledger, p-values adjusted, nothing missing or mixed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import permutations
+from typing import Any
+
+from matteralign.align.measure import Measure, Row
+from matteralign.core.errors import IntegrityError
+from matteralign.stats.multiple import benjamini_hochberg, holm
+
+_KEY = ("model_a", "model_b", "metric", "definition", "params")
+
+
+def ordered_pairs(keys: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield every ordered pair of models; a model's pairs follow those of all before it."""
+    for position, key in enumerate(keys):
+        for partner in keys[:position]:
+            yield partner, key
+            yield key, partner
+
+
+def adjust(rows: Sequence[Row], measures: Iterable[Measure]) -> None:
+    """Fill the columns of adjusted p-values, in place.
+
+    The family of a test is its metric, definition and parameters within the table: unordered
+    pairs where the definition is symmetric, ordered pairs where it has a direction. Rows
+    without a p-value take no part.
+    """
+    symmetric = {_measure_key(m): m.spec.definition_info.symmetric for m in measures}
+    families: dict[tuple[str, str, str], dict[Collection[str], list[Row]]] = {}
+    for row in rows:
+        row |= {"p_adjusted": None, "p_holm": None}
+        if row["null_p"] is None:
+            continue
+        family = row["metric"], row["definition"], row["params"]
+        pair = row["model_a"], row["model_b"]
+        test = frozenset(pair) if symmetric[family] else pair
+        families.setdefault(family, {}).setdefault(test, []).append(row)
+    for tests in families.values():
+        p = [same[0]["null_p"] for same in tests.values()]
+        adjusted = zip(
+            tests.values(), benjamini_hochberg(p).tolist(), holm(p).tolist(), strict=True
+        )
+        for same, false_discovery, family_wise in adjusted:
+            for row in same:
+                row |= {"p_adjusted": false_discovery, "p_holm": family_wise}
+
+
+def check_scores(
+    rows: Iterable[Mapping[Any, Any]],
+    where: object,
+    *,
+    sample_set_id: str,
+    latents: Mapping[str, str],
+    measures: Iterable[Measure],
+) -> None:
+    """Refuse a table that is not that of these latents and measures.
+
+    Parameters
+    ----------
+    rows
+        Rows with the columns of the scores.
+    where
+        The file, for messages.
+    latents
+        Hash of the latents of every model of the panel.
+
+    Raises
+    ------
+    IntegrityError
+        If a row is of another sample set or of other latents, a score is there twice, or the
+        scores are not exactly those that the panel and the measures ask for.
+    """
+    counts: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        counts[tuple(row[name] for name in _KEY)] += 1
+        if row["sample_set_id"] != sample_set_id:
+            raise IntegrityError(f"{where}: scores of another sample set; score this slice again")
+        for side in ("a", "b"):
+            model, digest = row[f"model_{side}"], row[f"latent_sha256_{side}"]
+            if latents.get(model, digest) != digest:
+                raise IntegrityError(
+                    f"{where}: scores of different latents of {model!r} (seen at "
+                    f"{row['model_a']} and {row['model_b']}); score this slice again"
+                )
+    twice = [key for key, count in counts.items() if count > 1]
+    if twice:
+        raise IntegrityError(f"{where}: score {twice[0]} is there twice")
+    wanted = {
+        (a, b, *_measure_key(measure)) for a, b in permutations(latents, 2) for measure in measures
+    }
+    differing = sorted(wanted ^ set(counts))
+    if differing:
+        kind = "is missing" if differing[0] in wanted else "is not asked for"
+        raise IntegrityError(
+            f"{where}: score {differing[0]} {kind} ({len(differing)} such); score this slice again"
+        )
+
+
+def _measure_key(measure: Measure) -> tuple[str, str, str]:
+    return measure.spec.metric, measure.spec.definition, measure.params

@@ -1,0 +1,114 @@
+"""Verbs for any arrays on disk: compare two, estimate the dimension of one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from matteralign.cli.common import ThreadsOption
+from matteralign.cli.metric_options import (
+    MemoryOption,
+    MetricCommand,
+    MetricOption,
+    NormalizeOption,
+    metrics_of,
+)
+
+if TYPE_CHECKING:
+    from matteralign.align.adhoc import Outcome
+    from matteralign.align.measure import Measure
+
+ArrayArgument = Annotated[Path, typer.Argument(help="A .npy file, shape (rows, features).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs."""
+    app.command(cls=MetricCommand)(compare)
+    app.command(cls=MetricCommand)(dimension)
+
+
+def compare(
+    a: ArrayArgument,
+    b: ArrayArgument,
+    *,
+    metric: MetricOption = None,
+    normalize: NormalizeOption = None,
+    threads: ThreadsOption = 1,
+    memory_gb: MemoryOption = 4.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Score how alike two arrays are: row i of both is the same structure.
+
+    Without --metric it computes the metrics of pairs that a study computes by default.
+    """
+    from matteralign.align.adhoc import compare_arrays
+    from matteralign.core.errors import UserError
+    from matteralign.store.arrays import read_matrix
+
+    measures = _measures(metric, "pair", normalize)
+    # A file compared with itself needs two names.
+    names = [str(a), str(b) if a != b else f"{b} (again)"]
+    arrays = {name: read_matrix(path) for name, path in zip(names, (a, b), strict=True)}
+    rows = [len(array) for array in arrays.values()]
+    if rows[0] != rows[1]:
+        raise UserError(f"{b}: has {rows[1]} rows, {a} has {rows[0]}; embed the same rows in both")
+    outcomes = compare_arrays(
+        arrays, measures, threads=threads, memory_bytes=int(memory_gb * 1024**3)
+    )
+    legend = [f"a: {names[0]}", f"b: {names[1]}", f"{rows[0]:,} rows"]
+    _print(outcomes, as_json, " · ".join(legend))
+
+
+def dimension(
+    x: ArrayArgument,
+    *,
+    metric: MetricOption = None,
+    normalize: NormalizeOption = None,
+    threads: ThreadsOption = 1,
+    memory_gb: MemoryOption = 4.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate the intrinsic dimension of an array."""
+    from matteralign.align.adhoc import dimensions_of
+    from matteralign.store.arrays import read_matrix
+
+    measures = _measures(metric, "model", normalize)
+    array = read_matrix(x)
+    outcomes = dimensions_of(
+        str(x), array, measures, threads=threads, memory_bytes=int(memory_gb * 1024**3)
+    )
+    _print(outcomes, as_json, f"{x} · {len(array):,} rows")
+
+
+def _measures(
+    chosen: Sequence[str] | None, kind: Literal["pair", "model"], normalize: str | None
+) -> tuple[Measure, ...]:
+    from matteralign.align.measure import measures_of
+    from matteralign.core.errors import UserError
+
+    section = metrics_of(chosen, kind, normalize)
+    try:
+        return measures_of(section, kind)
+    except UserError as error:
+        # Its place in a configuration says nothing here.
+        raise UserError(str(error).split(": ", 1)[-1]) from error
+
+
+def _print(outcomes: Sequence[Outcome], as_json: bool, title: str) -> None:
+    if as_json:
+        typer.echo(json.dumps([o.row() for o in outcomes], indent=1, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    from matteralign.cli.score_table import reasons, score_table
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(title, markup=False)
+    Console(highlight=False).print(score_table(outcomes))
+    for line in reasons(outcomes):
+        console.print(line, markup=False)

@@ -1,0 +1,110 @@
+"""Raw scores against the floor that chance gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from matteralign.figures.grid import plot_title, small_plots
+from matteralign.figures.style import (
+    BASELINE,
+    FIRST,
+    MUTED,
+    ModelLabel,
+    label_for,
+    style,
+)
+
+SPEC = ["metric", "definition", "params"]
+
+
+def calibration_figure(
+    table: pd.DataFrame, labels: Mapping[str, ModelLabel], subtitle: str = ""
+) -> Figure | None:
+    """Draw every score against its mean under random pairing, one plot for each score.
+
+    On the line a pair is no more alike than chance makes it. Vertical bars are 95 %
+    intervals of the score, horizontal ones two standard deviations of the floor.
+
+    Parameters
+    ----------
+    table
+        From `matteralign.analysis.calibration.calibration_table`.
+
+    Returns
+    -------
+    Figure or None
+        None when no score has a floor.
+    """
+    known = table[table["null_mean"].notna() & table["value"].notna()]
+    if known.empty:
+        return None
+    groups = [(spec, rows) for spec, rows in known.groupby(SPEC, sort=False)]
+    handles = [
+        _marker("o", FIRST, FIRST, "pair of models"),
+        _marker("D", "none", BASELINE, "pair with the random baseline"),
+        Line2D([], [], color=MUTED, linestyle="--", linewidth=0.9, label="score = floor"),
+    ]
+    with style():
+        titles = [plot_title(*map(str, spec)) for spec, _ in groups]
+        grid = small_plots(titles, ("Scores and their floors", subtitle), handles, [])
+        for ax, (_, rows) in zip(grid.plots, groups, strict=True):
+            _draw(ax, rows, labels)
+        return grid.figure
+
+
+def _marker(marker: str, face: str, edge: str, label: str) -> Line2D:
+    return Line2D(
+        [],
+        [],
+        linestyle="none",
+        marker=marker,
+        markersize=4.5,
+        markerfacecolor=face,
+        markeredgecolor=edge,
+        label=label,
+    )
+
+
+def _draw(ax: Axes, rows: pd.DataFrame, labels: Mapping[str, ModelLabel]) -> None:
+    base = np.array(
+        [
+            label_for(labels, str(a)).baseline or label_for(labels, str(b)).baseline
+            for a, b in zip(rows["model_a"], rows["model_b"], strict=True)
+        ],
+        dtype=bool,
+    )
+    floor, value = rows["null_mean"].to_numpy(float), rows["value"].to_numpy(float)
+    spread = 2.0 * np.nan_to_num(rows["null_sd"].to_numpy(float))
+    low, high = (rows[name].to_numpy(float) for name in ("ci_low", "ci_high"))
+    ax.hlines(value, floor - spread, floor + spread, color=MUTED, linewidth=0.6, alpha=0.6)
+    ax.vlines(floor, low, high, color=MUTED, linewidth=0.6, alpha=0.6)
+    for chosen, marker, face, edge in (
+        (~base, "o", FIRST, FIRST),
+        (base, "D", "none", BASELINE),
+    ):
+        ax.plot(
+            floor[chosen],
+            value[chosen],
+            linestyle="none",
+            marker=marker,
+            markersize=4.0,
+            markerfacecolor=face,
+            markeredgecolor=edge,
+            markeredgewidth=0.8,
+            alpha=0.8,
+        )
+    left, right = float((floor - spread).min()), float((floor + spread).max())
+    room = max(right - left, 0.02) * 0.15
+    limits = (left - room, right + room)
+    ax.set_xlim(*limits)
+    ax.plot(limits, limits, color=MUTED, linestyle="--", linewidth=0.9, zorder=1)
+    bottom, top = min(0.0, float(value.min())), max(float(value.max()), limits[1])
+    ax.set_ylim(bottom - 0.03 * (top - bottom), top + 0.06 * (top - bottom))
+    ax.set_xlabel("floor", size=8)
+    ax.set_ylabel("score", size=8)

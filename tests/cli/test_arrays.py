@@ -1,0 +1,224 @@
+"""Any two arrays, any one array: what the program prints, and what it says of bad input."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from matteralign.cli.app import main
+from matteralign.cli.metric_options import fold
+from matteralign.config.schema import Metrics
+from matteralign.core.errors import UserError
+from matteralign.metrics import METRICS, cka, cknna, dcor, information_imbalance, normalize, twonn
+
+Done = subprocess.CompletedProcess[str]
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(40, 4)).astype(np.float32)
+Y = (X @ RNG.normal(size=(4, 6)) + 0.2 * RNG.normal(size=(40, 6))).astype(np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    np.save(tmp_path / "a.npy", X)
+    np.save(tmp_path / "b.npy", Y)
+    return tmp_path
+
+
+def call(folder: Path, *arguments: str) -> Done:
+    out, err = io.StringIO(), io.StringIO()
+    code: object = 0
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        patch.setattr(sys, "argv", ["matteralign", *arguments])
+        patch.setenv("COLUMNS", "200")
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code
+    return subprocess.CompletedProcess(list(arguments), code or 0, out.getvalue(), err.getvalue())
+
+
+def rows(folder: Path, *arguments: str) -> list[dict[str, Any]]:
+    done = call(folder, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def refused(folder: Path, *arguments: str) -> str:
+    done = call(folder, *arguments)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1
+    return lines[0].removeprefix("error: ")
+
+
+def test_by_default_every_metric_of_a_study(folder: Path) -> None:
+    found = rows(folder, "compare", "a.npy", "b.npy")
+    asked = [(r.metric, r.definition) for r in Metrics().pair]
+    assert list(dict.fromkeys((r["metric"], r["definition"]) for r in found)) == asked
+    for row in found:
+        directed = not METRICS[row["metric"]].definitions[row["definition"]].symmetric
+        same = [r for r in found if r["metric"] == row["metric"]]
+        assert {(r["a"], r["b"]) for r in same} == (
+            {("a.npy", "b.npy"), ("b.npy", "a.npy")} if directed else {("a.npy", "b.npy")}
+        ) or row["metric"] == "cknna"
+        assert (row["n"], row["status"]) == (40, "ok")
+
+
+def test_values_are_those_of_the_functions(folder: Path) -> None:
+    x, y = (normalize(v, "max") for v in (X, Y))
+    units = [normalize(v, "l2") for v in (X, Y)]
+    found = {
+        (r["a"], r["metric"], r["definition"]): r["value"]
+        for r in rows(folder, "compare", "a.npy", "b.npy")
+    }
+    expected = {
+        ("a.npy", "cka", "plain"): cka(x, y),
+        ("a.npy", "dcor", "root"): dcor(x, y),
+        ("a.npy", "information_imbalance", "rank"): information_imbalance(x, y),
+        ("b.npy", "information_imbalance", "rank"): information_imbalance(y, x),
+        ("a.npy", "cknna", "huh2024"): cknna(*units),
+        ("a.npy", "cknna", "text"): cknna(x, y, definition="text"),
+    }
+    for key, value in expected.items():
+        assert found[key] == pytest.approx(value, rel=1e-9)
+    (one,) = rows(folder, "dimension", "a.npy", "--metric", "twonn")
+    assert one["value"] == pytest.approx(twonn(x), rel=1e-9)
+    assert one["x"] == "a.npy"
+
+
+def test_the_table_shows_values_and_what_went_wrong(folder: Path) -> None:
+    done = call(folder, "compare", "a.npy", "b.npy")
+    assert "a: a.npy · b: b.npy · 40 rows" in done.stdout
+    assert f"{cka(X, Y):.4f}" in done.stdout
+    assert "a→b" in done.stdout
+    few = call(folder, "compare", "a.npy", "b.npy", "--metric", "cknna", "--k", "40")
+    assert few.returncode == 0
+    assert "not_applicable: k = 40 needs at least 41 rows, got 40" in few.stdout
+    assert "TwoNN" not in few.stdout
+    assert "twonn" in call(folder, "dimension", "a.npy").stdout
+
+
+def test_options_after_a_metric_are_its_own(folder: Path) -> None:
+    words = "--metric cknna --definition text --k 3 --k 5 --metric dcor --definition squared"
+    found = rows(folder, "compare", "a.npy", "b.npy", *words.split(), "--normalize", "none")
+    assert [(r["metric"], r["definition"], r["params"]) for r in found] == [
+        ("cknna", "text", {"k": 3}),
+        ("cknna", "text", {"k": 5}),
+        ("dcor", "squared", {}),
+    ]
+    assert {r["normalize"] for r in found} == {"none"}
+    short = ["--metric", "cknna:text:k=3:k=5", "--metric=dcor:squared"]
+    assert rows(folder, "compare", *short, "a.npy", "b.npy", "--normalize", "none") == found
+    (one,) = rows(folder, "dimension", "a.npy", "--metric", "mle:k=7:average=mean")
+    assert one["params"] == {"average": "mean", "k": 7}
+
+
+def test_folding_leaves_other_words_alone() -> None:
+    assert fold(["--k"]) == ["--k"]
+    assert fold(["a", "--json", "--threads", "2"]) == ["a", "--json", "--threads", "2"]
+    assert fold(["--metric=x", "--k=1", "b", "--definition=d"]) == ["--metric", "x:k=1:d", "b"]
+    with pytest.raises(UserError, match="--definition belongs to a metric"):
+        fold(["--definition", "text"])
+
+
+def test_a_file_compared_with_itself(folder: Path) -> None:
+    found = rows(folder, "compare", "a.npy", "a.npy", "--metric", "cka")
+    assert found[0]["value"] == pytest.approx(1.0)
+    assert (found[0]["a"], found[0]["b"]) == ("a.npy", "a.npy (again)")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--metric", "cnkna"], "unknown metric 'cnkna': did you mean 'cknna'?"),
+        (["--metric", "cka:plan"], "unknown cka definition 'plan': did you mean 'plain'?"),
+        (["--metric", "cknna", "--k", "x"], "cknna k must be a number, got 'x'"),
+        (["--metric", "cknna", "--k", "0"], "cknna k must be an integer >= 2, got 0"),
+        (["--metric", "cka:j=1"], "unknown cka parameter 'j'"),
+        (["--metric", "cka", "--metric", "cka"], "cka[plain]() on max-scaled latents is already"),
+        (["--metric", "cka:plain:debiased"], "--metric cka:plain:debiased: two definitions"),
+        (["--metric", "twonn"], "twonn is a metric of one array: use dimension"),
+        (["--k", "3"], "--k belongs to a metric"),
+        (["--normalize", "l3"], "unknown scaling 'l3': did you mean 'l2'?"),
+        (["--metric", "cknna:k=2:k=x"], "--metric: "),
+    ],
+)
+def test_a_wrong_option_is_one_line(folder: Path, options: list[str], message: str) -> None:
+    assert refused(folder, "compare", "a.npy", "b.npy", *options).startswith(message)
+
+
+def test_a_wrong_file_is_one_line_that_names_it(folder: Path) -> None:
+    np.save(folder / "long.npy", np.ones((41, 3)))
+    np.save(folder / "flat.npy", np.ones(40))
+    np.save(folder / "nan.npy", np.where(X[3, 1] == X, np.nan, X))
+    for bad, message in (
+        ("none.npy", "none.npy: file does not exist"),
+        ("long.npy", "long.npy: has 41 rows, a.npy has 40; embed the same rows in both"),
+        ("flat.npy", "flat.npy: has shape (40,); a matrix (rows, features) is needed"),
+        ("nan.npy", "nan.npy: holds nan at row 3, column 1 (1 of 40 rows are not finite)"),
+    ):
+        assert refused(folder, "compare", "a.npy", bad).startswith(message)
+    assert refused(folder, "dimension", "flat.npy").startswith("flat.npy: has shape")
+
+
+def test_a_constant_array_has_no_score_but_a_reason(folder: Path) -> None:
+    np.save(folder / "flat.npy", np.ones((40, 3)))
+    for row in rows(folder, "compare", "a.npy", "flat.npy"):
+        assert (row["status"], row["value"]) == ("not_applicable", None)
+        assert row["reason"].startswith("flat.npy is constant")
+    for row in rows(folder, "dimension", "flat.npy"):
+        assert row["status"] == "not_applicable"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@given(data=st.data())
+def test_a_damaged_file_never_ends_in_a_traceback(folder: Path, data: st.DataObject) -> None:
+    content = bytearray((folder / "b.npy").read_bytes())
+    header = data.draw(st.booleans())
+    position = data.draw(st.integers(0, 127 if header else len(content) - 1))
+    content[position] ^= data.draw(st.integers(1, 255))
+    bad = folder / "bad.npy"
+    bad.write_bytes(
+        bytes(content[: data.draw(st.sampled_from([len(content), len(content) - 1, 90]))])
+    )
+    done = call(folder, "compare", "a.npy", "bad.npy", "--metric", "cka", "--json")
+    assert done.returncode in (0, 2)
+    if done.returncode == 2:
+        assert done.stderr.startswith("error: bad.npy: ")
+        assert len(done.stderr.splitlines()) == 1
+    else:
+        assert json.loads(done.stdout)[0]["status"] in ("ok", "not_applicable")
+
+
+def test_the_registry_is_listed_for_eyes_and_for_programs(folder: Path) -> None:
+    listed = json.loads(call(folder, "metrics", "--json").stdout)
+    names = [(i.name, d) for i in METRICS.values() for d in i.definitions]
+    assert [(row["metric"], row["definition"]) for row in listed] == names
+    for row in listed:
+        info = METRICS[row["metric"]]
+        definition = info.definitions[row["definition"]]
+        assert (row["source"], row["version"]) == (definition.source, info.version)
+        assert set(row["parameters"]) == set(definition.params)
+        assert set(row["invariances"]) == set(definition.invariances)
+    shown = call(folder, "metrics").stdout
+    assert all(name in shown and definition in shown for name, definition in names)
+    assert "k: from 2, default 25" in shown
