@@ -16,6 +16,7 @@ from benchmarks.settings import Settings
 
 WIDE = "wide"
 WIDE_BESIDE = 7
+PARTS = ("write", "lists", "pairs")
 BAR_MINUTES = 12.0
 
 

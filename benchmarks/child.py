@@ -77,13 +77,17 @@ def _run(
         return found
 
 
+def call(task: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Run ``module:function`` of this package in this process; result as `run`."""
+    module, function = task.split(":")
+    found = getattr(importlib.import_module(f"benchmarks.{module}"), function)(**arguments)
+    return found | {"peak_rss": peak_rss()}
+
+
 def main() -> None:
     """Serve one request: ``python -m benchmarks.child module:function in.json out.json``."""
     task, given, result = sys.argv[1:]
-    module, function = task.split(":")
-    call = getattr(importlib.import_module(f"benchmarks.{module}"), function)
-    found = call(**json.loads(Path(given).read_text()))
-    Path(result).write_text(json.dumps(found | {"peak_rss": peak_rss()}))
+    Path(result).write_text(json.dumps(call(task, json.loads(Path(given).read_text()))))
 
 
 if __name__ == "__main__":

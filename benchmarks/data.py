@@ -95,6 +95,8 @@ class NpyRows:
         if step != 1:
             raise IndexError("rows are read in order")
         out = np.empty((max(0, stop - start), self.shape[1]), self.dtype)
+        if out.size == 0:
+            return out
         view, done = memoryview(out).cast("B"), 0
         offset = self._start + start * self.shape[1] * self.dtype.itemsize
         while done < len(view):

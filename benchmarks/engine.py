@@ -96,26 +96,30 @@ def warm(members: Mapping[str, Any], call: Callable[[dict[str, Any]], Any]) -> N
 
 
 def pairs_task(
-    folder: str,
-    names: list[str],
-    wanted: list[Wanted],
-    repeats: int,
-    threads: int,
-    statistics: bool,
+    folder: str, names: list[str], wanted: list[Wanted], repeats: int, threads: int
 ) -> dict[str, Any]:
-    """Time all pairs of `names` under the wanted specs, `repeats` times, neighbours included."""
+    """Time all pairs of `names` from the arrays on, neighbour lists included.
+
+    Returns
+    -------
+    dict
+        ``samples`` without and ``calibrated`` with statistics, ``values`` as (a, b, value).
+    """
     members, specs = load(folder, names), [spec(w) for w in wanted]
 
-    def call(given: dict[str, Any]) -> list[Any]:
+    def call(given: dict[str, Any], statistics: bool) -> list[Any]:
         return all_pairs(given, specs, threads=threads, statistics=statistics)
 
-    warm(members, call)
-    measured = [timed(lambda: call(members)) for _ in range(repeats)]
-    values = [
-        [s.a, s.b, [s.spec.metric, s.spec.definition, dict(s.spec.params)], s.scored.value]
-        for s in measured[-1][0]
-    ]
-    return {"samples": [s for _, s in measured], "values": values, "machine": describe()}
+    warm(members, lambda m: call(m, True))
+    warm(members, lambda m: call(m, False))
+    measured = [timed(lambda: call(members, False)) for _ in range(repeats)]
+    calibrated = timed(lambda: call(members, True))[1]
+    return {
+        "samples": [s for _, s in measured],
+        "calibrated": [calibrated],
+        "values": [[s.a, s.b, s.scored.value] for s in measured[-1][0]],
+        "machine": describe(),
+    }
 
 
 def dimension_task(folder: str, names: list[str], k: int, repeats: int) -> dict[str, Any]:

@@ -148,7 +148,7 @@ PEERS = (
 )
 
 
-def _engine(settings: Settings, peer: Peer, names: list[str], statistics: bool) -> Result:
+def _engine(settings: Settings, peer: Peer, names: list[str]) -> Result:
     arguments: dict[str, Any] = {
         "folder": str(settings.data),
         "names": names,
@@ -157,11 +157,7 @@ def _engine(settings: Settings, peer: Peer, names: list[str], statistics: bool) 
     if peer.per_model:
         arguments["k"] = K_MLE
         return child.run("engine:dimension_task", arguments, threads=settings.threads)
-    arguments |= {
-        "wanted": [peer.wanted],
-        "threads": settings.threads,
-        "statistics": statistics,
-    }
+    arguments |= {"wanted": [peer.wanted], "threads": settings.threads}
     return child.run("engine:pairs_task", arguments, threads=settings.threads)
 
 
@@ -171,7 +167,7 @@ def _difference(peer: Peer, theirs: Result, ours: Result, units: list[Any]) -> f
         known = dict(ours["values"])
         pairs = [(known[u], v[0]) for u, v in zip(units, theirs["values"], strict=True)]
     else:
-        known = {(a, b): value for a, b, _, value in ours["values"]}
+        known = {(a, b): value for a, b, value in ours["values"]}
         pairs = []
         for (a, b), found in zip(units, theirs["values"], strict=True):
             pairs += zip((known[a, b], known[b, a]), found, strict=False)
@@ -188,7 +184,7 @@ def measure(settings: Settings, peer: Peer) -> dict[str, Any]:
     row: dict[str, Any] = {"key": peer.key, "title": peer.title, "bar": peer.bar, "total": total}
     row["at_bar"] = (settings.n, settings.d, settings.models) == BAR_SIZE
     reason = engine.missing(peer.wanted[0])
-    ours = None if reason else _engine(settings, peer, names, statistics=False)
+    ours = None if reason else _engine(settings, peer, names)
     try:
         theirs = peer.run(settings, units)
     except (NotMeasured, child.ChildError) as error:
@@ -198,11 +194,11 @@ def measure(settings: Settings, peer: Peer) -> dict[str, Any]:
         row["engine_missing"] = reason
     else:
         # Once before and once after the peer: the machine may have been busy at one of them.
-        ours["samples"] += _engine(settings, peer, names, statistics=False)["samples"]
-        row |= {"engine": ours["samples"], "engine_rss": ours["peak_rss"]}
+        again = _engine(settings, peer, names)
+        row |= {"engine": ours["samples"] + again["samples"], "engine_rss": ours["peak_rss"]}
         row["machine"] = ours["machine"]
         if not peer.per_model:
-            row["calibrated"] = _engine(settings, peer, names, statistics=True)["samples"]
+            row["calibrated"] = ours["calibrated"] + again["calibrated"]
     if theirs is not None:
         row |= {"peer": theirs["samples"], "peer_rss": theirs["peak_rss"], "measured": len(units)}
         row["version"] = theirs["version"]
