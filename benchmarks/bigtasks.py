@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmarks import data, engine
 from benchmarks.foreign.meter import peak_rss, timed
 from benchmarks.machine import describe
+from matteralign.metrics import Neighbors
+
+PROGRESS_SECONDS = 10.0
 
 
 def write_task(folder: str, names: list[str], n: int, d: int, seed: int) -> dict[str, Any]:
@@ -62,14 +67,14 @@ class FileCheckpoint:
         found = json.loads(self._clock.read_text()) if self._clock.exists() else {}
         self.before = {"wall": found.get("wall", 0.0), "cpu": found.get("cpu", 0.0)}
 
-    def load(self) -> dict[str, np.ndarray] | None:
+    def load(self) -> dict[str, npt.NDArray[Any]] | None:
         """Return what was saved last, None at the first run."""
         if not self.path.exists():
             return None
         with np.load(self.path) as stored:
             return {name: stored[name] for name in stored.files}
 
-    def save(self, state: dict[str, np.ndarray]) -> None:
+    def save(self, state: dict[str, npt.NDArray[Any]]) -> None:
         """Replace what was saved."""
         partial = self.path.with_suffix(".partial.npz")
         np.savez(partial, **state)
@@ -79,9 +84,33 @@ class FileCheckpoint:
         self._clock.write_text(json.dumps(spent))
 
 
-def _progress(*arguments: Any, **more: Any) -> None:
-    shown = [str(a) for a in arguments] + [f"{k}={v}" for k, v in more.items()]
-    print("  pairs: " + " ".join(shown), flush=True)
+class StoredLists(Mapping[str, Neighbors]):
+    """Neighbour lists on disk, read when asked for: together they outgrow the bound."""
+
+    def __init__(self, folder: str, names: list[str]) -> None:
+        self._paths = {name: Path(folder, f"{name}.lists.npz") for name in names}
+
+    def __getitem__(self, name: str) -> Neighbors:
+        return engine.load_neighbors(self._paths[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+
+class Progress:
+    """Prints the share done (0 to 1), at most every ten seconds."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, share: float) -> None:
+        """Take note of the share."""
+        if time.monotonic() - self._last > PROGRESS_SECONDS:
+            self._last = time.monotonic()
+            print(f"  pairs: {share:.1%}", flush=True)
 
 
 def pairs_task(
@@ -95,12 +124,12 @@ def pairs_task(
         "statistics": True,
     }
     engine.warm(dict(list(members.items())[:3]), lambda m: engine.all_pairs(m, specs, **options))
-    lists = {name: engine.load_neighbors(Path(folder, f"{name}.lists.npz")) for name in names}
+    lists = StoredLists(folder, names)
     checkpoint = FileCheckpoint(Path(folder, f"{result}.checkpoint.npz"))
     facts, base = describe(), peak_rss()
     scores, sample = timed(
         lambda: engine.all_pairs(
-            members, specs, neighbors=lists, progress=_progress, checkpoint=checkpoint, **options
+            members, specs, neighbors=lists, progress=Progress(), checkpoint=checkpoint, **options
         )
     )
     ok = sum(s.scored.status == "ok" for s in scores)
