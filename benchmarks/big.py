@@ -97,12 +97,11 @@ def section(found: dict[str, Any]) -> str:
     facts = stages["pairs"]["machine"]
     return "\n\n".join(
         [
-            "## The study's size",
             f"N = {found['n']}, {found['models']} models, d = {found['d']}, float32 on disk, read "
             f"by rows; {found['threads']} thread(s), bound {found['memory_gb']:g} GiB on the "
             f"working blocks. Neighbour lists and all default metrics with statistics: "
             f"**{minutes:.1f} minutes** ({ending}). Measured, not extrapolated; load average "
-            f"when the pairs began: {facts['load'][0]}.",
+            f"when the pairs began: {facts['load'][0]}; their BLAS: {'; '.join(facts['blas'])}.",
             table(("stage", "wall s", "CPU-s", "peak GB", "GB before work", "note"), rows),
         ]
     )

@@ -120,7 +120,6 @@ def section(found: dict[str, Any]) -> str:
     head = ("work", "CPU-s", "wall s", "of sgemm, CPU", "of sgemm, wall", "bar", "peak GB")
     return "\n\n".join(
         [
-            "## Share of the sgemm limit",
             f"N = {n}, d = {d}, {found['threads']} thread(s). Best measured sgemm: "
             f"{max(found['gflops']['cpu']):.0f} GF/s per CPU second, "
             f"{max(found['gflops']['wall']):.0f} GF/s. Useful work is N²·d flops per model: "

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import child, data, engine
+from benchmarks.limit import prepare
 from benchmarks.report import number, spread, table
 from benchmarks.settings import Settings
 
@@ -270,16 +271,27 @@ def cells(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def section(settings: Settings, rows: list[dict[str, Any]]) -> str:
+def measure_all(settings: Settings) -> dict[str, Any]:
+    """Measure the peers asked for, printing every row as it comes."""
+    prepare(settings, settings.n, settings.d, settings.models)
+    rows = []
+    for peer in PEERS:
+        if not settings.peers or peer.key in settings.peers:
+            rows.append(measure(settings, peer))
+            print(" | ".join(cells(rows[-1])), flush=True)
+    sizes = {key: getattr(settings, key) for key in ("n", "d", "models", "threads")}
+    return sizes | {"rows": rows}
+
+
+def section(found: dict[str, Any]) -> str:
     """Return the Markdown of this section."""
     return "\n\n".join(
         [
-            "## Peers",
-            f"All pairs of {settings.models} models, N = {settings.n}, d = {settings.d}, float32, "
-            f"{settings.threads} thread(s) on both sides. Median (least–most). Where not every "
+            f"All pairs of {found['models']} models, N = {found['n']}, d = {found['d']}, float32, "
+            f"{found['threads']} thread(s) on both sides. Median (least–most). Where not every "
             "pair of a peer was measured, its total is the measured median times the number of "
             "pairs. The engine's seconds are for everything from the arrays on, neighbour lists "
             "included, compiling excluded. The row of MLE is per model.",
-            table(HEAD, [cells(row) for row in rows]),
+            table(HEAD, [cells(row) for row in found["rows"]]),
         ]
     )

@@ -12,6 +12,7 @@ from benchmarks import big, child, limit, ratios, scaling
 from benchmarks.machine import lines
 from benchmarks.settings import SECTIONS, Settings
 
+PAGE, RECORD = "benchmarks.md", "benchmarks.json"
 QUICK = {
     "n": 600,
     "d": 32,
@@ -89,56 +90,64 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     return Settings(sections=sections, **{**sizes, **chosen})
 
 
-def measure(settings: Settings) -> dict[str, Any]:
-    """Run the sections asked for."""
+MEASURE = {
+    "peers": ratios.measure_all,
+    "limit": limit.measure,
+    "scaling": scaling.measure,
+    "big": big.measure,
+}
+TITLES = {
+    "peers": "Peers",
+    "limit": "Share of the sgemm limit",
+    "scaling": "Scaling",
+    "big": "The study's size",
+}
+
+
+def measure(settings: Settings, found: dict[str, Any]) -> None:
+    """Run the sections asked for; each is put into `found`, and written, when it is done."""
     settings.scratch.mkdir(parents=True, exist_ok=True)
-    found: dict[str, Any] = {"machine": child.run("run:facts_task", {}, threads=settings.threads)}
-    print("\n".join(lines(found["machine"])), flush=True)
-    if "peers" in settings.sections:
-        limit.prepare(settings, settings.n, settings.d, settings.models)
-        found["peers"] = []
-        for peer in ratios.PEERS:
-            if not settings.peers or peer.key in settings.peers:
-                row = ratios.measure(settings, peer)
-                found["peers"].append(row)
-                print(" | ".join(ratios.cells(row)), flush=True)
-    if "limit" in settings.sections:
-        found["limit"] = limit.measure(settings)
-    if "scaling" in settings.sections:
-        found["scaling"] = scaling.measure(settings)
-    if "big" in settings.sections:
-        found["big"] = big.measure(settings)
-    return found
+    settings.out.mkdir(parents=True, exist_ok=True)
+    for name, work in MEASURE.items():
+        if name in settings.sections:
+            machine = child.run("run:facts_task", {}, threads=settings.threads)
+            print(f"{TITLES[name]}\n" + "\n".join(lines(machine)), flush=True)
+            found[name] = work(settings) | {"on": machine}
+            (settings.out / RECORD).write_text(json.dumps(found, indent=1) + "\n")
+            (settings.out / PAGE).write_text(markdown(found, settings.out))
 
 
-def markdown(settings: Settings, found: dict[str, Any]) -> str:
-    """Return the whole page; plots are written on the way."""
+def markdown(found: dict[str, Any], out: Path) -> str:
+    """Return the whole page; plots are written below `out` on the way."""
     parts = [
         "# Benchmarks",
-        "Written by `make bench` (`python -m benchmarks`); see `benchmarks/`. Every measurement "
-        "runs in a process of its own; CPU seconds are those of all its threads.",
-        "\n".join(lines(found["machine"])),
+        "Written by `make bench` (`python -m benchmarks`, folder `benchmarks/`). Every measurement "
+        "runs in a process of its own; CPU seconds are those of all its threads. Sections may "
+        "come from different runs, a ratio never does.",
     ]
-    if "peers" in found:
-        parts.append(ratios.section(settings, found["peers"]))
-    if "limit" in found:
-        parts.append(limit.section(found["limit"]))
-    if "scaling" in found:
-        parts.append(scaling.section(settings, found["scaling"]))
-    if "big" in found:
-        parts.append(big.section(found["big"]))
+    texts = {
+        "peers": ratios.section,
+        "limit": limit.section,
+        "scaling": lambda part: scaling.section(part, out),
+        "big": big.section,
+    }
+    for name, text in texts.items():
+        if name in found:
+            parts += [f"## {TITLES[name]}", "\n".join(lines(found[name]["on"]))]
+            parts.append(text(found[name]))
     return "\n\n".join(parts) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what the command line asks for and write it down."""
+    """Measure what the command line asks for and write it down.
+
+    Sections of an earlier run in the same folder that are not asked for are kept.
+    """
     settings = parse(arguments)
-    found = measure(settings)
-    page = markdown(settings, found)
-    settings.out.mkdir(parents=True, exist_ok=True)
-    (settings.out / "benchmarks.json").write_text(json.dumps(found, indent=1) + "\n")
-    (settings.out / "benchmarks.md").write_text(page)
-    print(page)
+    record = settings.out / RECORD
+    found: dict[str, Any] = json.loads(record.read_text()) if record.exists() else {}
+    measure(settings, found)
+    print((settings.out / PAGE).read_text())
     return 0
 
 

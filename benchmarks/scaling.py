@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from benchmarks import child, data, engine
@@ -52,15 +53,19 @@ def measure(settings: Settings) -> dict[str, Any]:
     return {
         "d": settings.d,
         "threads": settings.threads,
+        "fixed_n": settings.scaling_fixed_n,
         "against_n": [one(n, MODELS) for n in settings.scaling_n],
         "against_m": [one(settings.scaling_fixed_n, m) for m in settings.scaling_m],
     }
 
 
-def section(settings: Settings, found: dict[str, Any]) -> str:
-    """Write the plots and return the Markdown of this section."""
-    parts = ["## Scaling"]
-    fixed = {"n": f"{MODELS} models", "models": f"N = {settings.scaling_fixed_n}"}
+def section(found: dict[str, Any], out: Path) -> str:
+    """Write the plots below `out` and return the Markdown of this section."""
+    parts = [
+        "Lists once per model, then every default metric of every pair with all statistics, "
+        "from those lists.",
+    ]
+    fixed = {"n": f"{MODELS} models", "models": f"N = {found['fixed_n']}"}
     titles = {"n": "rows N", "models": "models M"}
     for key, axis in (("against_n", "n"), ("against_m", "models")):
         points = found[key]
@@ -68,7 +73,7 @@ def section(settings: Settings, found: dict[str, Any]) -> str:
         series = {label: (x, [p[kind]["cpu"] for p in points]) for kind, label in KINDS.items()}
         file = f"bench-{key.replace('_', '-')}.svg"
         heading = f"{fixed[axis]}, d = {found['d']}, {found['threads']} thread(s)"
-        plot(settings.out / "images" / file, series, (titles[axis], "CPU seconds"), heading)
+        plot(out / "images" / file, series, (titles[axis], "CPU seconds"), heading)
         head = (titles[axis], *(f"CPU-s, {label}" for label in KINDS.values()), "peak GB")
         rows = [
             [
@@ -81,9 +86,4 @@ def section(settings: Settings, found: dict[str, Any]) -> str:
         slopes = [exponent(x, y) for _, y in series.values()]
         rows.append(["exponent", *("–" if s is None else f"{s:.2f}" for s in slopes), "–"])
         parts += [f"![CPU seconds against {titles[axis]}](images/{file})", table(head, rows)]
-    parts.insert(
-        1,
-        "Lists once per model, then every default metric of every pair with all statistics, "
-        "from those lists.",
-    )
     return "\n\n".join(parts)

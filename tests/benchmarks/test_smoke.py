@@ -6,6 +6,7 @@ Nothing here asserts a time.
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -52,8 +53,25 @@ def test_outputs(run):
     assert widths == [len(ratios.HEAD) - 1]
 
 
+def test_a_section_keeps_the_others(run, tmp_path):
+    shutil.copy(run / "benchmarks.json", tmp_path)
+    before = json.loads((run / "benchmarks.json").read_text())
+    sizes = ["--limit-n", "100", "--limit-d", "4"]
+    places = ["--scratch", str(run / "scratch"), "--out", str(tmp_path)]
+    assert main(["--quick", "--only", "limit", *sizes, *places]) == 0
+    after = json.loads((tmp_path / "benchmarks.json").read_text())
+    assert after["limit"]["n"] == 100
+    assert {k: v for k, v in after.items() if k != "limit"} == {
+        k: v for k, v in before.items() if k != "limit"
+    }
+    assert "## Peers" in (tmp_path / "benchmarks.md").read_text()
+
+
 def test_peers_agree_with_the_engine(run):
-    rows = {row["key"]: row for row in json.loads((run / "benchmarks.json").read_text())["peers"]}
+    rows = {
+        row["key"]: row
+        for row in json.loads((run / "benchmarks.json").read_text())["peers"]["rows"]
+    }
     # Dense CKNNA runs in float32, as its authors do; dcor in float64.
     assert rows["cknna-dense"]["difference"] < 1e-5
     assert rows["dcor"]["difference"] < 1e-10
