@@ -52,7 +52,7 @@ def plot(
     """Write a log-log plot of the series with their fitted exponents as SVG."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullFormatter, NullLocator, ScalarFormatter
+    from matplotlib.ticker import NullFormatter, NullLocator, StrMethodFormatter
 
     from matteralign.figures.style import FAMILY_COLOURS, FAMILY_MARKERS, RC
 
@@ -68,9 +68,10 @@ def plot(
             axes.plot(x, y, marker=marker, color=colour, label=label, linewidth=1.2, markersize=4)
         ticks = sorted({value for x, _ in series.values() for value in x})
         axes.set_xticks(ticks)
-        axes.xaxis.set_major_formatter(ScalarFormatter())
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.grid(visible=True, which="major", linewidth=0.4, alpha=0.5)
         axes.legend()
         path.parent.mkdir(parents=True, exist_ok=True)
