@@ -135,7 +135,7 @@ PEERS = (
     Peer(
         "idcor",
         "IDCorrelation, its authors' code, no p-value",
-        ("idcor", "", {}),
+        ("idcor", "", {"permutations": 0}),
         24.0,
         _on_torch("idcor_pairs.py", "idcorrelation", "utils/metrics.py"),
     ),
