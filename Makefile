@@ -5,6 +5,7 @@ PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 SLICE ?= qm9-demo
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 UV := .tools/bin/uv
 BIN := .venv/bin
@@ -12,11 +13,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format schema lock clean
+.PHONY: help demo test bench lint format schema lock clean
 
 help:
 	@echo "make demo   set up everything, run the slice $(SLICE), print where to look"
 	@echo "make test   set up what is missing, run the tests"
+	@echo "make bench  measure speed and memory beside other packages, write docs/benchmarks.md"
 	@echo "make lint   ruff, mypy, snakemake --lint, snakefmt"
 
 demo: .venv/.workflow
@@ -24,6 +26,9 @@ demo: .venv/.workflow
 
 test: .venv/.test
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: .venv/.test
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 lint: .venv/.test
 	$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""Speed, memory and scaling of the metric engine, beside other packages: ``make bench``."""

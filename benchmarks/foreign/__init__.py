@@ -1,0 +1,1 @@
+"""Scripts for interpreters that hold packages which this environment cannot."""
