@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matteralign.align.engine import compare, summarize
 from matteralign.align.measure import Measure, Row, by_scaling, statistics
+from matteralign.metrics import compare, summarize
 from matteralign.metrics.specs import Scored
 
 

@@ -17,14 +17,14 @@ from matteralign.store.neighbors import read_neighbors, read_neighbors_sidecar
 def arrays_of(lists: Neighbors, prefix: str) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of some lists by name, those of its leading samples included."""
     arrays = {f"{prefix}.{name}": array for name, array in _own(lists).items()}
-    for rows, inner in getattr(lists, "leading", ()):
+    for rows, inner in lists.leading:
         arrays |= arrays_of(inner, f"{prefix}.leading-{rows}")
     return arrays
 
 
 def leading_of(lists: Neighbors) -> list[int]:
     """Return how many leading rows each further set of lists is of."""
-    return [int(rows) for rows, _ in getattr(lists, "leading", ())]
+    return [int(rows) for rows, _ in lists.leading]
 
 
 class StoredLists(Mapping[str, Neighbors]):

@@ -14,12 +14,12 @@ from itertools import combinations
 from typing import Any
 
 from matteralign.align.assemble import adjust, check_scores, ordered_pairs
-from matteralign.align.engine import compare
 from matteralign.align.layout import Layout
 from matteralign.align.lists import StoredLists
 from matteralign.align.measure import Measure, Row, by_scaling, statistics
 from matteralign.align.progress import Progress
 from matteralign.align.study import Study
+from matteralign.metrics import compare
 from matteralign.metrics.scaling import NormalizeMode
 from matteralign.metrics.specs import MetricSpec, Scored
 from matteralign.store.checkpoint import Checkpoint, forget_passes

@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.align.engine import summarize
 from matteralign.align.layout import Layout
 from matteralign.align.lists import arrays_of, leading_of
 from matteralign.align.measure import Measure, Row, by_scaling, interval
 from matteralign.align.study import Study
-from matteralign.metrics import MetricSpec, Scored, Summary
+from matteralign.metrics import MetricSpec, Scored, Summary, summarize_scalings
 from matteralign.store.latent_rows import LatentRows, open_latent
 from matteralign.store.neighbors import write_neighbors
 from matteralign.store.structures import read_structures
@@ -51,26 +50,26 @@ def _summarize(
     scalings: dict[str, Row] = {}
     outcomes: list[tuple[Measure, Scored]] = []
     groups = by_scaling((*study.model_measures, *study.pair_measures))
-    for scaling, specs in groups.items():
-        per_model = [spec for spec in specs if spec.info.kind == "model"]
-        longest = max((spec.integer("k") for spec in specs if wants_lists(spec)), default=1)
-        if latent.valid.any():
-            summary = summarize(
-                latent,
-                k_neighbors=longest,
-                id_specs=per_model,
-                valid=latent.valid,
-                normalize=scaling,
-                memory_bytes=study.memory_bytes,
-                threads=threads,
-                sweep=study.config.metrics.sweep,
-                name=key,
-            )
+    if latent.valid.any():
+        summaries = summarize_scalings(
+            latent,
+            groups,
+            valid=latent.valid,
+            memory_bytes=study.memory_bytes,
+            threads=threads,
+            statistics=study.config.metrics.statistics,
+            sweep=study.config.metrics.sweep,
+            name=key,
+        )
+        for scaling, summary in summaries.items():
+            longest = max((s.integer("k") for s in groups[scaling] if wants_lists(s)), default=1)
             arrays |= arrays_of(summary.neighbors, scaling)
             scalings[scaling] = _facts(summary, longest)
             outcomes += [(Measure(spec, scaling), scored) for spec, scored in summary.intrinsic]
-        else:
-            nothing = Scored.not_applicable("the model took no structure of this slice", 0)
+    else:
+        nothing = Scored.not_applicable("the model took no structure of this slice", 0)
+        for scaling, specs in groups.items():
+            per_model = [spec for spec in specs if spec.info.kind == "model"]
             outcomes += [(Measure(spec, scaling), nothing) for spec in per_model]
     sidecar = identity | {
         "n_valid": int(latent.valid.sum()),

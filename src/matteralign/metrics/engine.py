@@ -72,7 +72,7 @@ class Engine:
         options: Options,
     ) -> None:
         self._members, self._specs, self._options = members, specs, options
-        self._neighbors = dict(given)
+        self._given, self._found = given, dict[str, Neighbors]()
         self._n = next(iter(members.values())).n if members else 0
         self._limits = limits_of(self._n, sweep=options.sweep)
         # A constant member has no score and would only widen the pass.
@@ -142,9 +142,13 @@ class Engine:
     def _lists_of(self, name: str) -> Neighbors:
         """Return the lists of a member, long enough for every metric."""
         member = self._members[name]
-        known = self._neighbors.get(name)
-        if known is not None and self._long_enough(known, member):
-            return known
+        if name in self._found:
+            return self._found[name]
+        known = self._given.get(name)
+        if known is not None:
+            known.check(name, member.n)
+            if self._long_enough(known, member):
+                return known
         needed = {kind: max(ks) + slack(max(ks)) if ks else 0 for kind, ks in self._wanted.items()}
         found = find_neighbors(
             member,
@@ -155,7 +159,7 @@ class Engine:
             memory_bytes=self._options.memory_bytes,
             threads=self._options.threads,
         )
-        self._neighbors[name] = found
+        self._found[name] = found
         return found
 
     def _long_enough(self, known: Neighbors, member: Member) -> bool:

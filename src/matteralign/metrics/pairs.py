@@ -100,9 +100,11 @@ def compare(
     }
     for name in names[1:]:
         require_same_rows(opened[names[0]].n, opened[name].n, names[0], name)
-    given = {name: lists for name, lists in (neighbors or {}).items() if name in opened}
-    for name, lists in given.items():
-        lists.check(name, opened[name].n)
+    given = neighbors or {}
+    if isinstance(given, dict):
+        # Lists that are read when asked for are checked then.
+        for name in opened.keys() & given.keys():
+            given[name].check(name, opened[name].n)
     rows = opened[names[0]].n if names else 0
     double = precision == "double" or (precision == "auto" and rows <= DOUBLE_ROWS)
     options = Options(memory_bytes, threads, statistics, sweep, double, progress, checkpoint)
