@@ -6,11 +6,17 @@ is kept, and everything is computed on the rows that remain; the others are coun
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.metrics import intrinsic_loops as loops
 from matteralign.metrics.errors import MetricInputError, NotApplicable
 from matteralign.metrics.inputs import FloatArray, require_neighbors, require_rows
+from matteralign.metrics.local_result import LocalScore
 from matteralign.metrics.specs import MetricSpec
 
 LEAST_ROWS = 3
@@ -49,6 +55,8 @@ def _check(distances: FloatArray, k: int, what: str) -> None:
     n = len(distances)
     require_rows(n, LEAST_ROWS, f"{what} (after duplicates are dropped)")
     require_neighbors(n, k, "distinct rows")
+    if distances.shape[1] < k:
+        raise MetricInputError(f"{what} needs lists of {k} distances, got {distances.shape[1]}")
     if not (distances[:, 0] > 0.0).all():
         raise NotApplicable(
             f"{what}: distinct rows lie at distance zero to working precision "
@@ -59,25 +67,32 @@ def _check(distances: FloatArray, k: int, what: str) -> None:
 def twonn_from_distances(distances: FloatArray, fraction: float) -> float:
     """Return the TwoNN slope of -ln(1 - i/N) on ln(r2/r1), smallest `fraction` of ratios."""
     _check(distances, 2, "twonn")
-    n = len(distances)
-    kept = int(n * fraction)
-    log_mu = np.sort(np.log(distances[:, 1]) - np.log(distances[:, 0]))[:kept]
-    squares = float(np.dot(log_mu, log_mu))
-    if squares == 0.0:
+    log_mu = np.log(distances[:, 1]) - np.log(distances[:, 0])
+    slope = _slope(log_mu, fraction)
+    if not math.isfinite(slope):
         raise NotApplicable(
-            f"twonn: r2 = r1 in all of the {kept} ratios kept, so there is no slope "
-            "(a lattice, or too few rows)"
+            f"twonn: r2 = r1 in all of the {int(len(distances) * fraction)} ratios kept, so "
+            "there is no slope (a lattice, or too few rows)"
         )
+    return slope
+
+
+def _slope(log_mu: FloatArray, fraction: float) -> float:
+    n = len(log_mu)
+    kept = int(n * fraction)
+    smallest = np.sort(log_mu)[:kept]
+    squares = float(np.dot(smallest, smallest))
     survival = -np.log1p(-np.arange(1, kept + 1) / n)
-    return float(np.dot(log_mu, survival)) / squares
+    return float(np.dot(smallest, survival)) / squares if squares > 0.0 else math.inf
 
 
 def mle_from_distances(distances: FloatArray, k: int, average: str) -> float:
     """Return the Levina-Bickel estimate over `k` neighbours, averaged as named."""
     _check(distances, k, "mle")
-    logs = np.log(distances[:, :k])
-    # Inverse of the local estimate: mean log ratio of the k-th to the k-1 nearer ones.
-    inverse = (logs[:, -1:] - logs[:, :-1]).mean(axis=1)
+    return _averaged(loops.inverse_dimensions(distances, np.asarray([k]))[:, 0], k, average)
+
+
+def _averaged(inverse: FloatArray, k: int, average: str) -> float:
     if average == "inverse_mean":
         mean = float(inverse.mean())
         if mean == 0.0:
@@ -89,3 +104,79 @@ def mle_from_distances(distances: FloatArray, k: int, average: str) -> float:
             "so its local estimate is infinite; use average = 'inverse_mean'"
         )
     return float((1.0 / inverse).mean())
+
+
+@dataclass(frozen=True)
+class ListBlocks:
+    """Which block every row and every neighbour belongs to, for the jackknife.
+
+    Attributes
+    ----------
+    row : ndarray of int, shape (n,)
+    neighbor : ndarray of int, shape (n, L)
+        -1 where there is no entry.
+    """
+
+    row: npt.NDArray[np.int16]
+    neighbor: npt.NDArray[np.int16]
+
+
+def estimates(
+    specs: Sequence[MetricSpec], distances: FloatArray, blocks: ListBlocks | None = None
+) -> list[LocalScore]:
+    """Return every intrinsic dimension that `specs` ask for, with replicates.
+
+    Parameters
+    ----------
+    specs : sequence of MetricSpec
+        Of metrics ``twonn`` and ``mle``; all k of ``mle`` are read from one pass.
+    distances : ndarray, shape (n, L)
+        Ascending neighbour distances of distinct rows.
+    blocks : ListBlocks, optional
+        For an interval. A replicate leaves a block out as rows and as neighbours; where a
+        list runs out before k entries it takes those there are, so L should exceed k.
+    """
+    ks = sorted({s.integer("k") for s in specs if s.metric == "mle"})
+    ks = [k for k in ks if k <= distances.shape[1]]
+    inverse: dict[int, FloatArray] = {}
+    lanes: dict[int, FloatArray] = {}
+    jackknifed = blocks is not None and bool(blocks.row.size) and int(blocks.row.max()) > 0
+    if ks and _usable(distances):
+        inverse = dict(zip(ks, loops.inverse_dimensions(distances, np.asarray(ks)).T, strict=True))
+        if blocks is not None and jackknifed:
+            found = loops.inverse_lanes(distances, np.asarray(ks), blocks.row, blocks.neighbor)
+            lanes = {k: found[i] for i, k in enumerate(ks)}
+    results = []
+    for spec in specs:
+        replicates: list[float] = []
+        try:
+            if spec.metric == "mle" and spec.integer("k") in inverse:
+                k, average = spec.integer("k"), str(spec.params["average"])
+                _check(distances, k, "mle")
+                value = _averaged(inverse[k], k, average)
+                if k in lanes:
+                    with np.errstate(divide="ignore"):
+                        plain, reciprocal = lanes[k]
+                        found = 1.0 / plain if average == "inverse_mean" else reciprocal
+                    replicates = found.tolist()
+            else:
+                value = estimate(spec, distances)
+                if blocks is not None and jackknifed:
+                    replicates = _twonn_lanes(distances, float(spec.params["fraction"]), blocks)
+        except NotApplicable as reason:
+            results.append(LocalScore(len(distances), None, str(reason)))
+            continue
+        if not all(map(math.isfinite, replicates)):
+            replicates = []
+        results.append(LocalScore(len(distances), value, replicates=tuple(replicates)))
+    return results
+
+
+def _usable(distances: FloatArray) -> bool:
+    return bool(len(distances)) and bool((distances[:, 0] > 0.0).all())
+
+
+def _twonn_lanes(distances: FloatArray, fraction: float, blocks: ListBlocks) -> list[float]:
+    count = int(blocks.row.max()) + 1
+    ratios = loops.first_two_lanes(distances, blocks.row, blocks.neighbor, count)
+    return [_slope(lane[np.isfinite(lane)], fraction) for lane in ratios.T]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from matteralign.metrics import local_sums as sums
-from matteralign.metrics.inputs import FloatArray
+from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.local_common import Entries, scaled_null, shared, too_few
 from matteralign.metrics.local_kernel import LocalKernel
 from matteralign.metrics.local_lists import list_moments
@@ -44,8 +44,10 @@ def cknna_huh2024(
 
     Notes
     -----
-    Null: exact for the main term, sum(P Q) with P the kernel at reciprocal neighbours. The
-    product of means and the cross term, (k/n)^2 of it under random pairing, are left out.
+    Null: mean and standard deviation of the main term, sum(P Q) with P the kernel at
+    reciprocal neighbours, are exact; the means of the other two terms are added (that of
+    the product of means but for its share 1/n), their spread, k/n of the main term's, is
+    left out.
 
     Replicates: exact up to EXACT_ROWS rows. Beyond, the cross term, about k/n of the value,
     is that of all rows times the share of rows left; measured at k = 25 the standard error
@@ -75,15 +77,17 @@ def _both_directions(
     scales = _replicate_scales(own_a.terms, own_b.terms, epsilon)
     both = []
     for back in (False, True):
+        share = _share_of_floor(own_b, own_a, n) if back else _share_of_floor(own_a, own_b, n)
         replicates: list[float] = []
         floors: list[float] = []
         if scales.size:
             left = joint.left
             means = own_a.totals * own_b.totals / (left * (left - 1.0))
             replicates = (joint.replicates(back) / scales).tolist()
-            floors = (means / (left * (left - 3.0)) / scales).tolist()
+            floors = (means * share / (left * (left - 3.0)) / scales).tolist()
         value = joint.hsic(back) / scale
-        both.append(calibrated(n, value, null, replicates, floors))
+        shifted = null and (null[0] * share, null[1])
+        both.append(calibrated(n, value, shifted, replicates, floors))
     return both[0], both[1]
 
 
@@ -174,12 +178,40 @@ def _terms(a: LocalKernel, b: LocalKernel, k: int, entries: Entries) -> _Terms:
 class _Own:
     """One embedding's part: its terms with itself, and its kernel at reciprocal entries.
 
-    `totals` are the sums of that kernel without each block, shape (B,) or (0,).
+    Attributes
+    ----------
+    terms : _Terms
+    totals : ndarray, shape (B,) or (0,)
+        Sums of the kernel at reciprocal entries without each block.
+    moments : PairingMoments
+        Of that kernel.
+    entries : float
+        Entries of all lists.
+    column_count, row_count : float
+        Sum over rows of the column sum of the masked kernel times the entries of the row,
+        and of its row sum times how often the row is listed.
     """
 
     terms: _Terms
     totals: FloatArray
     moments: PairingMoments
+    entries: float
+    column_count: float
+    row_count: float
+
+
+def _share_of_floor(a: _Own, b: _Own, n: int) -> float:
+    """Return the mean of all three terms over random pairings, by that of the main term."""
+    two = n * (n - 1.0)
+    main = a.moments.total * b.moments.total / two
+    if main == 0.0:
+        return 1.0
+    first, second = a.terms.total_a, b.terms.total_a
+    means = first * second / two * (1.0 + a.entries * b.entries / two) + main
+    column = a.column_count - a.moments.total
+    row = b.row_count - b.moments.total
+    cross = main + column * row / (two * (n - 2))
+    return (main + means / ((n - 1) * (n - 2)) - 2.0 * cross / (n - 2)) / main
 
 
 def _own(kernel: LocalKernel, k: int) -> _Own:
@@ -199,9 +231,24 @@ def _own(kernel: LocalKernel, k: int) -> _Own:
             _terms(kernel, kernel, k, itself),
             totals,
             list_moments(lists, k, kernel.plain(), reciprocal=True),
+            *_counted(lists.index[:, :k], kernel.plain()[:, :k]),
         )
     own: _Own = kernel.own[key]
     return own
+
+
+def _counted(index: IndexArray, kernel: FloatArray) -> tuple[float, float, float]:
+    """Return `entries`, `column_count` and `row_count` of `_Own`."""
+    n, listed = len(index), index >= 0
+    columns = index[listed]
+    column_sums = np.bincount(columns, weights=kernel[listed], minlength=n)
+    lengths, votes = listed.sum(axis=1), np.bincount(columns, minlength=n)
+    # Kernels are 0 where nothing is listed.
+    return (
+        float(len(columns)),
+        float(column_sums @ lengths),
+        float(kernel.sum(axis=1) @ votes),
+    )
 
 
 def _replicate_scales(a: _Terms, b: _Terms, epsilon: float) -> FloatArray:

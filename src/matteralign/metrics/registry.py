@@ -158,7 +158,7 @@ _INFOS = (
     _metric(
         "cknna",
         "pair",
-        1,
+        2,
         "inner-product kNN once per model O(N^2 d), then O(N k) per pair",
         DefinitionInfo(
             "huh2024",
@@ -182,6 +182,35 @@ _INFOS = (
             value_range=(-1.0, 1.0),
             identical=1.0,
             invariances=_RIGID | {"scale"},
+            min_n=2,
+            params={"k": ParamInfo(25, low=1)},
+        ),
+    ),
+    _metric(
+        "mutual_knn",
+        "pair",
+        1,
+        "kNN once per model O(N^2 d), then O(N k) per pair",
+        DefinitionInfo(
+            "inner",
+            "mean share of the k neighbours that both embeddings list, neighbours by inner "
+            "product of the rows as given",
+            "Huh et al. 2024, arXiv 2405.07987",
+            symmetric=True,
+            value_range=(0.0, 1.0),
+            identical=1.0,
+            invariances=_RIGID | {"scale"},
+            min_n=2,
+            params={"k": ParamInfo(25, low=1)},
+        ),
+        DefinitionInfo(
+            "euclidean",
+            "the same with neighbours by Euclidean distance",
+            "Huh et al. 2024, arXiv 2405.07987, with Euclidean lists",
+            symmetric=True,
+            value_range=(0.0, 1.0),
+            identical=1.0,
+            invariances=_EUCLID,
             min_n=2,
             params={"k": ParamInfo(25, low=1)},
         ),
@@ -265,7 +294,7 @@ _INFOS = (
     _metric(
         "mle",
         "model",
-        1,
+        2,
         "Euclidean kNN, O(N^2 d)",
         DefinitionInfo(
             "levina_bickel",
