@@ -27,6 +27,13 @@ from matteralign.metrics.sums import BlockSums, MatrixSums
 from matteralign.stats.blocks import block_edges, block_of
 
 _OFFSET_ROWS = 256
+
+# Share of the squared lengths below which a squared distance is summed from differences.
+_LEAST = {
+    np.dtype(np.float32): np.float32(2e-4),
+    np.dtype(np.float64): np.float64(1e-6),
+}
+
 _GRAM_PARTS = 8
 
 
@@ -231,13 +238,17 @@ class _Pass:
         first = parts[0].start
         rows = member.centred(piece.start, piece.stop, self.dtype)
         tile = self._tile(piece.size, step.stop - first)
-        np.matmul(rows, columns[place][first - step.start :].T, out=tile)
+        across = columns[place][first - step.start :]
+        np.matmul(rows, across.T, out=tile)
         if self.kernels:
             self._kernels(self.kernels, place, piece, parts, tile)
         if not (self.distances or self.ranks[place]):
             return
         squares = self.squares[place].astype(self.dtype)
-        tiles.to_squares(tile, squares[piece.start : piece.stop], squares[first : step.stop])
+        tiles.to_squares(
+            tile, squares[piece.start : piece.stop], squares[first : step.stop],
+            rows, across, _LEAST[self.dtype],
+        )  # fmt: skip
         if self.ranks[place]:
             self._count(place, piece, parts, tile)
         if self.distances:

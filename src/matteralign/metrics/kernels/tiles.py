@@ -25,15 +25,39 @@ def copy_part(tile, start, out):
 
 
 @njit(**_FAST)
-def to_squares(tile, rows, columns):
-    """Turn products of centred rows into squared distances, in place, never below zero."""
-    zero = tile.dtype.type(0)
+def _small(line, own, columns, least):
+    count = np.int32(0)
+    for j in range(len(line)):
+        count += np.int32(line[j] < least * (own + columns[j]))
+    return count
+
+
+@njit(**_FAST)
+def _difference(a, b):
+    total = 0.0
+    for c in range(len(a)):
+        step = np.float64(a[c]) - np.float64(b[c])
+        total += step * step
+    return total
+
+
+@njit(**_FAST)
+def to_squares(tile, rows, columns, x_rows, x_columns, least):
+    """Turn products of centred rows into squared distances, in place.
+
+    What comes out below `least` of the two squared lengths has lost its digits in the
+    subtraction and is summed again from the differences: identical rows are at zero.
+    """
     two = tile.dtype.type(2)
     for i in range(tile.shape[0]):
         line = tile[i]
         own = rows[i]
         for j in range(tile.shape[1]):
-            line[j] = max(own + columns[j] - two * line[j], zero)
+            line[j] = own + columns[j] - two * line[j]
+        if _small(line, own, columns, least):
+            for j in range(tile.shape[1]):
+                if line[j] < least * (own + columns[j]):
+                    line[j] = _difference(x_rows[i], x_columns[j])
 
 
 @njit(**_FAST)
