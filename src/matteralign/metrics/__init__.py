@@ -13,8 +13,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matteralign.metrics.idcor import idcor
-    from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
     from matteralign.metrics.errors import MetricInputError, MetricSpecError, NotApplicable
     from matteralign.metrics.functions import (
         cka,

@@ -19,7 +19,6 @@ from matteralign.metrics.inputs import (
     require_neighbors,
     require_rows,
 )
-from matteralign.metrics.local_lists import restrict
 from matteralign.metrics.local_pairs import LocalPairs, kind_of
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.neighbors import Neighbors, find_neighbors, slack

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.errors import MetricInputError, NotApplicable
 from matteralign.metrics.inputs import (
     ArrayLike,
@@ -30,6 +29,7 @@ from matteralign.metrics.joint import (
     permutations,
 )
 from matteralign.metrics.joint_kernels import CANDIDATES
+from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.specs import MetricSpec
 from matteralign.metrics.standard import Standard, standardise
 from matteralign.stats.blocks import block_of

@@ -96,7 +96,7 @@ class Imbalance:
                 common = np.frombuffer(mask, bool)
                 near = np.hstack([self.lists[f, target, limit][:limit, : self.k] for f in sources])
                 squares: npt.NDArray[Any] = np.empty((limit, 0))
-                if x is not None:
+                if x is not None and bounds is not None:
                     squares = rank_bounds(x, places, near, bounds)
                 out.append(
                     RankRequest(

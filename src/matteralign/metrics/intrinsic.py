@@ -22,12 +22,6 @@ from matteralign.metrics.specs import MetricSpec
 LEAST_ROWS = 3
 
 
-def first_of_duplicates(x: FloatArray) -> npt.NDArray[np.int64]:
-    """Return, ascending, the first row of every group of identical rows of `x`."""
-    _, first = np.unique(x + 0.0, axis=0, return_index=True)  # -0.0 equals 0.0
-    return np.sort(first).astype(np.int64)
-
-
 def neighbors_needed(spec: MetricSpec) -> int:
     """Return how many Euclidean neighbours `spec` reads."""
     return 2 if spec.metric == "twonn" else spec.integer("k")

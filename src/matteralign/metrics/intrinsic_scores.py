@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from matteralign.metrics.errors import NotApplicable
 from matteralign.metrics.inputs import FloatArray, IndexArray, constant_reason
-from matteralign.metrics.intrinsic import estimate, neighbors_needed
+from matteralign.metrics.intrinsic import ListBlocks, estimates, neighbors_needed
 from matteralign.metrics.kernels.exact import DISTANCE, row_norms, search_row
 from matteralign.metrics.local_lists import restrict
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.neighbors import Neighbors, slack
 from matteralign.metrics.specs import MetricSpec, Scored
 from matteralign.metrics.standard import first_of_codes, row_codes
+from matteralign.stats.blocks import block_of
 
 
 def intrinsic_scores(
@@ -47,19 +47,13 @@ def intrinsic_scores(
     index, distance = neighbors.euclid_index, neighbors.euclid_distance
     if duplicates:
         index, distance = _among(member, neighbors, distinct, longest + slack(longest))
-    return duplicates, [
-        _score(spec, index[distinct], distance[distinct], distinct) for spec in specs
-    ]
-
-
-def _score(
-    spec: MetricSpec, index: IndexArray, distance: FloatArray, distinct: BoolArray
-) -> Scored:
-    count = int(distinct.sum())
-    try:
-        return Scored.ok(estimate(spec, distance), count)
-    except NotApplicable as reason:
-        return Scored.not_applicable(str(reason), count)
+    blocks = None
+    if statistics:
+        block = np.append(block_of(member.n), np.int16(-1))
+        # An entry of -1 reads the sentinel behind the last row.
+        blocks = ListBlocks(block[:-1][distinct], block[index[distinct]])
+    found = estimates(specs, distance[distinct], blocks)
+    return duplicates, [score.scored() for score in found]
 
 
 def _among(

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from matteralign.metrics.plan import row_blocks
 from matteralign.metrics.cutoff_ridge import Halves, Rows, assemble, predict
 from matteralign.metrics.inputs import FloatArray
+from matteralign.metrics.plan import row_blocks
 
 _BATCH_BYTES = 1 << 25
 

@@ -1,7 +1,7 @@
 """Loops over neighbour lists and rows that prepare one embedding."""
 
 # Compiled code: numba finds the types.
-# ruff: noqa: ANN001, ANN201, PLR0917
+# ruff: noqa: ANN001, ANN201
 # mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations

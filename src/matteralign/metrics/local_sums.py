@@ -5,7 +5,7 @@ lane takes part in an entry where the bit of its block is set.
 """
 
 # Compiled code: numba finds the types.
-# ruff: noqa: ANN001, ANN201, PLR0917
+# ruff: noqa: ANN001, ANN201
 # mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +111,7 @@ class Member:
     def centred(self, start: int, stop: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         """Return rows ``start:stop`` less the mean in working units, masked rows zero."""
         if self.single and np.dtype(dtype) == np.float32:
-            rows = np.array(self.source[start:stop], dtype=np.float32, order="C")
+            rows: npt.NDArray[Any] = np.array(self.source[start:stop], dtype=np.float32, order="C")
             if self.factor != 1.0:
                 rows *= np.float32(self.factor)
             rows -= self.mean.astype(np.float32)
@@ -174,7 +174,7 @@ def open_member(
     """
     if mode not in MODES:
         raise MetricSpecError(unknown("normalize mode", str(mode), MODES))
-    source = x if _reads_rows(x) else as_real_array(x, name)
+    source: Any = x if _reads_rows(x) else as_real_array(cast("ArrayLike", x), name)
     n, d = matrix_shape(source, name)
     mask = np.ones(n, bool) if valid is None else np.asarray(valid, bool)
     if mask.shape != (n,):

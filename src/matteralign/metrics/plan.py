@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 PIECE = 640
 """Most rows of a piece: its tiles stay in the second-level cache of a core."""
@@ -70,10 +71,10 @@ class Step:
 def pieces(edges: Sequence[int], largest: int = PIECE) -> list[Piece]:
     """Cut rows into pieces of nearly equal size inside blocks with these borders."""
     out = []
-    for block, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for block, (low, high) in enumerate(pairwise(edges)):
         count = max(1, math.ceil((high - low) / largest))
         cuts = [int(low + (i * (high - low)) // count) for i in range(count + 1)]
-        out += [Piece(a, b, block) for a, b in zip(cuts[:-1], cuts[1:], strict=True) if b > a]
+        out += [Piece(a, b, block) for a, b in pairwise(cuts) if b > a]
     return out
 
 

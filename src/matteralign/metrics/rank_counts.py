@@ -130,7 +130,7 @@ class RankRequest:
         inside: npt.NDArray[np.int64],
     ) -> None:
         """Add counts per column to the sums of their sources."""
-        at = (self.sources, self.target)
+        at: Any = (self.sources, self.target)
         np.add.at(self.sums.nearer, at, total)
         np.add.at(self.sums.nearer_touching, at, touching)
         np.add.at(self.sums.nearer_inside, at, inside)

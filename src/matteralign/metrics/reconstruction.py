@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.cutoff_ridge import Halves, Rows, factorise, predict
 from matteralign.metrics.errors import MetricInputError, NotApplicable
 from matteralign.metrics.inputs import (
@@ -28,6 +27,7 @@ from matteralign.metrics.inputs import (
     require_same_rows,
 )
 from matteralign.metrics.local_fits import local_squares, nearest
+from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.specs import MetricSpec
 from matteralign.stats.blocks import block_of
 from matteralign.stats.jackknife import interval

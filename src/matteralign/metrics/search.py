@@ -238,7 +238,8 @@ class _Search:
             return part[:0]
         bound = threshold.astype(np.float64) + f.constant[part]
         sure = np.isinf(threshold) | (score[:, k - 1] < bound)
-        return part[~sure]
+        left: npt.NDArray[np.int64] = part[~sure]
+        return left
 
     def _in_double(
         self, kind: int, out: Found, rows: npt.NDArray[np.int64]

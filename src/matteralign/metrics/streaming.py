@@ -106,7 +106,7 @@ def stream(
         The pass goes on from what it holds and saves into it now and then.
     """
     run = _Pass(members, distances, kernels, pairs, ranks, dtype, memory_bytes, threads)
-    walk = list(steps(block_edges(run.n), set(cuts), run.panel))
+    walk = list(steps(block_edges(run.n).tolist(), set(cuts), run.panel))
     sizes = [sum(p.size for p in s.rows) * (s.stop - s.start) for s in walk]
     first = run.restore(checkpoint.load() if checkpoint else None, len(walk))
     with threadpool_limits(1), ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
@@ -258,7 +258,7 @@ class _Pass:
         flat = getattr(self.local, "flat", None)
         if flat is None or flat.size < rows * columns:
             flat = self.local.flat = np.empty(rows * columns, self.dtype)
-        return flat[: rows * columns].reshape(rows, columns)  # type: ignore[no-any-return]
+        return flat[: rows * columns].reshape(rows, columns)
 
     def _kernels(
         self, kind: _Kind, place: int, piece: Piece, parts: Sequence[Piece], tile: npt.NDArray[Any]
@@ -364,14 +364,16 @@ class _Pass:
                 out.append((f"{name}.rows", kind.sums.rows))
                 for what in ("products", "squares"):
                     sums: BlockSums = getattr(kind.sums, what)
-                    for part in ("total", "touching", "closing"):
-                        out.append((f"{name}.{what}.{part}", getattr(sums, part)))
+                    out += [
+                        (f"{name}.{what}.{part}", getattr(sums, part))
+                        for part in ("total", "touching", "closing")
+                    ]
         seen: dict[int, RankSums] = {}
         for requests in self.ranks:
             for request in requests:
                 seen.setdefault(id(request.sums), request.sums)
-        for number, ranks in enumerate(seen.values()):
-            for part, array in zip(("a", "b", "c", "d", "e"), ranks.arrays(), strict=True):
+        for number, counts in enumerate(seen.values()):
+            for part, array in zip(("a", "b", "c", "d", "e"), counts.arrays(), strict=True):
                 out.append((f"ranks.{number}.{part}", array))
         return out
 

@@ -58,11 +58,12 @@ class BlockSums:
 
     def without(self, block: int | None) -> FloatArray:
         """Return the sums over all blocks but one."""
-        return self.total if block is None else self.total - self.touching[block]
+        return self.total if block is None else np.subtract(self.total, self.touching[block])
 
     def leading(self, count: int) -> FloatArray:
         """Return the sums over the first `count` blocks."""
-        return self.closing[:count].sum(axis=0)
+        total: FloatArray = self.closing[:count].sum(axis=0)
+        return total
 
 
 @dataclass
