@@ -234,6 +234,7 @@ def test_specs_are_canonical():
     assert pickle.loads(pickle.dumps(MetricSpec("mle"))) == MetricSpec("mle")
     assert {name: list(info.definitions) for name, info in METRICS.items()} == {
         "cknna": ["huh2024", "text"],
+        "mutual_knn": ["inner", "euclidean"],
         "dcor": ["root", "squared"],
         "cka": ["plain"],
         "information_imbalance": ["rank"],
