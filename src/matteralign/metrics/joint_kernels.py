@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.jit import jit, jit_sums
+from matteralign.metrics.kernels.jit import jit, jit_sums
 
 Single = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]

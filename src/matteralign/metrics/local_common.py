@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics import local_sums as sums
 from matteralign.metrics.errors import MetricInputError, NotApplicable
 from matteralign.metrics.inputs import require_neighbors, require_rows
+from matteralign.metrics.kernels import list_sums as sums
 from matteralign.metrics.local_lists import LocalLists
 from matteralign.metrics.local_result import LocalScore
 from matteralign.stats.pairing import PairingMoments, pairing_null
@@ -25,7 +25,7 @@ class Shared:
     Attributes
     ----------
     entries : (ndarray, ndarray, ndarray)
-        As `local_sums.shared_entries`.
+        As `kernels.list_sums.shared_entries`.
     group : ndarray of int64
         For every place how many of the k do not reach it.
     groups : int

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matteralign.metrics import local_sums as sums
 from matteralign.metrics.inputs import FloatArray, IndexArray
+from matteralign.metrics.kernels import list_sums as sums
 from matteralign.metrics.local_common import Entries, Shared, scaled_null, shared, too_few
 from matteralign.metrics.local_kernel import LocalKernel
 from matteralign.metrics.local_lists import list_moments
@@ -118,7 +118,7 @@ class _Terms:
     ----------
     n : int
     main, total_a, total_b, cross, cross_back : float
-        As `local_sums.reciprocal_sums`.
+        As `kernels.list_sums.reciprocal_sums`.
     lanes : ndarray, shape (5, B) or (5, 0)
         The same five without each block.
     left : ndarray of float64, shape (B,) or (0,)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matteralign.metrics import local_sums as sums
 from matteralign.metrics.inputs import FloatArray
+from matteralign.metrics.kernels import list_sums as sums
 from matteralign.metrics.local_common import Entries, Shared, scaled_null, shared, too_few
 from matteralign.metrics.local_kernel import LocalKernel
 from matteralign.metrics.local_lists import LocalLists, list_moments

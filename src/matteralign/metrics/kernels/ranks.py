@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-_FAST = {"nogil": True, "cache": True, "fastmath": {"contract", "reassoc", "nsz"}}
+from matteralign.metrics.kernels.jit import jit, jit_sums
+
 _TABLE = 4096
 
 
-@njit(**_FAST)
+@jit_sums
 def _square(a, b):
     total = 0.0
     for c in range(len(a)):
@@ -18,7 +18,7 @@ def _square(a, b):
     return total
 
 
-@njit(nogil=True, cache=True)
+@jit
 def edge_squares(x, places, nearest, out):
     """Write the squared distance of every edge.
 
@@ -39,7 +39,7 @@ def edge_squares(x, places, nearest, out):
                 out[i, f] = _square(x[places[i]], x[places[far]])
 
 
-@njit(**_FAST)
+@jit_sums
 def _below(line, bound):
     count = np.int32(0)
     for j in range(len(line)):
@@ -47,7 +47,7 @@ def _below(line, bound):
     return count
 
 
-@njit(nogil=True, cache=True)
+@jit
 def add_ranks(
     squares, first_column, bounds, nearest, blocks, row_block, column_block, total, touched, seen
 ):
@@ -91,7 +91,7 @@ def add_ranks(
                 seen[f, column_block] += count
 
 
-@njit(nogil=True, cache=True)
+@jit
 def add_sorted_ranks(order, nearest, blocks, first_row, total, touched, seen):
     n = order.shape[1]
     size = touched.shape[1]
@@ -120,7 +120,7 @@ def add_sorted_ranks(order, nearest, blocks, first_row, total, touched, seen):
                     seen[f, b] += before[p, b]
 
 
-@njit(nogil=True, cache=True)
+@jit
 def add_strip_ranks(strip, nearest, blocks, first_row, total, touched, seen):
     size = touched.shape[1]
     count = nearest.shape[1]

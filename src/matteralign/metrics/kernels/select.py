@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-# Comparisons with an infinite threshold must hold: no flags that assume finite numbers.
-_MATH = {"contract", "reassoc", "nsz"}
+from matteralign.metrics.kernels.jit import jit, jit_sums
+
 _CHUNK = 64
 _GROUP = 16
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _cut(values, index, keep):
     """Bring the `keep` smallest of a full buffer to its front; return the largest of them.
 
@@ -43,7 +42,7 @@ def _cut(values, index, keep):
     return values[last]
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _push(value, column, row, values, index, count, threshold):
     place = count[row]
     values[row, place] = value
@@ -59,7 +58,7 @@ def _push(value, column, row, values, index, count, threshold):
 # A loop of fixed length over slices, counted in int32, is what LLVM turns into vector
 # compares. A chunk with a hit is scored again into a scratch line with a byte per entry; the
 # bytes are looked at eight at a time.
-@njit(nogil=True, cache=True, fastmath=_MATH, inline="always")
+@jit_sums
 def _row_hits(line, add, weight, lead, offset, bound):
     hits = np.int32(0)
     for j in range(_CHUNK):
@@ -67,7 +66,7 @@ def _row_hits(line, add, weight, lead, offset, bound):
     return hits
 
 
-@njit(nogil=True, cache=True, fastmath=_MATH, inline="always")
+@jit_sums
 def _mark_row(line, add, weight, lead, offset, bound, scores, flags):
     for j in range(_CHUNK):
         score = (lead * line[j] + add[j] + offset) * weight[j]
@@ -75,7 +74,7 @@ def _mark_row(line, add, weight, lead, offset, bound, scores, flags):
         flags[j] = score < bound
 
 
-@njit(nogil=True, cache=True, fastmath=_MATH, inline="always")
+@jit_sums
 def _column_hits(line, own, bounds, lead, offset, factor):
     hits = np.int32(0)
     for j in range(_CHUNK):
@@ -83,7 +82,7 @@ def _column_hits(line, own, bounds, lead, offset, factor):
     return hits
 
 
-@njit(nogil=True, cache=True, fastmath=_MATH, inline="always")
+@jit_sums
 def _mark_column(line, own, bounds, lead, offset, factor, scores, flags):
     for j in range(_CHUNK):
         score = (lead * line[j] + offset + own[j]) * factor
@@ -91,7 +90,7 @@ def _mark_column(line, own, bounds, lead, offset, factor, scores, flags):
         flags[j] = score < bounds[j]
 
 
-@njit(nogil=True, cache=True, fastmath=_MATH)
+@jit_sums
 def _first_bound(line, add, weight, lead, offset, keep):
     """Return a score that at least `keep` columns other than the row itself do not exceed.
 
@@ -109,7 +108,7 @@ def _first_bound(line, add, weight, lead, offset, keep):
     return np.nextafter(_cut(least, place, keep + 1), line.dtype.type(np.inf))
 
 
-@njit(nogil=True, cache=True, fastmath=_MATH)
+@jit_sums
 def scan_rows(
     tile, lead, add, own, weight, first_row, first_column, values, index, count, threshold
 ):
@@ -150,7 +149,7 @@ def scan_rows(
                 _push(score, first_column + j, i, values, index, count, threshold)
 
 
-@njit(nogil=True, cache=True, fastmath=_MATH)
+@jit_sums
 def scan_columns(tile, lead, add, own, weight, first_row, first, values, index, count, threshold):
     """Offer each column of `tile` its rows, scored ``(lead*t + add[i] + own[j]) * weight[i]``.
 
@@ -186,7 +185,7 @@ def scan_columns(tile, lead, add, own, weight, first_row, first, values, index, 
                 _push(score, row, j, values, index, count, threshold)
 
 
-@njit(nogil=True, cache=True)
+@jit
 def merge(from_values, from_index, from_count, from_threshold, values, index, count, threshold):
     """Offer rows what other buffers of the same rows hold."""
     for row in range(len(from_count)):
