@@ -314,12 +314,16 @@ class _Run:
         return twonn_from_distances(np.sqrt(kept), self._fraction)
 
     def _dimension(self, near: FloatArray) -> tuple[float, list[float]] | NotApplicable:
+        finite = np.isfinite(near[:, 0])
+        distances, block = np.sqrt(near[finite]), self._block[finite]
+        blocks = range(int(self._block[-1]) + 1)
         try:
-            blocks = np.unique(self._block)
+            value = twonn_from_distances(distances, self._fraction)
             if len(blocks) == 1:
-                return self._twonn(near), []
-            without = [self._twonn(near[self._block != b]) for b in blocks]
-            return self._twonn(near), without
+                return value, []
+            return value, [
+                twonn_from_distances(distances[block != b], self._fraction) for b in blocks
+            ]
         except NotApplicable as reason:
             return reason
 
