@@ -6,6 +6,7 @@ digits: near-duplicates at 1e-7 of the spread).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -177,6 +178,9 @@ def test_interval_covers_the_value_and_shrinks():
         assert found.ci_low < found.value < found.ci_high
     assert narrow.ci_high - narrow.ci_low < wide.ci_high - wide.ci_low
     assert idcor(*curved(31)[:2], permutations=0).ci_low is None
+    x, y, _ = curved(150)
+    (bare,) = idcor_all([x, y], [(0, 1)], permutations=0, intervals=False)
+    assert bare == replace(wide, ci_low=None, ci_high=None)
 
 
 @settings(max_examples=25)
