@@ -240,6 +240,9 @@ def test_specs_are_canonical():
         "information_imbalance": ["rank"],
         "twonn": ["fit"],
         "mle": ["levina_bickel"],
+        "idcor": ["basile2024"],
+        "gfre": ["goscinski2021"],
+        "lfre": ["goscinski2021"],
     }
 
 
