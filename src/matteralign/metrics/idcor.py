@@ -28,7 +28,7 @@ from matteralign.metrics.joint import (
     nearest_two_permuted,
     permutations,
 )
-from matteralign.metrics.joint_kernels import CANDIDATES
+from matteralign.metrics.kernels.joint import CANDIDATES
 from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.specs import MetricSpec
 from matteralign.metrics.standard import Standard, standardise

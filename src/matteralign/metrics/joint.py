@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.joint_kernels import (
+from matteralign.metrics.kernels.joint import (
     CANDIDATES,
     Indices,
     Single,

@@ -221,7 +221,7 @@ def _own(kernel: LocalKernel, k: int) -> _Own:
     if key not in kernel.own:
         lists = kernel.lists
         width = lists.length if lists.jackknifed else k
-        itself = sums.shared_entries(lists.index, lists.index, width)
+        itself: Entries = sums.shared_entries(lists.index, lists.index, width)
         totals = np.empty(0)
         if lists.jackknifed:
             mutual = lists.mutual[k]
