@@ -26,7 +26,7 @@ from matteralign.metrics.rank_counts import RankRequest, RankSums
 from matteralign.metrics.sums import BlockSums, MatrixSums
 from matteralign.stats.blocks import block_edges, block_of
 
-_OFFSET_ROWS = 256
+_OFFSET_ROWS = 64
 
 # Share of the squared lengths below which a squared distance is summed from differences.
 _LEAST = {
