@@ -39,9 +39,14 @@ def write_task(folder: str, names: list[str], n: int, d: int, seed: int) -> dict
 
 def lists_task(folder: str, names: list[str], threads: int, memory_bytes: int) -> dict[str, Any]:
     """Write the neighbour lists of the models that have none; add up what all of them took."""
-    options = {"threads": threads, "memory_bytes": memory_bytes}
+    options = {
+        "threads": threads,
+        "memory_bytes": memory_bytes,
+        "id_specs": engine.default_specs("model"),
+    }
     members, k = engine.readers(folder, names), engine.longest_k()
-    engine.warm(members, lambda m: engine.lists(m[names[0]], k, **options))
+    first = {names[0]: members[names[0]]}
+    engine.warm(first, lambda m: engine.lists(m[names[0]], k, **options))
     base, samples = peak_rss(), []
     for i, name in enumerate(names):
         path, took = Path(folder, f"{name}.lists.npz"), Path(folder, f"{name}.took.json")

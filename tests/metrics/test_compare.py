@@ -240,8 +240,8 @@ def test_specs_are_canonical():
     assert {name: list(info.definitions) for name, info in METRICS.items()} == {
         "cknna": ["huh2024", "text"],
         "mutual_knn": ["inner", "euclidean"],
-        "dcor": ["root", "squared"],
-        "cka": ["plain"],
+        "dcor": ["root", "squared", "debiased"],
+        "cka": ["plain", "debiased"],
         "information_imbalance": ["rank"],
         "twonn": ["fit"],
         "mle": ["levina_bickel"],

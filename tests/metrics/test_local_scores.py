@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from matteralign.metrics import MetricInputError, local_huh2024
+from matteralign.metrics.local_common import shared
 from matteralign.metrics.local_huh2024 import cknna_huh2024
 from matteralign.metrics.local_kernel import local_kernel, restricted_kernel
 from matteralign.metrics.local_lists import local_lists, restrict
@@ -37,12 +38,13 @@ def test_values_of_all_k_equal_dense(seed, offset, length, jackknife):
     x, y = ref.embeddings(seed, 80, offset=offset)
     a, b = kernels(x, y, KS, length, jackknife=jackknife)
     loose = {"rtol": 1e-9, "atol": 1e-11} if offset > 1 else CLOSE
-    text, huh = cknna_text(a, b, KS), cknna_huh2024(a, b, KS)
+    found = shared(a.lists, b.lists, KS) if jackknife else None
+    text, huh = cknna_text(a, b, KS, found), cknna_huh2024(a, b, KS, found)
     for i, k in enumerate(KS):
         np.testing.assert_allclose(text[i].value, ref.dense_text(x, y, k), **loose)
         np.testing.assert_allclose(huh[i][0].value, ref.dense_huh2024(x, y, k), **loose)
         np.testing.assert_allclose(huh[i][1].value, ref.dense_huh2024(y, x, k), **loose)
-        assert mutual_knn(a.lists, b.lists, KS)[i].value == pytest.approx(
+        assert mutual_knn(a.lists, b.lists, KS, found)[i].value == pytest.approx(
             ref.dense_mutual(x, y, k), rel=1e-14
         )
 
@@ -77,8 +79,7 @@ def test_scale_of_the_rows():
     )
 
 
-@pytest.mark.parametrize("noise", [0.3, 3.0])
-@pytest.mark.parametrize("offset", [0.0, 0.5])
+@pytest.mark.parametrize(("noise", "offset"), [(0.3, 0.5), (3.0, 0.0)])
 def test_replicates_equal_the_scores_of_the_rows_left(noise, offset):
     n, ks = 150, [3, 10, 20]
     x, y = ref.embeddings(6, n, noise=noise, offset=offset)

@@ -13,7 +13,7 @@ rule embed:
         RESULTS / "_logs" / "{slice}" / "embed" / "{model}.log",
     benchmark:
         RESULTS / "_logs" / "{slice}" / "embed" / "{model}.tsv"
-    threads: THREADS
+    threads: 1
     params:
         identity=lambda wildcards: sha256_json(STUDY.embed_identity(wildcards.model)),
     shell:

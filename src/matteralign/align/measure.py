@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 # Inner products of unscaled rows make the longest vectors everyone's neighbours, so the
-# released implementation of Huh et al. is used as they use it: on unit rows.
-_OF_THE_SOURCE: dict[tuple[str, str], NormalizeMode] = {("cknna", "huh2024"): "l2"}
+# scores of Huh et al. are used as their code uses them: on unit rows.
+_OF_THE_SOURCE: dict[tuple[str, str], NormalizeMode] = {
+    ("cknna", "huh2024"): "l2",
+    ("mutual_knn", "inner"): "l2",
+}
 
 
 @dataclass(frozen=True)

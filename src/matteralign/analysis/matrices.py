@@ -17,7 +17,7 @@ from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.suggest import unknown
 from matteralign.metrics.registry import METRICS
 
-SELF_SIMILARITY: Mapping[str, float] = {"cknna": 1.0, "dcor": 1.0, "cka": 1.0}
+SELF_SIMILARITY: Mapping[str, float] = {"cknna": 1.0, "mutual_knn": 1.0, "dcor": 1.0, "cka": 1.0}
 """Similarity metrics and the score of a model with itself (1 by construction)."""
 
 MIRROR_TOLERANCE = 1e-6

@@ -11,14 +11,22 @@ METRIC_NAMES = {
     "cknna": "CKNNA",
     "dcor": "Distance correlation",
     "cka": "Linear CKA",
+    "mutual_knn": "Mutual neighbours",
+    "idcor": "IdCor",
+    "gfre": "Global reconstruction error",
+    "lfre": "Local reconstruction error",
     "information_imbalance": "Information imbalance",
 }
-SHORT_NAMES = {"dcor": "dCor", "cka": "CKA"}
+SHORT_NAMES = {"dcor": "dCor", "cka": "CKA", "gfre": "GFRE", "lfre": "LFRE"}
 DEFINITION_NAMES = {
     ("cknna", "huh2024"): "released code of Huh et al.",
     ("cknna", "text"): "equations of the study",
     ("dcor", "root"): "with square root",
     ("dcor", "squared"): "squared",
+    ("dcor", "debiased"): "squared, debiased",
+    ("cka", "debiased"): "debiased",
+    ("mutual_knn", "inner"): "inner products",
+    ("mutual_knn", "euclidean"): "distances",
     ("information_imbalance", "rank"): "ranks",
 }
 

@@ -46,6 +46,18 @@ CITATIONS = (
         "https://doi.org/10.1093/pnasnexus/pgac039",
     ),
     Citation(
+        "IdCor",
+        "Basile, L., Acevedo, S., Bortolussi, L., Anselmi, F. & Rodriguez, A. Intrinsic "
+        "Dimension Correlation. arXiv:2406.15812 (2024).",
+        "https://arxiv.org/abs/2406.15812",
+    ),
+    Citation(
+        "Reconstruction errors",
+        "Goscinski, A., Fraux, G., Imbalzano, G. & Ceriotti, M. The role of feature space in "
+        "atomistic learning. Mach. Learn.: Sci. Technol. 2, 025028 (2021).",
+        "https://doi.org/10.1088/2632-2153/abdaf7",
+    ),
+    Citation(
         "TwoNN",
         "Facco, E., d'Errico, M., Rodriguez, A. & Laio, A. Estimating the intrinsic dimension "
         "of datasets by a minimal neighborhood information. Sci. Rep. 7, 12140 (2017).",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         dcor,
         information_imbalance,
         mle_intrinsic_dimension,
+        mutual_knn,
         twonn,
     )
     from matteralign.metrics.idcor import idcor
@@ -60,6 +61,7 @@ _HOMES = {
     "information_imbalance": "functions",
     "local_reconstruction_error": "reconstruction",
     "mle_intrinsic_dimension": "functions",
+    "mutual_knn": "functions",
     "normalize": "scaling",
     "summarize": "summary",
     "summarize_scalings": "summary",
@@ -99,6 +101,7 @@ __all__ = [
     "information_imbalance",
     "local_reconstruction_error",
     "mle_intrinsic_dimension",
+    "mutual_knn",
     "normalize",
     "summarize",
     "summarize_scalings",

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.jit import jit, jit_sums
+from matteralign.metrics.kernels.jit import jit, jit_sums
 
 CUTOFFS = np.geomspace(1e-9, 0.9, 20)
 

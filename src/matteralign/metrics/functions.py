@@ -72,20 +72,54 @@ def cknna(
     return _pair(x, y, MetricSpec("cknna", definition, {"k": k}))
 
 
-def dcor(x: ArrayLike, y: ArrayLike, definition: Literal["root", "squared"] = "root") -> float:
-    """Distance correlation (Székely, Rizzo & Bakirov 2007), biased (V-statistic).
+def mutual_knn(
+    x: ArrayLike, y: ArrayLike, k: int = 25, definition: Literal["inner", "euclidean"] = "inner"
+) -> float:
+    """Share of nearest neighbours in common (Huh et al. 2024, arXiv 2405.07987, eq. 11).
 
     Parameters
     ----------
     x, y : array_like or torch.Tensor, shapes (n, d_x) and (n, d_y)
-    definition : {"root", "squared"}
-        With or without the outer square root. The bias-corrected squared value is in
-        `Scored.debiased` of `compare`.
+    k : int
+        Neighbours per row.
+    definition : {"inner", "euclidean"}
+        Neighbours by inner product of the rows as given (Huh et al. give unit rows), or by
+        distance.
 
     Returns
     -------
     float
-        In [0, 1].
+        In [0, 1]; k / (n - 1) for unrelated embeddings.
+
+    Raises
+    ------
+    MetricInputError
+        As `cknna`.
+    NotApplicable
+        k >= n, fewer than 2 rows, or a constant embedding.
+    MetricSpecError
+        Unknown definition or k below 1.
+    """
+    return _pair(x, y, MetricSpec("mutual_knn", definition, {"k": k}))
+
+
+def dcor(
+    x: ArrayLike, y: ArrayLike, definition: Literal["root", "squared", "debiased"] = "root"
+) -> float:
+    """Distance correlation (Székely, Rizzo & Bakirov 2007).
+
+    Parameters
+    ----------
+    x, y : array_like or torch.Tensor, shapes (n, d_x) and (n, d_y)
+    definition : {"root", "squared", "debiased"}
+        Biased (V-statistic) with or without the outer square root; or the bias-corrected
+        squared value (U-statistic, Székely & Rizzo 2013), which is 0 on average for
+        independent data. `compare` gives all three at once, with an interval and the null.
+
+    Returns
+    -------
+    float
+        In [0, 1], a debiased value somewhat below 0 at times.
 
     Raises
     ------
@@ -99,7 +133,7 @@ def dcor(x: ArrayLike, y: ArrayLike, definition: Literal["root", "squared"] = "r
     return _pair(x, y, MetricSpec("dcor", definition))
 
 
-def cka(x: ArrayLike, y: ArrayLike) -> float:
+def cka(x: ArrayLike, y: ArrayLike, definition: Literal["plain", "debiased"] = "plain") -> float:
     """Linear centred kernel alignment (Kornblith et al. 2019, arXiv 1905.00414).
 
     ``|Xc^T Yc|^2 / (|Xc^T Xc| |Yc^T Yc|)`` with column-centred embeddings.
@@ -107,11 +141,14 @@ def cka(x: ArrayLike, y: ArrayLike) -> float:
     Parameters
     ----------
     x, y : array_like or torch.Tensor, shapes (n, d_x) and (n, d_y)
+    definition : {"plain", "debiased"}
+        ``debiased`` takes the unbiased HSIC (Song et al. 2012, eq. 5): 0 on average for
+        independent data.
 
     Returns
     -------
     float
-        In [0, 1].
+        In [0, 1], a debiased value somewhat below 0 at times.
 
     Raises
     ------
@@ -120,7 +157,7 @@ def cka(x: ArrayLike, y: ArrayLike) -> float:
     NotApplicable
         Fewer than 2 rows or a constant embedding.
     """
-    return _pair(x, y, MetricSpec("cka", "plain"))
+    return _pair(x, y, MetricSpec("cka", definition))
 
 
 def information_imbalance(x: ArrayLike, y: ArrayLike, k: int = 1) -> float:

@@ -28,7 +28,7 @@ from matteralign.metrics.joint import (
     nearest_two_permuted,
     permutations,
 )
-from matteralign.metrics.joint_kernels import CANDIDATES
+from matteralign.metrics.kernels.joint import CANDIDATES
 from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.specs import MetricSpec
 from matteralign.metrics.standard import Standard, standardise
@@ -164,6 +164,7 @@ def idcor_all(
     seed: int = 0,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     threads: int = 1,
+    intervals: bool = True,
     names: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> list[IdCor | NotApplicable]:
@@ -178,6 +179,8 @@ def idcor_all(
     memory_bytes : int
         Bound on the working blocks and on float32 copies of the members. Pairs are done in
         batches that keep it, of at least one pair.
+    intervals : bool
+        Compute `ci_low` and `ci_high`, a tenth of the cost without permutations.
     names : sequence of str, optional
         What to call the members in reasons.
     progress : callable, optional
@@ -202,7 +205,7 @@ def idcor_all(
     for x in members[1:]:
         require_same_rows(len(members[0]), len(x), "the first member", "another")
     called = list(names) or [f"member {i}" for i in range(len(members))]
-    run = _Run(members, called, spec, threads)
+    run = _Run(members, called, spec, threads, intervals)
     with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
         return run.all(pairs, memory_bytes, pool, progress)
 
@@ -211,7 +214,12 @@ class _Run:
     """Work shared by the pairs of one call."""
 
     def __init__(
-        self, members: Sequence[FloatArray], names: list[str], spec: MetricSpec, threads: int
+        self,
+        members: Sequence[FloatArray],
+        names: list[str],
+        spec: MetricSpec,
+        threads: int,
+        intervals: bool,
     ) -> None:
         self._members, self._names, self._threads = members, names, threads
         self._n = len(members[0]) if members else 0
@@ -220,7 +228,7 @@ class _Run:
         self._groups, self._partners = permutations(self._n, count, spec.integer("seed"))
         self._standard: dict[int, Standard] = {}
         self._alone: dict[int, tuple[float, list[float]] | NotApplicable] = {}
-        self._block = block_of(self._n)
+        self._block = block_of(self._n if intervals else 1)
 
     def all(
         self,
@@ -314,12 +322,17 @@ class _Run:
         return twonn_from_distances(np.sqrt(kept), self._fraction)
 
     def _dimension(self, near: FloatArray) -> tuple[float, list[float]] | NotApplicable:
+        finite = np.isfinite(near[:, 0])
+        distances = np.sqrt(near[finite])
+        blocks = range(int(self._block[-1]) + 1)
         try:
-            blocks = np.unique(self._block)
+            value = twonn_from_distances(distances, self._fraction)
             if len(blocks) == 1:
-                return self._twonn(near), []
-            without = [self._twonn(near[self._block != b]) for b in blocks]
-            return self._twonn(near), without
+                return value, []
+            block = self._block[finite]
+            return value, [
+                twonn_from_distances(distances[block != b], self._fraction) for b in blocks
+            ]
         except NotApplicable as reason:
             return reason
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics import intrinsic_loops as loops
 from matteralign.metrics.errors import MetricInputError, NotApplicable
 from matteralign.metrics.inputs import FloatArray, require_neighbors, require_rows
+from matteralign.metrics.kernels import dimensions as loops
 from matteralign.metrics.local_result import LocalScore
 from matteralign.metrics.specs import MetricSpec
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.joint_kernels import (
+from matteralign.metrics.kernels.joint import (
     CANDIDATES,
     Indices,
     Single,
@@ -202,23 +202,23 @@ def nearest_two_permuted(
     """
     n, count, members = space.n, len(space.first), len(space.members)
     nearest = np.full((count, len(partners), n, 2), np.inf)
-    minus = np.empty((members, max(map(len, groups)), n), np.float32)
+    room = np.empty(members * max(map(len, groups)) * n, np.float32)
     place = np.empty(n, np.int64)
     for group in groups:
         place[group] = np.arange(len(group))
+        # Contiguous for every size of group: the kernel is compiled for that.
+        minus = room[: members * len(group) * n].reshape(members, len(group), n)
 
-        def fill(m: int, group: Rows = group) -> None:
-            tile = minus[m, : len(group)]
+        def fill(m: int, group: Rows = group, minus: Single = minus) -> None:
+            tile = minus[m]
             np.matmul(space.single[m][group], space.single[m].T, out=tile)
             half = space.half[m].astype(np.float32)
             tile -= half
             tile -= half[group, None]
             tile[np.arange(len(group)), group] = -np.inf
 
-        def permuted(q: int, group: Rows = group) -> None:
-            _one_permutation(
-                space, minus[:, : len(group)], group, partners[q], place, nearest[:, q]
-            )
+        def permuted(q: int, group: Rows = group, minus: Single = minus) -> None:
+            _one_permutation(space, minus, group, partners[q], place, nearest[:, q])
 
         list(pool.map(fill, range(members)))
         list(pool.map(permuted, range(len(partners))))

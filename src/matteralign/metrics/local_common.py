@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics import local_sums as sums
 from matteralign.metrics.errors import MetricInputError, NotApplicable
 from matteralign.metrics.inputs import require_neighbors, require_rows
+from matteralign.metrics.kernels import list_sums as sums
 from matteralign.metrics.local_lists import LocalLists
 from matteralign.metrics.local_result import LocalScore
 from matteralign.stats.pairing import PairingMoments, pairing_null
@@ -17,10 +18,34 @@ from matteralign.stats.pairing import PairingMoments, pairing_null
 Entries = tuple[npt.NDArray[np.int64], npt.NDArray[np.int16], npt.NDArray[np.int16]]
 
 
-def shared(
-    a: LocalLists, b: LocalLists, ks: Sequence[int]
-) -> tuple[npt.NDArray[np.int64], int, Entries]:
-    """Return group of every place (those below the first k, the next, ..) and the entries."""
+@dataclass(frozen=True)
+class Shared:
+    """Entries that two sets of lists have in common, for all scores from these lists.
+
+    Attributes
+    ----------
+    entries : (ndarray, ndarray, ndarray)
+        As `kernels.list_sums.shared_entries`.
+    group : ndarray of int64
+        For every place how many of the k do not reach it.
+    groups : int
+        One more than there are k.
+    """
+
+    entries: Entries
+    group: npt.NDArray[np.int64]
+    groups: int
+
+
+def shared(a: LocalLists, b: LocalLists, ks: Sequence[int]) -> Shared:
+    """Look two sets of lists through once for all `ks`.
+
+    Raises
+    ------
+    MetricInputError
+        `ks` that do not ascend, that exceed the lists, or that the lists were not prepared
+        for.
+    """
     if list(ks) != sorted(set(ks)):
         raise MetricInputError(f"ks must ascend, got {list(ks)}")
     for lists in (a, b):
@@ -32,10 +57,9 @@ def shared(
                 f"lists are prepared for k in {list(lists.kept)}, not {list(ks)}"
             )
     width = max(a.length, b.length)
-    at = np.searchsorted(np.asarray(ks), np.arange(width), side="right")
-    jackknifed = a.jackknifed and b.jackknifed
-    wanted = width if jackknifed else min(width, ks[-1])
-    return at, len(ks) + 1, sums.shared_entries(a.index, b.index, wanted)
+    group = np.searchsorted(np.asarray(ks), np.arange(width), side="right")
+    wanted = width if a.jackknifed and b.jackknifed else min(width, ks[-1])
+    return Shared(sums.shared_entries(a.index, b.index, wanted), group, len(ks) + 1)
 
 
 def too_few(n: int, k: int, least: int, what: str) -> LocalScore | None:

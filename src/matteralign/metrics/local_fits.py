@@ -77,6 +77,6 @@ def local_squares(
                 squares[m, rows.start + i] = error @ error
 
     # The rows, their coordinates and the decompositions of a batch.
-    share = min(_BATCH_BYTES, memory_bytes // threads)
+    share = max(1, min(_BATCH_BYTES, memory_bytes // threads))
     list(pool.map(batch, row_blocks(len(near), 8 * k * (4 * d + 6 * k), share)))
     return list(squares)

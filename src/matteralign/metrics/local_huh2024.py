@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matteralign.metrics import local_sums as sums
 from matteralign.metrics.inputs import FloatArray, IndexArray
-from matteralign.metrics.local_common import Entries, scaled_null, shared, too_few
+from matteralign.metrics.kernels import list_sums as sums
+from matteralign.metrics.local_common import Entries, Shared, scaled_null, shared, too_few
 from matteralign.metrics.local_kernel import LocalKernel
 from matteralign.metrics.local_lists import list_moments
 from matteralign.metrics.local_result import LocalScore, calibrated
@@ -26,7 +26,7 @@ EXACT_ROWS = 8192
 
 
 def cknna_huh2024(
-    a: LocalKernel, b: LocalKernel, ks: Sequence[int]
+    a: LocalKernel, b: LocalKernel, ks: Sequence[int], found: Shared | None = None
 ) -> list[tuple[LocalScore, LocalScore]]:
     """Return CKNNA(a, b) and CKNNA(b, a) of the released implementation for every k.
 
@@ -41,6 +41,8 @@ def cknna_huh2024(
         Of the same rows; prepared for these `ks` when there is a jackknife.
     ks : sequence of int
         Ascending.
+    found : Shared, optional
+        `shared(a.lists, b.lists, ks)`, where several scores use the same lists.
 
     Notes
     -----
@@ -53,8 +55,8 @@ def cknna_huh2024(
     is that of all rows times the share of rows left; measured at k = 25 the standard error
     is then 4 % too wide at n = 1,000, falling with k/n to below 1 % at n = 8,192.
     """
-    entries = shared(a.lists, b.lists, ks)[2]
-    return [_both_directions(a, b, k, entries) for k in ks]
+    found = found or shared(a.lists, b.lists, ks)
+    return [_both_directions(a, b, k, found.entries) for k in ks]
 
 
 def _both_directions(
@@ -116,7 +118,7 @@ class _Terms:
     ----------
     n : int
     main, total_a, total_b, cross, cross_back : float
-        As `local_sums.reciprocal_sums`.
+        As `kernels.list_sums.reciprocal_sums`.
     lanes : ndarray, shape (5, B) or (5, 0)
         The same five without each block.
     left : ndarray of float64, shape (B,) or (0,)
@@ -219,7 +221,7 @@ def _own(kernel: LocalKernel, k: int) -> _Own:
     if key not in kernel.own:
         lists = kernel.lists
         width = lists.length if lists.jackknifed else k
-        itself = sums.shared_entries(lists.index, lists.index, width)
+        itself: Entries = sums.shared_entries(lists.index, lists.index, width)
         totals = np.empty(0)
         if lists.jackknifed:
             mutual = lists.mutual[k]

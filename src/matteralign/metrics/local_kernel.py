@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics import local_loops as loops
 from matteralign.metrics.inputs import FloatArray, IndexArray
+from matteralign.metrics.kernels import lists as loops
 from matteralign.metrics.local_lists import BoolArray, LocalLists, Restricted, local_lists
 from matteralign.stats.blocks import BLOCKS
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics import local_loops as loops
 from matteralign.metrics.inputs import IndexArray
+from matteralign.metrics.kernels import lists as loops
 from matteralign.stats.blocks import BLOCKS, block_of
 from matteralign.stats.pairing import PairingMoments
 
@@ -32,7 +32,7 @@ class LocalLists:
     index : ndarray of int32, shape (n, L)
         Neighbours by global row, nearest first; -1 after the last and in absent rows.
     reverse : ndarray of int32, shape (n, L)
-        Place of row i in the list of index[i, p]; local_loops.ABSENT where it has none.
+        Place of row i in the list of index[i, p]; kernels.lists.ABSENT where it has none.
     valid : ndarray of bool, shape (n,)
         Rows of the embedding; lists hold no others.
     rows : int

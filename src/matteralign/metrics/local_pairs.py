@@ -117,13 +117,12 @@ class LocalPairs:
     ) -> list[tuple[LocalScore, LocalScore]]:
         common = self._members[a].valid & self._members[b].valid
         if spec.metric == "mutual_knn":
-            kind = kind_of(spec)
-            lists = [self._lists(name, kind, common, limit) for name in (a, b)]
-            return [(s, s) for s in mutual_knn(lists[0], lists[1], ks)]
-        one, two = (self._kernel(name, common, limit) for name in (a, b))
+            one, two = (self._lists(name, kind_of(spec), common, limit) for name in (a, b))
+            return [(s, s) for s in mutual_knn(one, two, ks)]
+        left, right = (self._kernel(name, common, limit) for name in (a, b))
         if spec.definition == "huh2024":
-            return cknna_huh2024(one, two, ks)
-        return [(s, s) for s in cknna_text(one, two, ks)]
+            return cknna_huh2024(left, right, ks)
+        return [(s, s) for s in cknna_text(left, right, ks)]
 
     def _lists(self, name: str, kind: Kind, common: BoolArray, limit: int | None) -> LocalLists:
         def make() -> LocalLists:

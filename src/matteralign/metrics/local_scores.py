@@ -14,16 +14,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matteralign.metrics import local_sums as sums
 from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.local_common import Entries, scaled_null, shared, too_few
+from matteralign.metrics.kernels import list_sums as sums
+from matteralign.metrics.local_common import Entries, Shared, scaled_null, shared, too_few
 from matteralign.metrics.local_kernel import LocalKernel
 from matteralign.metrics.local_lists import LocalLists, list_moments
 from matteralign.metrics.local_result import LocalScore, calibrated
 from matteralign.stats.pairing import PairingMoments
 
 
-def mutual_knn(a: LocalLists, b: LocalLists, ks: Sequence[int]) -> list[LocalScore]:
+def mutual_knn(
+    a: LocalLists, b: LocalLists, ks: Sequence[int], found: Shared | None = None
+) -> list[LocalScore]:
     """Return the share of neighbours that two embeddings have in common.
 
     Mean over rows of |N_a(i) and N_b(i)| / k (Huh et al. 2024, arXiv 2405.07987, eq. 11).
@@ -33,14 +35,18 @@ def mutual_knn(a: LocalLists, b: LocalLists, ks: Sequence[int]) -> list[LocalSco
     a, b : LocalLists
         Of the same rows; prepared for these `ks` when there is a jackknife.
     ks : sequence of int
+        Ascending.
+    found : Shared, optional
+        `shared(a, b, ks)`, where several scores use the same lists.
 
     Notes
     -----
     Null: mean k / (n - 1), exact; standard deviation exact over all pairings.
     """
     n = a.rows
-    at, groups, entries = shared(a, b, ks)
-    counts = np.cumsum(sums.counts(*entries, at, groups))
+    found = found or shared(a, b, ks)
+    entries = found.entries
+    counts = np.cumsum(sums.counts(*entries, found.group, found.groups))
     results = []
     for k, count in zip(ks, counts, strict=False):
         failed = too_few(n, k, 2, "mutual_knn")
@@ -59,7 +65,9 @@ def mutual_knn(a: LocalLists, b: LocalLists, ks: Sequence[int]) -> list[LocalSco
     return results
 
 
-def cknna_text(a: LocalKernel, b: LocalKernel, ks: Sequence[int]) -> list[LocalScore]:
+def cknna_text(
+    a: LocalKernel, b: LocalKernel, ks: Sequence[int], found: Shared | None = None
+) -> list[LocalScore]:
     """Return CKNNA of centred kernels masked with shared neighbours.
 
     sum(alpha K L) / sqrt(sum(alpha_a K^2) sum(alpha_b L^2)) with doubly centred K and L,
@@ -70,6 +78,9 @@ def cknna_text(a: LocalKernel, b: LocalKernel, ks: Sequence[int]) -> list[LocalS
     a, b : LocalKernel
         Of the same rows; prepared for these `ks` when there is a jackknife.
     ks : sequence of int
+        Ascending.
+    found : Shared, optional
+        `shared(a.lists, b.lists, ks)`, where several scores use the same lists.
 
     Notes
     -----
@@ -77,8 +88,9 @@ def cknna_text(a: LocalKernel, b: LocalKernel, ks: Sequence[int]) -> list[LocalS
     of the score are exact. A replicate centres its kernels over the rows it has.
     """
     n = a.lists.rows
-    at, groups, entries = shared(a.lists, b.lists, ks)
-    joint = np.cumsum(sums.products(*entries, a.centred, b.centred, at, groups))
+    found = found or shared(a.lists, b.lists, ks)
+    entries = found.entries
+    joint = np.cumsum(sums.products(*entries, a.centred, b.centred, found.group, found.groups))
     results = []
     for k, product in zip(ks, joint, strict=False):
         failed = too_few(n, k, 2, "cknna[text]")

@@ -218,7 +218,7 @@ _INFOS = (
     _metric(
         "dcor",
         "pair",
-        1,
+        2,
         "O(N^2 d) per model, O(N^2) per pair, one pass for all pairs",
         DefinitionInfo(
             "root",
@@ -240,11 +240,21 @@ _INFOS = (
             invariances=_EUCLID,
             min_n=2,
         ),
+        DefinitionInfo(
+            "debiased",
+            "ratio of U-statistics of squared distance covariance: 0 for independent data",
+            "Székely & Rizzo 2013, J. Multivar. Anal. 117, 193",
+            symmetric=True,
+            value_range=_UNBOUNDED,
+            identical=1.0,
+            invariances=_EUCLID,
+            min_n=4,
+        ),
     ),
     _metric(
         "cka",
         "pair",
-        1,
+        2,
         "O(N^2 d) per model, O(N^2) per pair, one pass for all pairs",
         DefinitionInfo(
             "plain",
@@ -256,12 +266,23 @@ _INFOS = (
             invariances=_EUCLID,
             min_n=2,
         ),
+        DefinitionInfo(
+            "debiased",
+            "linear CKA from the unbiased HSIC: 0 for independent data",
+            "Song et al. 2012, J. Mach. Learn. Res. 13, 1393, eq. 5; Murphy et al. 2024, "
+            "arXiv 2405.01012",
+            symmetric=True,
+            value_range=_UNBOUNDED,
+            identical=1.0,
+            invariances=_EUCLID,
+            min_n=4,
+        ),
     ),
     _metric(
         "information_imbalance",
         "pair",
-        1,
-        "O(N^2 d + N^2 log N) per model, O(N k) per pair",
+        2,
+        "k = 1: O(N^2) per pair in the pass; larger k: O(N^2 d) per model beside it",
         DefinitionInfo(
             "rank",
             "Delta(a->b) = 2/N times the mean rank in b of the k nearest neighbours in a",

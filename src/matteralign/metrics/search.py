@@ -148,8 +148,21 @@ class _Search:
             inside = step.start >= low and step.stop <= high
             active = [p for p in own if p.start < step.stop] if inside else own
             work = partial(self._tile, step=step, low=low, inside=inside, rows=rows, local=local)
+            if inside:
+                # The panel's own rows first: the bounds they find spare the other tiles'
+                # columns from starting at nothing.
+                own_rows = [p for p in active if p.start >= step.start]
+                list(pool.map(work, own_rows))
+                local.start_from(
+                    {
+                        kind: part.part(step.start - low, step.stop - low).threshold
+                        for kind, part in rows.items()
+                    }
+                )
+                active = [p for p in active if p.start < step.start]
             list(pool.map(work, active))
             if inside:
+                local.start_from({})
                 for kind, part in local.filled():
                     part_rows = rows[kind].part(step.start - low, step.stop - low)
                     part_rows.take(part.part(0, step.stop - step.start))
@@ -281,6 +294,7 @@ class _PerThread:
         self._keep, self._dtype = keep, dtype
         self._mine = threading.local()
         self._all: list[tuple[int, Candidates]] = []
+        self._bounds: dict[int, npt.NDArray[Any]] = {}
         self._lock = threading.Lock()
 
     def tile(self, rows: int, columns: int) -> npt.NDArray[Any]:
@@ -297,8 +311,21 @@ class _PerThread:
             mine[kind] = Candidates.empty(PANEL, self._keep[kind], self._dtype)
             with self._lock:
                 self._all.append((kind, mine[kind]))
+                self._lower(kind, mine[kind])
         part: Candidates = mine[kind]
         return part
+
+    def start_from(self, bounds: Mapping[int, npt.NDArray[Any]]) -> None:
+        """Turn away from now on whatever scores no less than these bounds."""
+        self._bounds = dict(bounds)
+        for kind, part in self._all:
+            self._lower(kind, part)
+
+    def _lower(self, kind: int, part: Candidates) -> None:
+        bound = self._bounds.get(kind)
+        if bound is not None:
+            at = part.threshold[: len(bound)]
+            np.minimum(at, bound, out=at)
 
     def filled(self) -> list[tuple[int, Candidates]]:
         """Return the buffers of every thread with their kinds."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.jit import jit
+from matteralign.metrics.kernels.jit import jit
 
 _SAFE = 300  # exponents whose squares neither overflow nor underflow
 _BLOCK_BYTES = 1 << 24

@@ -8,6 +8,7 @@ ranks) and of centred distances; the tiles of all models then meet in one Gram p
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from matteralign.metrics.rank_counts import RankRequest, RankSums
 from matteralign.metrics.sums import BlockSums, MatrixSums
 from matteralign.stats.blocks import block_edges, block_of
 
-_OFFSET_ROWS = 256
+_OFFSET_ROWS = 64
 
 # Share of the squared lengths below which a squared distance is summed from differences.
 _LEAST = {
@@ -108,6 +109,7 @@ def stream(
     run = _Pass(members, distances, kernels, pairs, ranks, dtype, memory_bytes, threads)
     walk = list(steps(block_edges(run.n).tolist(), set(cuts), run.panel))
     sizes = [sum(p.size for p in s.rows) * (s.stop - s.start) for s in walk]
+    due = 0.0
     first = run.restore(checkpoint.load() if checkpoint else None, len(walk))
     with threadpool_limits(1), ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
         for number in range(first, len(walk)):
@@ -119,8 +121,11 @@ def stream(
                 run.piece(piece, step, columns, pool)
                 if progress:
                     progress(before + share * (place + 1) / len(step.rows))
-            if checkpoint and number + 1 < len(walk):
+            if checkpoint and number + 1 < len(walk) and time.monotonic() >= due:
+                begun = time.monotonic()
                 checkpoint.save(run.state(number + 1))
+                # Saving takes a twentieth of the time at most.
+                due = time.monotonic() + 20.0 * (time.monotonic() - begun)
     return PassResult(
         run.distances.sums if run.distances else None, run.kernels.sums if run.kernels else None
     )

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from matteralign.metrics.kernels.jit import jit, jit_sums
 
 DISTANCE, PRODUCT, COSINE = 0, 1, 2
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
+@jit_sums
 def pair_score(x, norms, i, j, kind):
     """Return the score of row j seen from row i, smaller being nearer.
 
@@ -38,7 +39,7 @@ def pair_score(x, norms, i, j, kind):
     return -total
 
 
-@njit(nogil=True, cache=True)
+@jit
 def _insert(score, column, scores, columns, filled):
     """Insert into lists ordered by score, then by column; return how many are filled."""
     size = len(scores)
@@ -61,7 +62,7 @@ def _insert(score, column, scores, columns, filled):
     return filled
 
 
-@njit(nogil=True, cache=True)
+@jit
 def rank_candidates(x, norms, kind, rows, candidates, counts, out_index, out_score):
     """Order the candidates of some rows by exact score, ties by lower column."""
     for r in range(len(rows)):
@@ -81,7 +82,7 @@ def rank_candidates(x, norms, kind, rows, candidates, counts, out_index, out_sco
             out_score[r, c] = scores[order[c]]
 
 
-@njit(nogil=True, cache=True)
+@jit
 def search_row(x, norms, kind, row, limit, out_index, out_score):
     """Fill the lists of one row from every other row below `limit`."""
     filled = 0
@@ -97,7 +98,7 @@ def row_norms(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return out
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "reassoc", "nsz"})
+@jit_sums
 def _row_norms(x):
     out = np.empty(len(x))
     for i in range(len(x)):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-_MATH = {"contract", "reassoc", "nsz"}
-_FAST = {"nogil": True, "cache": True, "fastmath": _MATH}
+from matteralign.metrics.kernels.jit import jit_sums
+
 GRAM_SIDE = 3
 """Members of a block of the Gram product: 3 x 3 sums fit the registers."""
 
 _GRAM_RUN = 1024
 
 
-@njit(**_FAST)
+@jit_sums
 def copy_part(tile, start, out):
     """Copy the columns from `start` on of `tile` that fit `out`."""
     width = out.shape[1]
@@ -24,7 +23,7 @@ def copy_part(tile, start, out):
             target[j] = line[j]
 
 
-@njit(**_FAST)
+@jit_sums
 def _small(line, own, columns, least):
     count = np.int32(0)
     for j in range(len(line)):
@@ -32,7 +31,7 @@ def _small(line, own, columns, least):
     return count
 
 
-@njit(**_FAST)
+@jit_sums
 def _difference(a, b):
     total = 0.0
     for c in range(len(a)):
@@ -41,7 +40,7 @@ def _difference(a, b):
     return total
 
 
-@njit(**_FAST)
+@jit_sums
 def to_squares(tile, rows, columns, x_rows, x_columns, least):
     """Turn products of centred rows into squared distances, in place.
 
@@ -60,7 +59,7 @@ def to_squares(tile, rows, columns, x_rows, x_columns, least):
                     line[j] = _difference(x_rows[i], x_columns[j])
 
 
-@njit(**_FAST)
+@jit_sums
 def to_distances(tile, start, rows, columns, out):
     """Write distances less an offset of the row and one of the column."""
     width = out.shape[1]
@@ -72,7 +71,7 @@ def to_distances(tile, start, rows, columns, out):
             target[j] = np.sqrt(line[j]) - own - columns[j]
 
 
-@njit(**_FAST)
+@jit_sums
 def clear_masked(out, rows, columns):
     """Multiply with the masks (1 and 0) of rows and columns."""
     for i in range(out.shape[0]):
@@ -82,14 +81,14 @@ def clear_masked(out, rows, columns):
             line[j] *= own * columns[j]
 
 
-@njit(**_FAST)
+@jit_sums
 def clear_diagonal(out):
     """Set the diagonal to zero."""
     for i in range(min(out.shape)):
         out[i, i] = 0.0
 
 
-@njit(**_FAST)
+@jit_sums
 def _dot3(line, weights):
     total = line.dtype.type(0)
     squares = line.dtype.type(0)
@@ -100,13 +99,13 @@ def _dot3(line, weights):
     return total, squares
 
 
-@njit(**_FAST)
+@jit_sums
 def _add_scaled(line, factor, into):
     for j in range(len(line)):
         into[j] += factor * line[j]
 
 
-@njit(**_FAST)
+@jit_sums
 def add_sums(out, rows, columns, row_sums, column_sums, squares):
     """Add sums over a centred tile for every pattern of masked rows.
 
@@ -136,7 +135,7 @@ def add_sums(out, rows, columns, row_sums, column_sums, squares):
             column_sums[p, j] += scratch[j]
 
 
-@njit(**_FAST)
+@jit_sums
 def _gram_block(lines, i, j, start, stop, out):
     zero = lines.dtype.type(0)
     s00 = s01 = s02 = s10 = s11 = s12 = s20 = s21 = s22 = zero
@@ -173,7 +172,7 @@ def _gram_block(lines, i, j, start, stop, out):
     out[i + 2, j + 2] += s22
 
 
-@njit(**_FAST)
+@jit_sums
 def gram(lines, start, stop, blocks, out):
     """Add products of members, summed over ``start:stop`` of their lines, in float64.
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.jit import jit, jit_sums
+from matteralign.metrics.kernels.jit import jit, jit_sums
 
 Single = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
@@ -23,6 +23,7 @@ CANDIDATES = 4
 
 _CHUNK = 32
 _STRIPE = 32
+_SAMPLE = 512  # columns that give a first limit
 _UNIT = 2.0**-24  # half the spacing of float32 at 1
 
 
@@ -311,7 +312,7 @@ def scan_permuted(
             index[p, r] = -1
             bar = np.float32(np.inf)
             if whole > 0:
-                bar = _ceiling(a, gathered, zero, own, low)
+                bar = _ceiling(a[:_SAMPLE], gathered[:_SAMPLE], zero, own, low)
             for start in range(0, n, _CHUNK):
                 part = slice(start, start + _CHUNK)
                 if start >= whole or _any_below(

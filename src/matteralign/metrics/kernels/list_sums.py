@@ -5,20 +5,19 @@ lane takes part in an entry where the bit of its block is set.
 """
 
 # Compiled code: numba finds the types.
-# ruff: noqa: ANN001, ANN201
 # mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from matteralign.metrics.kernels.jit import jit
 from matteralign.stats.blocks import BLOCKS
 
 _LANES = BLOCKS
 
 
-@njit(nogil=True, cache=False)
+@jit
 def shared_entries(a, b, width):
     """Return the entries that the first `width` of two lists have in common.
 
@@ -58,7 +57,7 @@ def shared_entries(a, b, width):
     return start, place_a[:m], place_b[:m]
 
 
-@njit(nogil=True, cache=False)
+@jit
 def counts(start, place_a, place_b, bins, groups):
     """Return how many shared entries have their larger place in each group of places."""
     out = np.zeros(groups, np.int64)
@@ -67,7 +66,7 @@ def counts(start, place_a, place_b, bins, groups):
     return out
 
 
-@njit(nogil=True, cache=False)
+@jit
 def count_lanes(start, place_a, place_b, mask_a, mask_b):
     """Return the shared entries of every replicate, shape (16,)."""
     lanes = np.zeros(_LANES, np.int64)
@@ -83,7 +82,7 @@ def count_lanes(start, place_a, place_b, mask_a, mask_b):
     return lanes
 
 
-@njit(nogil=True, cache=False)
+@jit
 def products(start, place_a, place_b, a, b, bins, groups):
     """Return the sum of a times b over shared entries, by group of their larger place."""
     out = np.zeros(groups)
@@ -94,7 +93,7 @@ def products(start, place_a, place_b, a, b, bins, groups):
     return out
 
 
-@njit(nogil=True, cache=False)
+@jit
 def product_lanes(
     start,
     place_a,
@@ -129,7 +128,7 @@ def product_lanes(
     return lanes
 
 
-@njit(nogil=True, cache=False)
+@jit
 def total_lanes(index, values, shift, mask):
     """Return the sum of one embedding's values, centred anew, of every replicate."""
     lanes = np.zeros(_LANES)
@@ -144,7 +143,7 @@ def total_lanes(index, values, shift, mask):
     return lanes
 
 
-@njit(nogil=True, cache=False)
+@jit
 def reciprocal_sums(
     start,
     place_a,
@@ -193,7 +192,7 @@ def reciprocal_sums(
     return main, row_a.sum(), row_b.sum(), np.dot(column_a, row_b), np.dot(column_b, row_a)
 
 
-@njit(nogil=True, cache=False)
+@jit
 def reciprocal_lanes(
     start,
     place_a,
@@ -227,7 +226,7 @@ def reciprocal_lanes(
     return lanes
 
 
-@njit(nogil=True, cache=False)
+@jit
 def cross_lanes(start, place_a, place_b, index, a, height_a, mask_a, b, height_b, mask_b):
     """Return cross and cross_back of `reciprocal_sums` of every replicate, shape (2, 16)."""
     n = len(start) - 1

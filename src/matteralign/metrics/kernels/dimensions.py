@@ -1,16 +1,16 @@
 """Loops over ordered neighbour distances for the intrinsic dimensions."""
 
 # Compiled code: numba finds the types.
-# ruff: noqa: ANN001, ANN201
 # mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from matteralign.metrics.kernels.jit import jit
 
 
-@njit(nogil=True, cache=False)
+@jit
 def inverse_dimensions(distances, ks):
     """Return mean_{j<k} ln(r_k / r_j) of every row for ascending ks, shape (n, len(ks))."""
     n = len(distances)
@@ -28,7 +28,7 @@ def inverse_dimensions(distances, ks):
     return out
 
 
-@njit(nogil=True, cache=False)
+@jit
 def inverse_lanes(distances, ks, row, neighbor):
     """Return the mean of `inverse_dimensions` and of its reciprocals without each block.
 
@@ -73,7 +73,7 @@ def inverse_lanes(distances, ks, row, neighbor):
     return sums / rows
 
 
-@njit(nogil=True, cache=False)
+@jit
 def first_two_lanes(distances, row, neighbor, count):
     """Return ln(r2 / r1) of every row without each block, NaN for its own, shape (n, B)."""
     n, length = distances.shape

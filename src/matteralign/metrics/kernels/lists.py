@@ -1,22 +1,19 @@
 """Loops over neighbour lists and rows that prepare one embedding."""
 
 # Compiled code: numba finds the types.
-# ruff: noqa: ANN001, ANN201
 # mypy: disable-error-code="no-untyped-def"
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from matteralign.metrics.kernels.jit import jit, jit_sums
 
 ABSENT = np.iinfo(np.int32).max
 """Reverse place of a row that the other's list does not hold."""
 
-# Sums may be reordered, so that they vectorise; NaN and infinity keep their meaning.
-_REORDER = {"reassoc", "contract"}
 
-
-@njit(nogil=True, cache=False)
+@jit
 def reverse_places(index):
     """Return the place of i in the list of every neighbour of i, ABSENT where it has none."""
     n, length = index.shape
@@ -56,7 +53,7 @@ def reverse_places(index):
     return reverse
 
 
-@njit(nogil=True, cache=False)
+@jit
 def kept(index, valid, row_block, left, k):
     """Return the masks of `LocalLists.kept`, and how many (row, block) ran out of entries."""
     n, length = index.shape
@@ -93,7 +90,7 @@ def kept(index, valid, row_block, left, k):
     return out, missing
 
 
-@njit(nogil=True, cache=False)
+@jit
 def mutual(kept, index, reverse):
     """Return the masks of entries kept together with their reverse."""
     n, length = kept.shape
@@ -105,7 +102,7 @@ def mutual(kept, index, reverse):
     return out
 
 
-@njit(nogil=True, cache=False)
+@jit
 def restrict(index, common):
     """Return lists of rows in `common`, the places they had, and their lengths."""
     n, length = index.shape
@@ -128,7 +125,7 @@ def restrict(index, common):
     return out, place, counts
 
 
-@njit(nogil=True, cache=False)
+@jit
 def moments(index, reverse, values, ones, k, reciprocal):
     """Return the sums of `PairingMoments`, for symmetric values."""
     n, length = index.shape
@@ -154,7 +151,7 @@ def moments(index, reverse, values, ones, k, reciprocal):
     return r.sum(), squares, both, np.dot(r, r), np.dot(c, c), np.dot(r, c)
 
 
-@njit(nogil=True, cache=False)
+@jit
 def largest(x, valid):
     """Return the largest magnitude in the valid rows."""
     largest = 0.0
@@ -165,7 +162,7 @@ def largest(x, valid):
     return largest
 
 
-@njit(nogil=True, cache=False)
+@jit
 def block_sums(x, scale, mean, valid, block, blocks):
     """Return the sum of scaled rows about `mean` in every block, shape (blocks, d)."""
     sums = np.zeros((blocks, x.shape[1]))
@@ -177,7 +174,7 @@ def block_sums(x, scale, mean, valid, block, blocks):
     return sums
 
 
-@njit(nogil=True, cache=False, fastmath=_REORDER)
+@jit_sums
 def products(x, scale, mean, index, rows, out):
     """Put inner products of scaled rows about `mean` into `out` at the lists of `rows`."""
     d = x.shape[1]
@@ -195,7 +192,7 @@ def products(x, scale, mean, index, rows, out):
             out[i, p] = s
 
 
-@njit(nogil=True, cache=False)
+@jit
 def carried(centred, index, place, moved):
     """Return old products at new places, moved to another mean."""
     out = np.zeros(index.shape)
@@ -209,7 +206,7 @@ def carried(centred, index, place, moved):
     return out
 
 
-@njit(nogil=True, cache=False)
+@jit
 def raised(centred, index, height):
     """Return the kernel of rows as given from the centred one."""
     out = np.zeros(index.shape)

@@ -1,0 +1,240 @@
+"""IdCor against brute force in float64, the calibration of its p-value, and its bad input.
+
+Tolerance: 1e-9 relative for dimensions (1e-7 where the float64 reference itself loses
+digits: near-duplicates at 1e-7 of the spread).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+from scipy.stats import kstest
+
+from matteralign.metrics import MetricInputError, MetricSpec, MetricSpecError, NotApplicable
+from matteralign.metrics.idcor import idcor, idcor_all
+from matteralign.metrics.joint import GROUP, TILE, permutations
+
+N = TILE + 150  # two tiles and three groups
+
+
+def standardised(x):
+    x = x - x.mean(axis=0)
+    x = x - x.mean(axis=0)
+    sd = x.std(axis=0)
+    return x[:, sd > 0] / sd[sd > 0]
+
+
+def brute_dimension(z, fraction=0.9):
+    """TwoNN as in Facco et al., from all distances of the distinct rows."""
+    distances = cdist(*(2 * [np.unique(z, axis=0)]))
+    np.fill_diagonal(distances, np.inf)
+    distances.sort(axis=1)
+    mu = np.sort(np.log(distances[:, 1] / distances[:, 0]))
+    kept = int(len(mu) * fraction)
+    rise = -np.log1p(-np.arange(1, kept + 1) / len(mu))
+    return (mu[:kept] @ rise) / (mu[:kept] @ mu[:kept])
+
+
+def brute(x, y, fraction=0.9):
+    a, b = standardised(x), standardised(y)
+    return [brute_dimension(z, fraction) for z in (a, b, np.hstack([a, b]))]
+
+
+def curved(n=N, seed=0, dx=20, dy=35):
+    rng = np.random.default_rng(seed)
+    t = rng.standard_normal((n, 3))
+    x = np.tanh(t @ rng.standard_normal((3, dx)))
+    y = np.cos(t @ rng.standard_normal((3, dy)))
+    return x, y, rng
+
+
+def stress(case):
+    x, y, rng = curved()
+    n = len(x)
+    if case == "offset":
+        return x + 1e6, y - 1e7
+    if case == "outlier column":
+        return x * np.r_[1e6, np.ones(x.shape[1] - 1)], y
+    if case == "outlier row":
+        x[17] *= 1e4
+    if case == "near duplicates":
+        x = np.repeat(x[: n // 10 + 1], 10, axis=0)[:n] + 1e-7 * rng.standard_normal(x.shape)
+        y = np.repeat(y[: n // 10 + 1], 10, axis=0)[:n] + 1e-7 * rng.standard_normal(y.shape)
+    if case == "duplicates of both":
+        x[-100:], y[-100:] = x[:100], y[:100]
+    if case == "duplicates of one":
+        x[-100:] = x[:100]
+    if case == "constant column":
+        x[:, 3] = 7.0
+    if case == "one dimension":
+        return x[:, :1], np.sin(3 * x[:, :1])
+    if case == "wide":
+        return rng.standard_normal((60, 300)), rng.standard_normal((60, 200))
+    if case == "huge":
+        return x * 1e200, y * 1e-200
+    if case == "lattice":
+        return rng.integers(0, 6, (n, 4)).astype(float), y
+    return x, y
+
+
+CASES = ["plain", "offset", "outlier column", "outlier row", "near duplicates", "wide", "huge",
+         "duplicates of both", "duplicates of one", "constant column", "one dimension"]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_equals_brute_force(case):
+    x, y = stress(case)
+    found = idcor(x, y, permutations=0)
+    scale = {"huge": (1e-200, 1e200)}.get(case, (1.0, 1.0))
+    i1, i2, i12 = brute(x * scale[0], y * scale[1])
+    rel = 1e-7 if case == "near duplicates" else 1e-9
+    assert (found.i1, found.i2, found.i12) == pytest.approx((i1, i2, i12), rel=rel)
+    assert found.value == pytest.approx((i1 + i2 - i12) / max(i1, i2), rel=10 * rel)
+    assert found.duplicates == (100 if case == "duplicates of both" else 0)
+    assert found.n == len(x) - found.duplicates
+
+
+@pytest.mark.parametrize("case", ["plain", "offset", "duplicates of one", "near duplicates"])
+def test_null_equals_brute_force(case):
+    x, y = stress(case)
+    if case == "duplicates of one":
+        y[5:40] = y[4]
+    found = idcor(x, y, permutations=4, seed=3)
+    _, partners = permutations(len(x), 4, 3)
+    values = []
+    below = 0
+    for partner in partners:
+        i1, i2, i12 = brute(x, y)
+        shuffled = brute(x, y[partner])[2]
+        values.append((i1 + i2 - shuffled) / max(i1, i2))
+        below += shuffled <= i12
+    rel = 1e-6 if case == "near duplicates" else 1e-8
+    assert found.null_mean == pytest.approx(np.mean(values), rel=rel)
+    assert found.null_sd == pytest.approx(np.std(values, ddof=1), rel=1e-4)
+    assert found.null_p == (1 + below) / 5
+
+
+def test_permutations_are_permutations_within_groups():
+    groups, partners = permutations(N, 3, 1)
+    assert sorted(np.concatenate(groups)) == list(range(N))
+    assert max(map(len, groups)) <= GROUP
+    for partner in partners:
+        assert all(set(partner[group]) == set(group) for group in groups)
+    assert len({partner.tobytes() for partner in partners}) == 3
+    # Groups are drawn, so sorted rows do not stay among their likes.
+    assert np.ptp(groups[0]) > N // 2
+
+
+def test_all_pairs_equal_single_pairs_whatever_the_threads_and_memory():
+    x, y, rng = curved(300)
+    members = [x, y, rng.standard_normal((300, 4)), np.sin(x[:, :6])]
+    pairs = list(combinations(range(4), 2))
+    steps = []
+    together = idcor_all(members, pairs, permutations=5, progress=lambda *s: steps.append(s))
+    assert steps[-1][0] == steps[-1][1] == len(steps)
+    assert together == [idcor(members[a], members[b], permutations=5) for a, b in pairs]
+    assert together == idcor_all(members, pairs, permutations=5, threads=3)
+    assert together == idcor_all(members, pairs, permutations=5, memory_bytes=1)
+
+
+def test_p_is_uniform_under_independence():
+    def p(seed):
+        rng = np.random.default_rng(seed)
+        x, y = rng.standard_normal((60, 2)), rng.uniform(size=(60, 3))
+        return idcor(x, y, permutations=19, seed=seed).null_p
+
+    ps = np.array([p(seed) for seed in range(200)])
+    assert kstest(ps - 0.025, "uniform").pvalue > 0.01
+    # 10 of 200 expected at the 5 % level.
+    assert 3 <= (ps <= 0.05).sum() <= 20
+
+
+def test_independent_data_is_at_its_null():
+    rng = np.random.default_rng(5)
+    found = idcor(rng.standard_normal((900, 3)), rng.standard_normal((900, 3)), permutations=30)
+    assert abs(found.value - found.null_mean) < 4 * found.null_sd
+    assert found.null_p > 0.02
+
+
+@pytest.mark.parametrize("function", [np.sin, np.square, np.cos])
+def test_dependence_without_linear_correlation_is_detected(function):
+    rng = np.random.default_rng(2)
+    t = rng.uniform(-1, 1, (700, 2))
+    y = function(4 * t) + 0.02 * rng.standard_normal(t.shape)
+    found = idcor(t, y, permutations=49)
+    assert found.null_p == 0.02
+    assert found.value > found.null_mean + 5 * found.null_sd
+
+
+def test_interval_covers_the_value_and_shrinks():
+    narrow, wide = (idcor(*curved(n)[:2], permutations=0) for n in (1500, 150))
+    for found in (narrow, wide):
+        assert found.ci_low < found.value < found.ci_high
+    assert narrow.ci_high - narrow.ci_low < wide.ci_high - wide.ci_low
+    assert idcor(*curved(31)[:2], permutations=0).ci_low is None
+    x, y, _ = curved(150)
+    (bare,) = idcor_all([x, y], [(0, 1)], permutations=0, intervals=False)
+    assert bare == replace(wide, ci_low=None, ci_high=None)
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**31), n=st.integers(4, 90), dx=st.integers(1, 5), dy=st.integers(1, 5))
+def test_claimed_properties(seed, n, dx, dy):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((n, dx)), rng.standard_normal((n, dy))
+    info = MetricSpec("idcor").definition_info
+    plain = idcor(x, y, permutations=0)
+    assert info.symmetric
+    assert idcor(y, x, permutations=0).value == pytest.approx(plain.value, rel=1e-12, abs=1e-12)
+    assert info.invariances == {"permutation", "scale", "translation"}
+    moved = idcor(3.7 * x - 2.0, 0.01 * y + 5.0, permutations=0)
+    assert moved.value == pytest.approx(plain.value, rel=1e-6, abs=1e-8)
+    order = rng.permutation(n)
+    ordered = idcor(x[order], y[order], permutations=0)
+    assert ordered.value == pytest.approx(plain.value, rel=1e-9, abs=1e-10)
+    assert info.identical == pytest.approx(idcor(x, x, permutations=0).value, rel=1e-9)
+
+
+def test_no_value():
+    x, y, _ = curved(40)
+    with pytest.raises(NotApplicable, match="y is constant"):
+        idcor(x, np.ones((40, 3)))
+    with pytest.raises(NotApplicable, match="at least 3"):
+        idcor(x[:2], y[:2])
+    with pytest.raises(NotApplicable, match="x is constant"):
+        idcor(x[:1], y[:1])
+    with pytest.raises(NotApplicable, match="x: twonn: r2 = r1"):
+        idcor(np.arange(40.0)[:, None], y)
+    with pytest.raises(NotApplicable, match=r"x: twonn .*at least 3 rows, got 2"):
+        idcor(np.repeat([[0.0], [1.0]], 20, axis=0), y)
+    rest = idcor_all([x, np.ones((40, 1)), y], [(0, 1), (0, 2)], permutations=0, names="abc")
+    assert isinstance(rest[0], NotApplicable)
+    assert "b is constant" in str(rest[0])
+    assert rest[1] == idcor(x, y, permutations=0)
+
+
+def test_bad_input():
+    x, y, _ = curved(40)
+    hole = x.copy()
+    hole[3, 1] = np.nan
+    for bad in (hole, x.astype(complex), x[:, :0], x[0]):
+        with pytest.raises(MetricInputError):
+            idcor(bad, y)
+    with pytest.raises(MetricInputError, match="x has 39 rows"):
+        idcor(x[:39], y)
+    for wrong in ({"fraction": 1.0}, {"permutations": -1}, {"seed": -1}):
+        with pytest.raises(MetricSpecError):
+            idcor(x, y, **wrong)
+    for wrong in ({"threads": 0}, {"memory_bytes": 0}):
+        with pytest.raises(MetricInputError):
+            idcor(x, y, **wrong)
+    for pair in ((0, 0), (0, 2), (-1, 0)):
+        with pytest.raises(MetricInputError, match="pair"):
+            idcor_all([x, y], [pair])
+    assert idcor_all([], []) == []
