@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.kernels.select import merge
+from matteralign.metrics.kernels.select import merge, trim
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,10 @@ class Candidates:
     def arrays(self) -> tuple[npt.NDArray[Any], ...]:
         """Return the arrays in the order the kernels take them."""
         return self.values, self.index, self.count, self.threshold
+
+    def trim(self) -> None:
+        """Drop whatever is more than is certainly kept."""
+        trim(*self.arrays())
 
     def take(self, other: Candidates) -> None:
         """Add what `other` holds for the same rows."""

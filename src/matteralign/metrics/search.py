@@ -228,6 +228,8 @@ class _Search:
     ) -> npt.NDArray[np.int64]:
         """Order the candidates of some rows; return the rows that may miss a neighbour."""
         at = slice(part[0] - low, part[-1] + 1 - low)
+        # Only what may be in the list is worth an exact score.
+        rows.part(at.start, at.stop).trim()
         return self._order(
             kind, out, part, rows.index[at], rows.count[at], rows.threshold[at], self.forms[kind]
         )
