@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from matteralign.metrics import (
     METRICS,
     MetricInputError,
     MetricSpec,
-    Neighbors,
     Scored,
     cka,
     cknna,
@@ -21,12 +21,10 @@ from matteralign.metrics import (
     information_imbalance,
     mle_intrinsic_dimension,
     normalize,
-    pairs,
-    streaming,
     summarize,
     twonn,
 )
-from matteralign.metrics import neighbors as neighbor_module
+from matteralign.metrics.neighbors import slack
 
 SPECS = [
     MetricSpec("cknna", "huh2024", {"k": 10}),
@@ -89,19 +87,39 @@ def test_symmetric_definitions_are_symmetric_to_the_bit():
             assert table[b, a, spec] == scored
 
 
-def test_distances_are_computed_once_per_member_and_lazily(monkeypatch):
-    calls = []
-    original = streaming.squared_distances
-    monkeypatch.setattr(
-        streaming, "squared_distances", lambda x, rows: calls.append(1) or original(x, rows)
-    )
-    arrays = members()
-    scores = compare(arrays, all_pairs(arrays), SPECS)
-    assert calls == []
-    next(scores)
-    assert calls == []  # CKNNA comes first and needs no distances
+class Rows:
+    """Rows behind a source: how often each was read."""
+
+    def __init__(self, x):
+        self.x, self.reads = x, np.zeros(len(x), int)
+        self.shape, self.dtype = x.shape, x.dtype
+
+    def __getitem__(self, rows):
+        self.reads[rows] += 1
+        return self.x[rows]
+
+
+def test_work_is_shared_and_done_when_asked_for():
+    sources = {name: Rows(x) for name, x in members().items()}
+    scores = compare(sources, all_pairs(sources), SPECS)
+    opened = {name: source.reads.max() for name, source in sources.items()}
+    assert all(reads <= 2 for reads in opened.values())
+    next(scores)  # CKNNA of the first pair needs no member but its own
+    assert sources["m3"].reads.max() == opened["m3"]
     list(scores)
-    assert len(calls) == len(arrays)
+    after_all = {name: source.reads.copy() for name, source in sources.items()}
+    alone = {name: Rows(source.x) for name, source in sources.items()}
+    list(compare(alone, [("m0", "m1")], SPECS))
+    # Three pairs of a member read it no more often than one: tiles are its own work.
+    np.testing.assert_array_equal(alone["m0"].reads, after_all["m0"])
+
+
+def test_progress_rises_to_the_end():
+    told = []
+    arrays = members()
+    list(compare(arrays, all_pairs(arrays), SPECS, progress=told.append))
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1.0)
 
 
 def test_only_members_in_pairs_are_read():
@@ -109,18 +127,17 @@ def test_only_members_in_pairs_are_read():
     assert list(compare(arrays, [("m0", "m1")], SPECS))
 
 
-def test_given_neighbours_are_used_and_change_nothing(monkeypatch):
+def test_given_neighbours_are_used_and_change_nothing():
     arrays = members()
-    given = {name: summarize(x, k_neighbors=10).neighbors for name, x in arrays.items()}
+    given = {name: summarize(x, k_neighbors=20).neighbors for name, x in arrays.items()}
     fresh = list(compare(arrays, all_pairs(arrays), SPECS))
     short = {name: summarize(x, k_neighbors=3).neighbors for name, x in arrays.items()}
     assert list(compare(arrays, all_pairs(arrays), SPECS, neighbors=short)) == fresh
-
-    def refuse(*args, **kwargs):
-        raise AssertionError("neighbours were computed again")
-
-    monkeypatch.setattr(pairs, "inner_product_neighbors", refuse)
     assert list(compare(arrays, all_pairs(arrays), SPECS, neighbors=given)) == fresh
+    # Lists that say something else are believed.
+    false = replace(given["m0"], inner_index=given["m0"].inner_index[::-1].copy())
+    misled = list(compare(arrays, [("m0", "m1")], SPECS[:1], neighbors={**given, "m0": false}))
+    assert misled[0] != fresh[0]
 
 
 def test_neighbours_of_another_sample_are_refused():
@@ -129,9 +146,27 @@ def test_neighbours_of_another_sample_are_refused():
     with pytest.raises(MetricInputError, match="m0 cover 50 rows, its embedding has 70"):
         compare(arrays, [("m0", "m1")], SPECS, neighbors={"m0": other})
     good = summarize(arrays["m0"], k_neighbors=5).neighbors
-    outside = Neighbors(good.euclid_index, good.euclid_distance, good.inner_index + 60)
-    with pytest.raises(MetricInputError, match="outside"):
+    outside = replace(good, inner_index=good.inner_index + 60)
+    with pytest.raises(MetricInputError, match="inner neighbours of m0 point outside its 70 rows"):
         compare(arrays, [("m0", "m1")], SPECS, neighbors={"m0": outside})
+    halved = replace(good, euclid_distance=good.euclid_distance[:, :2])
+    with pytest.raises(MetricInputError, match="equal shapes"):
+        compare(arrays, [("m0", "m1")], SPECS, neighbors={"m0": halved})
+
+
+def test_lists_are_longer_than_asked_for_and_empty_in_masked_rows():
+    valid = np.ones(70, bool)
+    valid[[0, 33, 69]] = False
+    x = members()["m0"].copy()
+    x[~valid] = np.nan
+    near = summarize(x, k_neighbors=10, valid=valid).neighbors
+    for index in (near.euclid_index, near.inner_index):
+        assert index.shape == (70, 10 + slack(10))
+        assert (index[~valid] == -1).all()
+        assert (index[valid] >= 0).all()
+        assert not np.isin(index[valid], np.flatnonzero(~valid)).any()
+    assert np.isinf(near.euclid_distance[~valid]).all()
+    assert summarize(x, k_neighbors=1000, valid=valid).neighbors.euclid_index.shape == (70, 66)
 
 
 @pytest.mark.parametrize("memory_bytes", [1, 60_000, 1 << 30])
@@ -148,36 +183,6 @@ def test_block_size_and_threads_do_not_matter(memory_bytes, threads):
     large = summarize(arrays["m0"], k_neighbors=10).neighbors
     np.testing.assert_array_equal(small.euclid_index, large.euclid_index)
     np.testing.assert_array_equal(small.inner_index, large.inner_index)
-
-
-def test_neighbours_equal_brute_force_with_ties_by_lower_index():
-    rng = np.random.RandomState(0)
-    x = rng.randint(0, 3, (90, 4)).astype(float)
-    x[rng.randint(0, 90, 10)] += 1e-9
-    near = summarize(x, k_neighbors=7).neighbors
-    for i in range(90):
-        others = [j for j in range(90) if j != i]
-        distance = {j: float(((x[i] - x[j]) ** 2).sum()) for j in others}
-        expected = sorted(others, key=lambda j: (distance[j], j))[:7]
-        assert near.euclid_index[i].tolist() == expected
-        np.testing.assert_allclose(
-            near.euclid_distance[i], [distance[j] ** 0.5 for j in expected], rtol=1e-12
-        )
-
-
-def test_inner_product_neighbours_of_counts_equal_brute_force():
-    x = np.random.RandomState(1).poisson(0.5, (90, 12)).astype(float)
-    near = summarize(x, k_neighbors=7).neighbors
-    for i in range(90):
-        product = {j: int(x[i] @ x[j]) for j in range(90) if j != i}
-        expected = sorted(product, key=lambda j: (-product[j], j))[:7]
-        assert near.inner_index[i].tolist() == expected
-
-
-def test_smallest_admits_ties_by_lower_column():
-    block = np.array([[2.0, 1.0, 1.0, 0.0, 1.0, np.inf]])
-    assert neighbor_module.smallest(block, 3).tolist() == [[3, 1, 2]]
-    assert neighbor_module.smallest(block, 6).tolist() == [[3, 1, 2, 4, 0, 5]]
 
 
 def test_summarize_equals_the_plain_functions():
@@ -235,8 +240,8 @@ def test_specs_are_canonical():
     assert {name: list(info.definitions) for name, info in METRICS.items()} == {
         "cknna": ["huh2024", "text"],
         "mutual_knn": ["inner", "euclidean"],
-        "dcor": ["root", "squared"],
-        "cka": ["plain"],
+        "dcor": ["root", "squared", "debiased"],
+        "cka": ["plain", "debiased"],
         "information_imbalance": ["rank"],
         "twonn": ["fit"],
         "mle": ["levina_bickel"],

@@ -21,12 +21,13 @@ from matteralign.metrics import (
     summarize,
 )
 
-# Their claims are tested where they are: test_idcor.py, test_reconstruction.py.
-ELSEWHERE = {"idcor", "gfre", "lfre"}
+SMALL = {"k": 6, "permutations": 0}
 PAIR_SPECS = [
-    MetricSpec(name, definition, {"k": 6} if info.definitions[definition].params else {})
+    MetricSpec(
+        name, definition, {p: SMALL[p] for p in info.definitions[definition].params if p in SMALL}
+    )
     for name, info in METRICS.items()
-    if info.kind == "pair" and name not in ELSEWHERE
+    if info.kind == "pair"
     for definition in info.definitions
 ]
 MODEL_SPECS = [MetricSpec("twonn"), MetricSpec("mle", params={"k": 10})]
@@ -68,10 +69,11 @@ def test_claimed_invariances_hold(spec, seed, n, dx, dy):
     x, y, rng = draw(seed, n, dx, dy)
     claimed = spec.definition_info.invariances
     before = score(spec, x, y)
-    assert claimed >= {"rotation", "permutation"}
-    same(spec, before, score(spec, x @ rotation(rng, dx), y))
-    order = rng.permutation(n)
-    same(spec, before, score(spec, x[order], y[order]))
+    if "rotation" in claimed:
+        same(spec, before, score(spec, x @ rotation(rng, dx), y))
+    if "permutation" in claimed:
+        order = rng.permutation(n)
+        same(spec, before, score(spec, x[order], y[order]))
     if "scale" in claimed:
         same(spec, before, score(spec, 7.3 * x, 0.011 * y))
     if "translation" in claimed:
@@ -107,6 +109,35 @@ def test_symmetry_range_and_identity(spec, seed, n, dx, dy):
 def test_asymmetric_definitions_are_asymmetric(spec):
     x, y, _ = draw(1, 40, 5, 3)
     assert score(spec, x, y).value != score(spec, y, x).value
+
+
+def test_what_a_definition_does_not_claim_it_does_not_have():
+    """Nothing is missing from the declared invariances."""
+    x, y, rng = draw(1, 40, 5, 3)
+    order = rng.permutation(40)
+    for spec in PAIR_SPECS:
+        before = score(spec, x, y).value
+        changed = {
+            "rotation": score(spec, x @ rotation(rng, 5), y),
+            "translation": score(spec, x + 3.0, y - 5.0),
+            "scale": score(spec, 1e-3 * x, 1e-3 * y),
+            "permutation": score(spec, x[order], y[order]),
+        }
+        for what in changed.keys() - spec.definition_info.invariances:
+            if spec.metric in ("gfre", "lfre") and what == "rotation":
+                continue  # holds but for the cutoff, which looks at singular values
+            assert changed[what].value != pytest.approx(before, rel=1e-9), (spec, what)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_duplicated_columns_and_rows_with_d_above_n(spec):
+    rng = np.random.RandomState(3)
+    x, y = rng.standard_normal((40, 90)), rng.standard_normal((40, 3))
+    wide = np.hstack([x, x, np.zeros((40, 5))])
+    scored = score(spec, wide, y)
+    assert scored.status == "ok"
+    rows = np.concatenate([np.arange(40), [0, 0, 7]])
+    assert score(spec, x[rows], y[rows]).status == "ok"
 
 
 def test_scale_is_rightly_not_claimed_for_huh2024():

@@ -93,7 +93,8 @@ def local_kernel(
     given: Any = np.asarray(x)  # compiled loops take no subclass such as a memory map
     lists = local_lists(index, ks, valid=valid, jackknife=jackknife)
     largest = loops.largest(given, lists.valid)
-    exponent = math.frexp(largest)[1] if largest > 0.0 else 0
+    # As for members: the inverse power must be a number.
+    exponent = min(1000, max(-1000, math.frexp(largest)[1])) if largest > 0.0 else 0
     mean, shift, height, _ = _geometry(given, lists, exponent, None)
     centred = np.zeros(lists.index.shape)
     rows = np.flatnonzero(lists.valid)

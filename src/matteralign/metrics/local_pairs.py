@@ -189,7 +189,9 @@ class LocalPairs:
         """Return the scaled rows of a member, masked ones zero."""
         member = self._members[name]
         size = member.n if limit is None else limit
-        out = np.zeros((size, member.d), np.float64 if self._double else np.float32)
+        # Beyond the range of float32 rows stay in float64.
+        wide = self._double or not 2.0**-60 < member.unit < 2.0**60
+        out = np.zeros((size, member.d), np.float64 if wide else np.float32)
         for start, stop in member.spans():
             if start < size:
                 end = min(stop, size)

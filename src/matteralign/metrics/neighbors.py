@@ -119,10 +119,8 @@ def find_neighbors(
     rows = np.flatnonzero(member.valid).astype(np.int32)
     counts = np.concatenate([[0], np.cumsum(member.valid)])
     edges = counts[block_edges(member.n)].tolist()
-    limits = {
-        int(counts[block_edges(member.n)[b]]): int(block_edges(member.n)[b])
-        for b in (sweep_blocks(len(edges) - 1) if sweep else [])
-    }
+    cuts = [int(block_edges(member.n)[b]) for b in sweep_blocks(len(edges) - 1)[:-1]]
+    limits = {limit: int(counts[limit]) for limit in (cuts if sweep else [])}
     if double is None:
         double = len(rows) <= DOUBLE_ROWS
     wanted = {
@@ -138,19 +136,20 @@ def find_neighbors(
             member.mean,
             wanted,
             edges=_distinct(edges),
-            limits=[limit for limit in limits if 0 < limit < len(rows)],
+            limits=[count for count in limits.values() if 0 < count < len(rows)],
             dtype=np.float64 if double else np.float32,
             memory_bytes=memory_bytes,
             threads=threads,
             progress=progress,
         )
     place = _Placing(rows, member.valid, member.unit)
-    whole = [place.at(found, -1)]
+    result = place.at(found, -1)
+    # Masked rows may leave a leading sample nothing, or everything.
+    number = {entry.limit: i for i, entry in enumerate(next(iter(found.values()), []))}
     leading = [
-        (limits[entry.limit], place.at(found, number))
-        for number, entry in enumerate(next(iter(found.values()), [])[:-1])
+        (limit, place.at(found, number.get(count, -1)) if count else place.nothing(result))
+        for limit, count in limits.items()
     ]
-    result = whole[0]
     return Neighbors(
         result.euclid_index,
         result.euclid_distance,
@@ -176,6 +175,12 @@ class _Placing:
             entry = found[DISTANCE][number]
             distance[self.rows[: entry.limit]] = np.sqrt(entry.score) * self.unit
         return Neighbors(index[DISTANCE], distance, index[PRODUCT], index[COSINE])
+
+    def nothing(self, like: Neighbors) -> Neighbors:
+        """Return lists of the same lengths that hold no neighbour."""
+        kinds = (like.euclid_index, like.inner_index, like.cosine_index)
+        euclid, inner, cosine = (np.full_like(index, -1) for index in kinds)
+        return Neighbors(euclid, np.full(euclid.shape, np.inf), inner, cosine)
 
     def _spread(self, lists: Sequence[Found] | None, number: int) -> IndexArray:
         if lists is None:

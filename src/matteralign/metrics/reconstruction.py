@@ -8,6 +8,7 @@ about 1 is no better than the mean.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -294,8 +295,11 @@ class _Run:
         train, test = x[self.split.train], x[self.split.test]
         mean = train.mean(axis=0)
         train, test = train - mean, test - mean
-        scale = np.sqrt(np.einsum("ij,ij->", train, train) / len(train))
-        return train / scale, test / scale
+        largest = float(np.abs(train).max())
+        scale = largest * np.sqrt(np.square(train / largest).sum() / len(train))
+        # Test rows far beyond the training rows may overflow; `_outcome` says so.
+        with np.errstate(over="ignore"):
+            return train / scale, test / scale
 
     def collect(self, found: Mapping[int, Sequence[Outcome]]) -> list[Outcome]:
         """Return outcomes in the order of the pairs from those by source and target."""
@@ -314,11 +318,16 @@ def _squares(residual: FloatArray) -> FloatArray:
     return squares
 
 
-def _outcome(squares: FloatArray) -> Reconstruction:
+def _outcome(squares: FloatArray) -> Outcome:
     value = float(np.sqrt(squares.mean()))
+    if not math.isfinite(value):
+        return NotApplicable(
+            "the reconstruction error overflows: test rows lie too far from the training rows"
+        )
     block = block_of(len(squares))
-    without = [float(np.sqrt(squares[block != b].mean())) for b in range(int(block[-1]) + 1)]
-    low, high = (interval(value, without) if len(without) > 1 else None) or (None, None)
+    blocks = range(int(block[-1]) + 1 if block[-1] else 0)
+    without = [float(np.sqrt(squares[block != b].mean())) for b in blocks]
+    low, high = interval(value, without) or (None, None)
     return Reconstruction(value, len(squares), low, high)
 
 

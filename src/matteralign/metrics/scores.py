@@ -88,18 +88,22 @@ def form(kind: int, geometry: Geometry, dtype: npt.DTypeLike) -> Form:
     u = float(np.finfo(dtype).eps) / 2.0
     # Beyond the product itself: rounding of its inputs, of the coefficients and of the sum.
     slack = (geometry.d + 16) * u
+    # What falls below the smallest number is lost whole. Working units keep elements near 1.
+    lost = 16.0 * (geometry.d + 16) * float(np.finfo(dtype).tiny)
     squares, along = geometry.squares, geometry.along
     ones = np.ones(len(squares), dtype)
     none = np.zeros(len(squares), dtype)
     if kind == DISTANCE:
-        add = squares * (1.0 - slack)
+        add = squares * (1.0 - slack) - lost
         return Form(kind, kind_of(-2), add.astype(dtype), none, ones, squares * (1.0 - slack))
     half = 0.5 * slack * squares
-    add = -along - half - 8.0 * u * np.abs(along)
+    add = -along - half - 8.0 * u * np.abs(along) - lost
     if kind == COSINE:
-        inverse = np.divide(
-            1.0, geometry.norms, out=np.zeros_like(geometry.norms), where=geometry.norms > 0.0
-        )
+        norms, largest = geometry.norms, float(np.finfo(dtype).max) / 4.0
+        inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0.0)
+        # A row too short to be divided by its length is a candidate always.
+        short = inverse > largest
+        add[short], inverse[short] = -largest, 1.0
         rest = along + geometry.mean_square
         own = -rest - half - 8.0 * u * (np.abs(along) + geometry.mean_square)
         return Form(
