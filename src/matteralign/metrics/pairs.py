@@ -76,7 +76,7 @@ def compare(
         Where tiles are made: ``cpu``; ``cuda`` or ``cuda:1``, through torch; ``auto``, cuda
         where there is one; ``torch``, torch on the CPU. Neighbour lists are the same on all.
         The rest agrees with ``cpu`` within the error of the precision: 1e-6 for dCor and CKA
-        in single, 1e-10 in double. `memory_bytes` bounds the device's memory as well.
+        in single, 1e-10 in double. `memory_bytes` bounds the tiles there as well.
     progress : callable, optional
         Told the share of the pass over all tiles that is done.
     checkpoint : Checkpoint, optional
