@@ -78,6 +78,16 @@ class Candidates:
         """Drop whatever is more than is certainly kept."""
         trim(*self.arrays())
 
+    def start_from(self, other: Candidates) -> None:
+        """Turn away from now on what `other` turns away for the same, leading, rows."""
+        at = self.threshold[: len(other.threshold)]
+        np.minimum(at, other.threshold, out=at)
+
+    def found(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[Any]]:
+        """Return the columns held, how many there are in each row, and the thresholds."""
+        self.trim()
+        return self.index, self.count, self.threshold
+
     def take(self, other: Candidates) -> None:
         """Add what `other` holds for the same rows."""
         merge(*other.arrays(), *self.arrays())
