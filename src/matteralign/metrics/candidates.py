@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.kernels.select import merge, trim
+from matteralign.metrics.kernels.select import merge
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,6 @@ class Candidates:
         """Return the arrays in the order the kernels take them."""
         return self.values, self.index, self.count, self.threshold
 
-    def trim(self) -> None:
-        """Drop whatever is more than is certainly kept."""
-        trim(*self.arrays())
-
     def start_from(self, other: Candidates) -> None:
         """Turn away from now on what `other` turns away for the same, leading, rows."""
         at = self.threshold[: len(other.threshold)]
@@ -85,7 +81,6 @@ class Candidates:
 
     def found(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[Any]]:
         """Return the columns held, how many there are in each row, and the thresholds."""
-        self.trim()
         return self.index, self.count, self.threshold
 
     def take(self, other: Candidates) -> None:

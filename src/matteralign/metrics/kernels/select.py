@@ -43,18 +43,6 @@ def _cut(values, index, keep):
 
 
 @jit
-def trim(values, index, count, threshold):
-    """Cut every buffer back to the entries that are certainly kept."""
-    for row in range(len(count)):
-        keep = values.shape[1] // 2
-        filled = count[row]
-        if filled > keep:
-            last = _cut(values[row, :filled], index[row, :filled], keep)
-            threshold[row] = min(threshold[row], last)
-            count[row] = keep
-
-
-@jit
 def _push(value, column, row, values, index, count, threshold):
     place = count[row]
     values[row, place] = value
