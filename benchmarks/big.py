@@ -24,7 +24,8 @@ def _stages(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
     names = [data.name(i) for i in range(settings.big_models)]
     common: dict[str, Any] = {"folder": str(_folder(settings))}
     sizes = {"n": settings.big_n, "seed": settings.seed}
-    work = common | {"threads": settings.big_threads, "memory_bytes": settings.memory_bytes}
+    options = {"memory_bytes": settings.memory_bytes, "device": settings.device}
+    work = common | options | {"threads": settings.big_threads}
     stages = [
         ("write", "write_task", common | sizes | {"names": names, "d": settings.big_d}),
         ("lists", "lists_task", work | {"names": names}),
@@ -43,7 +44,9 @@ def _stages(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
 
 def _folder(settings: Settings) -> Path:
     n, d, wide = settings.big_n, settings.big_d, settings.big_wide
-    return settings.scratch / f"big-n{n}-d{d}-m{settings.big_models}-w{wide}-s{settings.seed}"
+    name = f"big-n{n}-d{d}-m{settings.big_models}-w{wide}-s{settings.seed}"
+    # What one device has left is not gone on with on another.
+    return settings.scratch / (name if settings.device == "cpu" else f"{name}-{settings.device}")
 
 
 def measure(settings: Settings) -> dict[str, Any]:
@@ -71,6 +74,7 @@ def measure(settings: Settings) -> dict[str, Any]:
         "d": settings.big_d,
         "wide": settings.big_wide,
         "threads": settings.big_threads,
+        "device": settings.device,
         "memory_gb": settings.memory_gb,
         "stages": stages,
     }
@@ -98,7 +102,8 @@ def section(found: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"N = {found['n']}, {found['models']} models, d = {found['d']}, float32 on disk, read "
-            f"by rows; {found['threads']} thread(s), bound {found['memory_gb']:g} GiB on the "
+            f"by rows; {found['threads']} thread(s), device {found['device']}, bound "
+            f"{found['memory_gb']:g} GiB on the "
             f"working blocks. Neighbour lists and all default metrics with statistics: "
             f"**{minutes:.1f} minutes** ({ending}). Measured, not extrapolated; load average "
             f"when the pairs began: {facts['load'][0]}; their BLAS: {'; '.join(facts['blas'])}.",

@@ -37,11 +37,14 @@ def write_task(folder: str, names: list[str], n: int, d: int, seed: int) -> dict
     return sample | {"base_rss": base, "note": f"{size / 1e9:.2f} GB on disk"}
 
 
-def lists_task(folder: str, names: list[str], threads: int, memory_bytes: int) -> dict[str, Any]:
+def lists_task(
+    folder: str, names: list[str], threads: int, memory_bytes: int, device: str = "cpu"
+) -> dict[str, Any]:
     """Write the neighbour lists of the models that have none; add up what all of them took."""
     options = {
         "threads": threads,
         "memory_bytes": memory_bytes,
+        "device": device,
         "id_specs": engine.default_specs("model"),
     }
     members, k = engine.readers(folder, names), engine.longest_k()
@@ -59,6 +62,7 @@ def lists_task(folder: str, names: list[str], threads: int, memory_bytes: int) -
     total = {clock: sum(s[clock] for s in samples) for clock in ("wall", "cpu")}
     each = [s["cpu"] for s in samples]
     note = f"k = {k}; CPU-s per model {min(each):.1f}–{max(each):.1f}"
+    note += engine.device_memory()
     return total | {"base_rss": base, "note": note}
 
 
@@ -119,13 +123,19 @@ class Progress:
 
 
 def pairs_task(
-    folder: str, names: list[str], threads: int, memory_bytes: int, result: str
+    folder: str,
+    names: list[str],
+    threads: int,
+    memory_bytes: int,
+    result: str,
+    device: str = "cpu",
 ) -> dict[str, Any]:
     """Score all pairs under all default metrics with statistics; write the scores."""
     members, specs = engine.readers(folder, names), engine.default_specs("pair")
     options: dict[str, Any] = {
         "threads": threads,
         "memory_bytes": memory_bytes,
+        "device": device,
         "statistics": True,
     }
     engine.warm(dict(list(members.items())[:3]), lambda m: engine.all_pairs(m, specs, **options))
@@ -144,6 +154,7 @@ def pairs_task(
             out.write(json.dumps(row | {"debiased": s.scored.debiased}) + "\n")
     total = {clock: sample[clock] + checkpoint.before[clock] for clock in ("wall", "cpu")}
     note = f"{len(specs)} metrics, {len(scores)} scores, {ok} with a value"
+    note += engine.device_memory()
     if checkpoint.before["wall"]:
         note += "; went on after a cut"
     return total | {

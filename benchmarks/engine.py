@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from itertools import combinations
@@ -140,3 +141,12 @@ def dimension_task(folder: str, names: list[str], k: int, repeats: int) -> dict[
         "values": [[name, value] for name, (value, _) in measured[: len(names)]],
         "machine": describe(),
     }
+
+
+def device_memory() -> str:
+    """Return the name and the most memory of the GPU this process used, empty without one."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return ""
+    peak = torch.cuda.max_memory_allocated() / 1e9
+    return f"; {torch.cuda.get_device_name()}, at most {peak:.2f} GB there"

@@ -66,6 +66,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     add("--big-d", type=int, default=512)
     add("--big-wide", type=int, default=5120, help="columns of one wide member; 0 for none")
     add("--big-threads", type=int, default=2)
+    add("--device", default="cpu", help="of the big run: cpu, cuda, cuda:1, torch")
     add("--memory-gb", type=float, default=4.0, help="the engine's bound in the big run, GiB")
     add("--seed", type=int, default=0)
     add("--scratch", type=Path, default=child.ROOT / "build" / "bench")

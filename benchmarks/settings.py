@@ -29,6 +29,8 @@ class Settings:
     big_n, big_models, big_d, big_wide : int
         Of the big run; `big_wide` columns of its widest member, 0 for none.
     big_threads, memory_gb : int, float
+    device : str
+        What makes the tiles in the big run: ``cpu``, ``cuda``, ...
     seed : int
     scratch, out : Path
         Where data and resumable work lie; where tables and plots are written.
@@ -57,6 +59,7 @@ class Settings:
     big_wide: int
     big_threads: int
     memory_gb: float
+    device: str
     seed: int
     scratch: Path
     out: Path

@@ -49,10 +49,10 @@ def test_nulls_of_the_dcor_definitions_against_samples(definition):
     x, y = rng.normal(size=(60, 4)), rng.normal(size=(60, 6))
     spec = MetricSpec("dcor", definition)
     found = scored(x, y, spec)[0]
-    values = [scored(x, y[rng.permutation(60)], spec, statistics=False)[0] for _ in range(300)]
+    values = [scored(x, y[rng.permutation(60)], spec, statistics=False)[0] for _ in range(200)]
     values = np.array([v.value for v in values])
-    assert found.null_mean == pytest.approx(values.mean(), abs=4 * values.std() / 300**0.5)
-    assert found.null_sd == pytest.approx(values.std(), rel=0.15)
+    assert found.null_mean == pytest.approx(values.mean(), abs=4 * values.std() / 200**0.5)
+    assert found.null_sd == pytest.approx(values.std(), rel=0.2)
 
 
 def hubs(n, rng):

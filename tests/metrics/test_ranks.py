@@ -9,6 +9,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from matteralign.metrics import MetricSpec, compare
+from matteralign.metrics.backend import open_backend
 from matteralign.metrics.imbalance import COUNTED_EDGES, fits_the_pass
 from matteralign.metrics.members import open_member
 from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
@@ -17,6 +18,7 @@ from matteralign.metrics.rank_strips import strip_ranks
 from matteralign.metrics.streaming import stream
 from matteralign.stats.blocks import block_edges, block_of, sweep_blocks
 
+CPU = open_backend("cpu")
 METHODS = ("exact", "strip", "pass")
 
 
@@ -94,12 +96,14 @@ def count(method, members, lists, common=None, limit=None, k=1):
         cuts = [] if limit == n else [limit]
         stream(
             members, distances=False, kernels=False, ranks=requests, cuts=cuts,
-            memory_bytes=1 << 20, threads=2,
+            memory_bytes=1 << 20, threads=2, backend=CPU,
         )  # fmt: skip
     else:
-        run = sort_ranks if method == "exact" else strip_ranks
         for member, asked in zip(members, requests, strict=True):
-            run(member, asked, threads=2)
+            if method == "exact":
+                sort_ranks(member, asked, threads=2)
+            else:
+                strip_ranks(member, asked, backend=CPU, threads=2)
     return sums
 
 
@@ -130,9 +134,7 @@ def test_masked_rows_count_nowhere(method):
     lists = [spread(nearest(z[rows], k), rows, n) for z in x]
     given = [z.copy() for z in x]
     given[0][~common] = np.nan  # one model took fewer rows, the others all
-    members = [
-        open_member(z, "x", valid=common if i == 0 else None) for i, z in enumerate(given)
-    ]
+    members = [open_member(z, "x", valid=common if i == 0 else None) for i, z in enumerate(given)]
     sums = count(method, members, lists, common=common, k=k)
     for f, g in itertools.permutations(range(3), 2):
         expected = imbalance(x[f][rows], x[g][rows], k)
@@ -200,7 +202,11 @@ def test_a_sweep_has_the_values_of_the_leading_rows(precision, masked):
     for k in (1, 3):
         scored = next(
             compare(
-                {"x": x, "y": y}, [("x", "y")], [spec(k)], precision=precision, sweep=True,
+                {"x": x, "y": y},
+                [("x", "y")],
+                [spec(k)],
+                precision=precision,
+                sweep=True,
                 valid=valid,
             )  # fmt: skip
         ).scored

@@ -9,11 +9,13 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from matteralign.metrics import MetricInputError, MetricSpec, compare
+from matteralign.metrics.backend import open_backend
 from matteralign.metrics.members import open_member
 from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
 from matteralign.metrics.streaming import stream
 from matteralign.stats.blocks import block_edges, block_of
 
+CPU = open_backend("cpu")
 MEMORY = 1 << 28
 SPECS = [
     *(MetricSpec("dcor", name) for name in ("root", "squared", "debiased")),
@@ -34,9 +36,9 @@ def embeddings(n, count=4, seed=0):
     rng = np.random.default_rng(seed)
     base = rng.normal(size=(n, 5))
     return [
-        (
-            np.hstack([base @ rng.normal(size=(5, 8)), rng.normal(size=(n, 3 + i))]) + 10 * i
-        ).astype(np.float32)
+        (np.hstack([base @ rng.normal(size=(5, 8)), rng.normal(size=(n, 3 + i))]) + 10 * i).astype(
+            np.float32
+        )
         for i in range(count)
     ]
 
@@ -106,7 +108,12 @@ def test_sums_equal_dense_matrices(which, dtype, tolerance, memory_bytes):
     n = 410  # blocks of 25 and 26 rows
     x, valid = embeddings(n), masks(n, which)
     result = stream(
-        opened(x, valid), distances=True, kernels=True, dtype=dtype, memory_bytes=memory_bytes
+        opened(x, valid),
+        distances=True,
+        kernels=True,
+        dtype=dtype,
+        memory_bytes=memory_bytes,
+        backend=CPU,
     )
     blocks = block_of(n)
     inside = {"all": blocks >= 0, "without": blocks != 3, "leading": blocks < 4}
@@ -133,6 +140,7 @@ def test_any_number_of_rows(n, dtype):
         kernels=True,
         dtype=dtype,
         memory_bytes=MEMORY,
+        backend=CPU,
     )
     for kind in ("distances", "kernels"):
         whole = getattr(result, kind).sample()
@@ -148,7 +156,12 @@ def test_centred_diagonal(kind, which):
     n = 120
     x, valid = embeddings(n), masks(n, which)
     result = stream(
-        opened(x, valid), distances=True, kernels=True, dtype=np.float64, memory_bytes=MEMORY
+        opened(x, valid),
+        distances=True,
+        kernels=True,
+        dtype=np.float64,
+        memory_bytes=MEMORY,
+        backend=CPU,
     )
     for a, b in itertools.permutations(range(4), 2):
         rows = valid[a] & valid[b]
@@ -338,7 +351,13 @@ def test_counts_of_ranks_in_the_pass_survive_an_interruption():
 
     def run(asked, **options):
         stream(
-            members, distances=False, kernels=False, ranks=[(), [asked]], memory_bytes=1, **options
+            members,
+            distances=False,
+            kernels=False,
+            ranks=[(), [asked]],
+            memory_bytes=1,
+            backend=CPU,
+            **options,
         )
         return asked.sums
 

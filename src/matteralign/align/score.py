@@ -165,6 +165,7 @@ def _compute(work: _Work, ledger: Ledger, batch: _Batch) -> None:
             threads=work.threads,
             statistics=work.statistics,
             sweep=work.sweep,
+            device=work.study.config.metrics.device,
             progress=Progress(what, work.report),
             checkpoint=checkpoint,
         )
@@ -181,6 +182,7 @@ def _identity(work: _Work, batch: _Batch) -> dict[str, Any]:
         "pairs": batch.pairs,
         "latents": {key: rows.sha256 for key, rows in work.latents.items()},
         "memory_bytes": work.study.memory_bytes,
+        "device": work.study.config.metrics.device,
         "statistics": work.statistics,
         "sweep": work.sweep,
     }

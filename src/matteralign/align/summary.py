@@ -59,6 +59,7 @@ def _summarize(
             threads=threads,
             statistics=study.config.metrics.statistics,
             sweep=study.config.metrics.sweep,
+            device=study.config.metrics.device,
             name=key,
         )
         for scaling, summary in summaries.items():

@@ -48,6 +48,11 @@ class Metrics(_Strict):
         default=False,
         description="every score of a pair at growing sample sizes as well (sweep.parquet)",
     )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="cpu",
+        description="what makes the tiles of the metrics: cpu, cuda (needs the extra gpu), or "
+        "auto, cuda where torch sees one; scores agree within rounding",
+    )
     memory_gb: float = Field(
         default=4.0, gt=0, description="bound on the working memory of the metrics, in GiB"
     )

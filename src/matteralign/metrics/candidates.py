@@ -74,6 +74,15 @@ class Candidates:
         """Return the arrays in the order the kernels take them."""
         return self.values, self.index, self.count, self.threshold
 
+    def start_from(self, other: Candidates) -> None:
+        """Turn away from now on what `other` turns away for the same, leading, rows."""
+        at = self.threshold[: len(other.threshold)]
+        np.minimum(at, other.threshold, out=at)
+
+    def found(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[Any]]:
+        """Return the columns held, how many there are in each row, and the thresholds."""
+        return self.index, self.count, self.threshold
+
     def take(self, other: Candidates) -> None:
         """Add what `other` holds for the same rows."""
         merge(*other.arrays(), *self.arrays())

@@ -10,6 +10,7 @@ import numpy as np
 
 from matteralign.metrics import array_pairs
 from matteralign.metrics.array_pairs import ArrayPairs
+from matteralign.metrics.backend import Backend
 from matteralign.metrics.errors import NotApplicable
 from matteralign.metrics.global_scores import GlobalScores
 from matteralign.metrics.imbalance import Imbalance, Lists, fits_the_pass, limits_of
@@ -38,6 +39,7 @@ class Options:
     statistics: bool
     sweep: bool
     double: bool
+    backend: Backend
     progress: Callable[[float], None] | None
     checkpoint: Checkpoint | None
 
@@ -155,6 +157,7 @@ class Engine:
             inner=needed["inner"],
             sweep=self._options.sweep,
             double=self._options.double,
+            backend=self._options.backend,
             memory_bytes=self._options.memory_bytes,
             threads=self._options.threads,
         )
@@ -180,7 +183,11 @@ class Engine:
             _ = self._pass
         else:
             for ranks in made.values():
-                ranks.count_apart(exact=self._options.double, threads=self._options.threads)
+                ranks.count_apart(
+                    backend=self._options.backend,
+                    exact=self._options.double,
+                    threads=self._options.threads,
+                )
         return made
 
     @cached_property
@@ -247,6 +254,7 @@ class Engine:
         ]
         return stream(
             ordered,
+            backend=options.backend,
             distances="dcor" in asked,
             kernels="cka" in asked,
             pairs=needed,

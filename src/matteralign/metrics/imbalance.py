@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.metrics.backend import Backend
 from matteralign.metrics.inputs import IndexArray, require_neighbors, require_rows
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.neighbors import place_of
@@ -111,14 +112,14 @@ class Imbalance:
                 )
         return out
 
-    def count_apart(self, *, exact: bool, threads: int) -> None:
-        """Count without the pass: by sorted rows when `exact`, else in strips."""
+    def count_apart(self, *, backend: Backend, exact: bool, threads: int) -> None:
+        """Count without the pass: by sorted rows on the CPU when `exact`, else in strips."""
         for target, member in enumerate(self.members):
             asked = self.requests(target, bounds=None)
             if asked and exact:
                 sort_ranks(member, asked, threads=threads)
             elif asked:
-                strip_ranks(member, asked, threads=threads)
+                strip_ranks(member, asked, backend=backend, threads=threads)
 
     def score(self, f: int, g: int, *, statistics: bool) -> Scored:
         """Return Delta(f -> g)."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.metrics.backend import Backend, open_backend
 from matteralign.metrics.errors import MetricInputError
 from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.kernels.exact import COSINE, DISTANCE, PRODUCT
@@ -97,6 +98,7 @@ def find_neighbors(
     cosine: int = 0,
     sweep: bool = False,
     double: bool | None = None,
+    backend: Backend | None = None,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
@@ -113,6 +115,8 @@ def find_neighbors(
     double : bool, optional
         Make the tiles in double precision; by default where there are few rows. The lists
         are the same.
+    backend : Backend, optional
+        What makes the tiles, see `open_backend`; the CPU by default. The lists are the same.
     memory_bytes, threads, progress
         See `search`.
     """
@@ -136,6 +140,7 @@ def find_neighbors(
             member.mean,
             wanted,
             edges=_distinct(edges),
+            backend=backend or open_backend("cpu"),
             limits=[count for count in limits.values() if 0 < count < len(rows)],
             dtype=np.float64 if double else np.float32,
             memory_bytes=memory_bytes,

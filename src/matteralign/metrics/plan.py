@@ -78,14 +78,19 @@ def pieces(edges: Sequence[int], largest: int = PIECE) -> list[Piece]:
     return out
 
 
-def steps(edges: Sequence[int], cuts: Collection[int] = (), widest: int = PANEL) -> Iterator[Step]:
+def steps(
+    edges: Sequence[int],
+    cuts: Collection[int] = (),
+    widest: int = PANEL,
+    largest: int = PIECE,
+) -> Iterator[Step]:
     """Yield panels in ascending order, each with the rows of the upper triangle above it.
 
     After a step everything is complete for the rows and columns up to its end: a leading run
     of rows is finished as a sample of its own. A panel ends at each of `cuts`, which are
     borders of blocks.
     """
-    parts = pieces(edges, min(PIECE, widest))
+    parts = pieces(edges, min(largest, widest))
     first = 0
     while first < len(parts):
         last = first + 1

@@ -19,15 +19,11 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from matteralign.metrics.candidates import Candidates
+from matteralign.metrics.backend import Array, Backend, Cut, Kept
 from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.kernels.exact import rank_candidates, search_row
-from matteralign.metrics.kernels.select import scan_columns, scan_rows
-from matteralign.metrics.plan import PANEL, Piece, Step, pieces, steps
+from matteralign.metrics.plan import Piece, Step, steps
 from matteralign.metrics.scores import Form, Geometry, form
-
-MARGIN = 6
-"""Candidates beyond the list: enough that nearly every row can be proved complete."""
 
 _CHUNK_BYTES = 256 * 1024**2
 
@@ -65,6 +61,7 @@ def search(
     wanted: Mapping[int, int],
     *,
     edges: Sequence[int],
+    backend: Backend,
     limits: Sequence[int] = (),
     dtype: npt.DTypeLike = np.float32,
     memory_bytes: int,
@@ -82,6 +79,8 @@ def search(
         Kind (`exact.DISTANCE`, `PRODUCT`, `COSINE`) to neighbours per row, below n.
     edges : sequence of int
         Borders of row blocks, from 0 to n.
+    backend : Backend
+        What makes the tiles. The lists do not depend on it.
     limits : sequence of int
         Borders among `edges`: the lists are also found among the first so many rows alone.
     dtype : float32 or float64
@@ -100,32 +99,43 @@ def search(
     """
     n = len(x)
     centred = (x - mean).astype(dtype, copy=False)
-    whole = _Search(x, centred, Geometry.of(x, centred, mean), mean, wanted, threads)
+    cut = backend.search_cut(x.shape[1], centred.itemsize, memory_bytes)
+    whole = _Search(backend, cut, x, centred, mean, wanted, threads)
     found: dict[int, list[Found]] = {}
     for kind, k in wanted.items():
         found[kind] = [_empty(limit, k) for limit in (*sorted(set(limits) - {n}), n)]
-    groups = _groups(edges, limits, wanted, np.dtype(dtype).itemsize, memory_bytes)
-    with threadpool_limits(1), ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+    per_row = sum(backend.kept_bytes(keep, centred.itemsize) for keep in whole.keep.values())
+    groups = _groups(edges, limits, cut, per_row, memory_bytes)
+    with (
+        backend.session(),
+        threadpool_limits(1),
+        ThreadPoolExecutor(backend.workers(threads)) as tiles,
+        ThreadPoolExecutor(max(1, threads)) as pool,
+    ):
         for position, (low, high) in enumerate(groups):
             tell = _share(progress, position, len(groups))
-            whole.run(low, high, edges, found, dtype, pool, tell)
+            whole.run(low, high, edges, found, dtype, tiles, pool, tell)
     return found, whole.effort
 
 
 class _Search:
     def __init__(
         self,
+        backend: Backend,
+        cut: Cut,
         x: npt.NDArray[Any],
         centred: npt.NDArray[Any],
-        geometry: Geometry,
         mean: FloatArray,
         wanted: Mapping[int, int],
         threads: int,
     ) -> None:
-        self.x, self.centred, self.geometry, self.mean = x, centred, geometry, mean
-        self.keep = {kind: min(k + MARGIN, len(x)) for kind, k in wanted.items()}
+        self.backend, self.cut = backend, cut
+        self.x, self.centred, self.mean = x, centred, mean
+        self.geometry = Geometry.of(x, centred, mean)
+        self.keep = {kind: min(k + backend.margin, len(x)) for kind, k in wanted.items()}
         self.wanted = wanted
-        self.forms = {kind: form(kind, geometry, centred.dtype) for kind in wanted}
+        self.forms = {kind: form(kind, self.geometry, centred.dtype) for kind in wanted}
+        self.on_device = {kind: backend.form(f) for kind, f in self.forms.items()}
         self.threads = threads
         self.effort = Effort()
 
@@ -136,31 +146,37 @@ class _Search:
         edges: Sequence[int],
         found: Mapping[int, list[Found]],
         dtype: npt.DTypeLike,
+        tiles: ThreadPoolExecutor,
         pool: ThreadPoolExecutor,
         tell: Callable[[float], None],
     ) -> None:
         """Fill the lists of rows ``low:high``."""
-        rows = {kind: Candidates.empty(high - low, keep, dtype) for kind, keep in self.keep.items()}
-        local = _PerThread(self.keep, dtype)
-        own = [p for p in pieces(edges) if low <= p.start < high]
-        walk = list(steps(edges, {entry.limit for lists in found.values() for entry in lists}))
+        empty = self.backend.candidates
+        rows = {kind: empty(high - low, keep, dtype) for kind, keep in self.keep.items()}
+        local = _PerThread(self.backend, self.cut.panel, self.keep, dtype)
+        limits = {entry.limit for lists in found.values() for entry in lists}
+        walk = list(steps(edges, limits, self.cut.panel, self.cut.piece))
+        own = [p for p in walk[-1].rows if low <= p.start < high]
         for done, step in enumerate(walk, start=1):
             inside = step.start >= low and step.stop <= high
             active = [p for p in own if p.start < step.stop] if inside else own
-            work = partial(self._tile, step=step, low=low, inside=inside, rows=rows, local=local)
+            panel = self.backend.array(self.centred[step.start : step.stop])
+            work = partial(
+                self._tile, step=step, panel=panel, low=low, inside=inside, rows=rows, local=local
+            )
             if inside:
                 # The panel's own rows first: the bounds they find spare the other tiles'
                 # columns from starting at nothing.
                 own_rows = [p for p in active if p.start >= step.start]
-                list(pool.map(work, own_rows))
+                list(tiles.map(work, own_rows))
                 local.start_from(
                     {
-                        kind: part.part(step.start - low, step.stop - low).threshold
+                        kind: part.part(step.start - low, step.stop - low)
                         for kind, part in rows.items()
                     }
                 )
                 active = [p for p in active if p.start < step.start]
-            list(pool.map(work, active))
+            list(tiles.map(work, active))
             if inside:
                 local.start_from({})
                 for kind, part in local.filled():
@@ -178,29 +194,23 @@ class _Search:
         piece: Piece,
         *,
         step: Step,
+        panel: Array,
         low: int,
         inside: bool,
-        rows: Mapping[int, Candidates],
+        rows: Mapping[int, Kept],
         local: _PerThread,
     ) -> None:
         first = max(step.start, piece.start) if inside else step.start
-        columns = slice(first, step.stop)
-        width = step.stop - first
-        tile = local.tile(piece.size, width)
-        np.matmul(self.centred[piece.start : piece.stop], self.centred[columns].T, out=tile)
-        at = slice(piece.start, piece.stop)
-        for kind, f in self.forms.items():
-            mine = rows[kind].part(piece.start - low, piece.stop - low)
-            scan_rows(
-                tile, f.lead, f.add[columns], f.own[at], f.weight[columns],
-                piece.start, first, *mine.arrays(),
-            )  # fmt: skip
+        columns, at = slice(first, step.stop), slice(piece.start, piece.stop)
+        mine = self.backend.array(self.centred[at])
+        tile = self.backend.product(mine, panel[first - step.start :])
+        for kind, f in self.on_device.items():
+            kept = rows[kind].part(piece.start - low, piece.stop - low)
+            self.backend.offer_rows(tile, f, at, columns, piece.start, kept)
             if inside and piece.stop < step.stop:
                 other = local.candidates(kind).part(first - step.start, step.stop - step.start)
-                scan_columns(
-                    tile, f.lead, f.add[at], f.own[columns], f.weight[at],
-                    piece.start, max(0, piece.stop - first), *other.arrays(),
-                )  # fmt: skip
+                behind = max(0, piece.stop - first)
+                self.backend.offer_columns(tile, f, at, columns, behind, other)
 
     def _finish(
         self,
@@ -208,11 +218,12 @@ class _Search:
         out: Found,
         low: int,
         high: int,
-        rows: Candidates,
+        rows: Kept,
         pool: ThreadPoolExecutor,
     ) -> None:
+        held = rows.part(0, high - low).found()
         parts = np.array_split(np.arange(low, high), max(1, min(self.threads * 4, high - low)))
-        work = partial(self._certify, kind=kind, out=out, low=low, rows=rows)
+        work = partial(self._certify, kind=kind, out=out, low=low, held=held)
         open_rows = np.concatenate(list(pool.map(work, [p for p in parts if len(p)])))
         self.effort.certified += high - low - len(open_rows)
         if len(open_rows) == 0:
@@ -224,13 +235,17 @@ class _Search:
         list(pool.map(partial(self._one_by_one, kind=kind, out=out), open_rows.tolist()))
 
     def _certify(
-        self, part: npt.NDArray[np.int64], *, kind: int, out: Found, low: int, rows: Candidates
+        self,
+        part: npt.NDArray[np.int64],
+        *,
+        kind: int,
+        out: Found,
+        low: int,
+        held: tuple[npt.NDArray[Any], ...],
     ) -> npt.NDArray[np.int64]:
         """Order the candidates of some rows; return the rows that may miss a neighbour."""
-        at = slice(part[0] - low, part[-1] + 1 - low)
-        return self._order(
-            kind, out, part, rows.index[at], rows.count[at], rows.threshold[at], self.forms[kind]
-        )
+        index, count, threshold = (x[part[0] - low : part[-1] + 1 - low] for x in held)
+        return self._order(kind, out, part, index, count, threshold, self.forms[kind])
 
     def _order(
         self,
@@ -258,24 +273,22 @@ class _Search:
         self, kind: int, out: Found, rows: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.int64]:
         geometry = Geometry.of(self.x, self.x - self.mean, self.mean)
-        f = form(kind, geometry, np.float64)
-        step = max(1, min(len(rows), _CHUNK_BYTES // (8 * PANEL)))
+        f, backend = form(kind, geometry, np.float64), self.backend
+        there, panel = backend.form(f), self.cut.panel
+        step = max(1, min(len(rows), _CHUNK_BYTES // (8 * panel)))
         left = []
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
-            mine = Candidates.empty(len(part), self.keep[kind], np.float64)
-            left_rows = self.x[part] - self.mean
-            for first in range(0, out.limit, PANEL):
-                columns = slice(first, min(first + PANEL, out.limit))
-                tile = left_rows @ (self.x[columns] - self.mean).T
+            mine = backend.candidates(len(part), self.keep[kind], np.float64)
+            left_rows = backend.array(self.x[part] - self.mean)
+            for first in range(0, out.limit, panel):
+                columns = slice(first, min(first + panel, out.limit))
+                tile = backend.product(left_rows, backend.array(self.x[columns] - self.mean))
                 here = np.flatnonzero((part >= columns.start) & (part < columns.stop))
                 # Sent to plus infinity by the negative lead: a row is not its own neighbour.
-                tile[here, part[here] - first] = -np.inf
-                scan_rows(
-                    tile, f.lead, f.add[columns], f.own[part], f.weight[columns],
-                    -out.limit, first, *mine.arrays(),
-                )  # fmt: skip
-            left.append(self._order(kind, out, part, mine.index, mine.count, mine.threshold, f))
+                backend.put(tile, here, part[here] - first, -np.inf)
+                backend.offer_rows(tile, there, part, columns, -out.limit, mine)
+            left.append(self._order(kind, out, part, *mine.found(), f))
         return np.concatenate(left)
 
     def _one_by_one(self, row: int, *, kind: int, out: Found) -> None:
@@ -288,46 +301,37 @@ class _Search:
 
 
 class _PerThread:
-    """Buffers that each thread has to itself: a tile, and candidates of the panel's rows."""
+    """Candidates of the panel's rows that each thread has to itself."""
 
-    def __init__(self, keep: Mapping[int, int], dtype: npt.DTypeLike) -> None:
-        self._keep, self._dtype = keep, dtype
+    def __init__(
+        self, backend: Backend, panel: int, keep: Mapping[int, int], dtype: npt.DTypeLike
+    ) -> None:
+        self._backend, self._panel, self._keep, self._dtype = backend, panel, keep, dtype
         self._mine = threading.local()
-        self._all: list[tuple[int, Candidates]] = []
-        self._bounds: dict[int, npt.NDArray[Any]] = {}
+        self._all: list[tuple[int, Kept]] = []
+        self._bounds: dict[int, Kept] = {}
         self._lock = threading.Lock()
 
-    def tile(self, rows: int, columns: int) -> npt.NDArray[Any]:
-        """Return a contiguous array of this shape."""
-        flat = getattr(self._mine, "flat", None)
-        if flat is None or flat.size < rows * columns:
-            flat = self._mine.flat = np.empty(rows * columns, self._dtype)
-        return flat[: rows * columns].reshape(rows, columns)
-
-    def candidates(self, kind: int) -> Candidates:
+    def candidates(self, kind: int) -> Kept:
         """Return this thread's buffers for the rows of the panel."""
         mine = self._mine.__dict__.setdefault("candidates", {})
         if kind not in mine:
-            mine[kind] = Candidates.empty(PANEL, self._keep[kind], self._dtype)
+            mine[kind] = self._backend.candidates(self._panel, self._keep[kind], self._dtype)
             with self._lock:
                 self._all.append((kind, mine[kind]))
-                self._lower(kind, mine[kind])
-        part: Candidates = mine[kind]
+                if kind in self._bounds:
+                    mine[kind].start_from(self._bounds[kind])
+        part: Kept = mine[kind]
         return part
 
-    def start_from(self, bounds: Mapping[int, npt.NDArray[Any]]) -> None:
-        """Turn away from now on whatever scores no less than these bounds."""
+    def start_from(self, bounds: Mapping[int, Kept]) -> None:
+        """Turn away from now on whatever these have turned away for the same rows."""
         self._bounds = dict(bounds)
         for kind, part in self._all:
-            self._lower(kind, part)
+            if kind in self._bounds:
+                part.start_from(self._bounds[kind])
 
-    def _lower(self, kind: int, part: Candidates) -> None:
-        bound = self._bounds.get(kind)
-        if bound is not None:
-            at = part.threshold[: len(bound)]
-            np.minimum(at, bound, out=at)
-
-    def filled(self) -> list[tuple[int, Candidates]]:
+    def filled(self) -> list[tuple[int, Kept]]:
         """Return the buffers of every thread with their kinds."""
         return list(self._all)
 
@@ -337,17 +341,12 @@ def _empty(limit: int, k: int) -> Found:
 
 
 def _groups(
-    edges: Sequence[int],
-    limits: Sequence[int],
-    wanted: Mapping[int, int],
-    itemsize: int,
-    memory_bytes: int,
+    edges: Sequence[int], limits: Sequence[int], cut: Cut, per_row: int, memory_bytes: int
 ) -> list[tuple[int, int]]:
     """Cut the rows, at borders of panels, so that the buffers of a group stay in bounds."""
-    per_row = sum(Candidates.bytes_per_row(k + MARGIN, itemsize) for k in wanted.values())
     room = max(1, memory_bytes // (2 * per_row))
     groups: list[tuple[int, int]] = []
-    for step in steps(edges, limits):
+    for step in steps(edges, limits, cut.panel, cut.piece):
         if groups and step.stop - groups[-1][0] <= room:
             groups[-1] = (groups[-1][0], step.stop)
         else:

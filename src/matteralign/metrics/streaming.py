@@ -7,11 +7,10 @@ ranks) and of centred distances; the tiles of all models then meet in one Gram p
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -19,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from matteralign.metrics.backend import Array, Backend, Counting
 from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.kernels import ranks, tiles
+from matteralign.metrics.kernels.tiles import GRAM_SIDE
 from matteralign.metrics.members import BoolArray, Member
-from matteralign.metrics.plan import PANEL, PIECE, Piece, Step, steps
+from matteralign.metrics.plan import Piece, Step, steps
 from matteralign.metrics.rank_counts import RankRequest, RankSums
 from matteralign.metrics.sums import BlockSums, MatrixSums
 from matteralign.stats.blocks import block_edges, block_of
@@ -34,8 +34,6 @@ _LEAST = {
     np.dtype(np.float32): np.float32(2e-4),
     np.dtype(np.float64): np.float64(1e-6),
 }
-
-_GRAM_PARTS = 8
 
 
 class Checkpoint(Protocol):
@@ -60,17 +58,22 @@ class PassResult:
 
 @dataclass
 class _Kind:
-    """Lines and sums of one kind of matrix."""
+    """Lines and sums of one kind of matrix.
+
+    `rows` is what the backend gathers for ``sums.rows``.
+    """
 
     sums: MatrixSums
-    lines: npt.NDArray[Any]
+    rows: Array
+    lines: Array
     blocks: npt.NDArray[np.int64]
-    squares: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    squares: Array = None
 
 
 def stream(
     members: Sequence[Member],
     *,
+    backend: Backend,
     distances: bool,
     kernels: bool,
     pairs: BoolArray | None = None,
@@ -88,6 +91,9 @@ def stream(
     ----------
     members : sequence of Member
         All on the same n rows.
+    backend : Backend
+        What makes the tiles. Each cuts the rows and adds up in its own order, so sums of two
+        backends differ by the rounding of `dtype`.
     distances, kernels : bool
         Gather sums of Euclidean distances; of linear kernels of mean-centred rows.
     pairs : ndarray of bool, shape (M, M), optional
@@ -106,12 +112,16 @@ def stream(
     checkpoint : Checkpoint, optional
         The pass goes on from what it holds and saves into it now and then.
     """
-    run = _Pass(members, distances, kernels, pairs, ranks, dtype, memory_bytes, threads)
-    walk = list(steps(block_edges(run.n).tolist(), set(cuts), run.panel))
+    run = _Pass(backend, members, distances, kernels, pairs, ranks, dtype, memory_bytes)
+    walk = list(steps(block_edges(run.n).tolist(), set(cuts), run.cut.panel, run.cut.piece))
     sizes = [sum(p.size for p in s.rows) * (s.stop - s.start) for s in walk]
     due = 0.0
-    first = run.restore(checkpoint.load() if checkpoint else None, len(walk))
-    with threadpool_limits(1), ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+    first = run.restore(checkpoint.load() if checkpoint else None, walk)
+    with (
+        backend.session(),
+        threadpool_limits(1),
+        ThreadPoolExecutor(backend.workers(threads)) as pool,
+    ):
         for number in range(first, len(walk)):
             step = walk[number]
             before = sum(sizes[:number]) / sum(sizes)
@@ -123,9 +133,10 @@ def stream(
                     progress(before + share * (place + 1) / len(step.rows))
             if checkpoint and number + 1 < len(walk) and time.monotonic() >= due:
                 begun = time.monotonic()
-                checkpoint.save(run.state(number + 1))
+                checkpoint.save(run.state(number + 1, walk))
                 # Saving takes a twentieth of the time at most.
                 due = time.monotonic() + 20.0 * (time.monotonic() - begun)
+    run.collect()
     return PassResult(
         run.distances.sums if run.distances else None, run.kernels.sums if run.kernels else None
     )
@@ -134,6 +145,7 @@ def stream(
 class _Pass:
     def __init__(
         self,
+        backend: Backend,
         members: Sequence[Member],
         distances: bool,
         kernels: bool,
@@ -141,30 +153,34 @@ class _Pass:
         ranks: Sequence[Sequence[RankRequest]],
         dtype: npt.DTypeLike,
         memory_bytes: int,
-        threads: int,
     ) -> None:
-        self.members, self.dtype = members, np.dtype(dtype)
-        self.n, self.threads = members[0].n, threads
-        self.block_of = block_of(self.n)
-        self.ranks = ranks or [() for _ in members]
+        self.backend, self.members = backend, members
+        self.dtype, self.n = np.dtype(dtype), members[0].n
+        blocks = block_of(self.n)
+        self.ranks: list[list[Counting]] = [
+            [backend.counting(request, blocks) for request in requests]
+            for requests in (ranks or [() for _ in members])
+        ]
         self.complete = [m.complete for m in members]
         patterns, pattern_of = np.unique(
             np.stack([m.valid for m in members]), axis=0, return_inverse=True
         )
-        self.masks = patterns.astype(dtype)
+        self.masks = backend.array(patterns.astype(dtype))
         self.patterns, self.pattern_of = patterns, pattern_of.reshape(-1)
-        self.padded = -(-len(members) // tiles.GRAM_SIDE) * tiles.GRAM_SIDE
-        kinds = int(distances) + int(kernels)
-        self.panel = _panel(self.padded * max(kinds, 1), self.dtype.itemsize, memory_bytes)
-        self.local = threading.local()
-        self.squares = np.zeros((len(members), self.n))
-        self.offsets = np.zeros((len(members), self.n), dtype)
+        self.padded = -(-len(members) // GRAM_SIDE) * GRAM_SIDE
+        lines = self.padded * max(int(distances) + int(kernels), 1)
+        features = sum(member.d for member in members)
+        self.cut = backend.pass_cut(lines, features, self.dtype.itemsize, memory_bytes)
+        squares = np.zeros((len(members), self.n))
+        offsets = np.zeros((len(members), self.n), dtype)
         for place, member in enumerate(members):
-            self.squares[place] = _squared_lengths(member)
+            squares[place] = _squared_lengths(member)
             if distances:
-                self.offsets[place] = _offsets(member, self.squares[place])
-        self.distances = self._kind(pairs, -2.0 * self.offsets) if distances else None
-        self.kernels = self._kind(pairs, self.squares) if kernels else None
+                offsets[place] = _offsets(member, squares[place])
+        self.squares = backend.array(squares.astype(dtype))
+        self.offsets = backend.array(offsets)
+        self.distances = self._kind(pairs, -2.0 * offsets) if distances else None
+        self.kernels = self._kind(pairs, squares) if kernels else None
 
     def _kind(self, pairs: BoolArray | None, diagonal: npt.NDArray[Any]) -> _Kind:
         count, patterns = len(self.members), len(self.patterns)
@@ -180,17 +196,21 @@ class _Pass:
             pattern_of=self.pattern_of,
             edges=edges,
         )
-        return _Kind(sums, np.zeros((self.padded, 0), self.dtype), _gram_blocks(pairs, count))
+        empty = self.backend.zeros((self.padded, 0), self.dtype)
+        return _Kind(sums, self.backend.array(sums.rows), empty, _gram_blocks(pairs, count))
 
-    def columns(self, place: int, step: Step) -> npt.NDArray[Any]:
+    def columns(self, place: int, step: Step) -> Array:
         """Return a member's centred rows of the panel."""
-        return self.members[place].centred(step.start, step.stop, self.dtype)
+        return self._rows(place, step.start, step.stop)
+
+    def _rows(self, place: int, start: int, stop: int) -> Array:
+        return self.backend.array(self.members[place].centred(start, stop, self.dtype))
 
     def piece(
         self,
         piece: Piece,
         step: Step,
-        columns: Sequence[npt.NDArray[Any]],
+        columns: Sequence[Array],
         pool: ThreadPoolExecutor,
     ) -> None:
         """Take one piece of rows against the panel, all members."""
@@ -198,37 +218,26 @@ class _Pass:
         width = sum(p.size for p in parts)
         for kind in self._kinds():
             if kind.lines.shape[1] < piece.size * width:
-                kind.lines = np.zeros((self.padded, piece.size * width), self.dtype)
-            kind.squares = np.zeros((len(parts), len(self.members), len(self.patterns)))
+                # The old ones go before the new ones come.
+                kind.lines = None
+                kind.lines = self.backend.zeros((self.padded, piece.size * width), self.dtype)
+            shape = (len(parts), len(self.members), len(self.patterns))
+            kind.squares = self.backend.zeros(shape, np.float64)
         fill = partial(self._fill, piece=piece, step=step, parts=parts, columns=columns)
         list(pool.map(fill, range(len(self.members))))
+        count = len(self.members)
         for kind in self._kinds():
-            start = 0
+            start, squares = 0, self.backend.numpy(kind.squares)
             for number, part in enumerate(parts):
                 weight = 1.0 if part == piece else 2.0
                 stop = start + piece.size * part.size
-                products = self._gram(kind, start, stop, pool)
-                kind.sums.products.add(piece.block, part.block, weight * products)
-                kind.sums.squares.add(piece.block, part.block, weight * kind.squares[number])
+                products = self.backend.gram(kind.lines, start, stop, kind.blocks, pool)
+                kind.sums.products.add(piece.block, part.block, weight * products[:count, :count])
+                kind.sums.squares.add(piece.block, part.block, weight * squares[number])
                 start = stop
 
     def _kinds(self) -> list[_Kind]:
         return [kind for kind in (self.distances, self.kernels) if kind is not None]
-
-    def _gram(self, kind: _Kind, start: int, stop: int, pool: ThreadPoolExecutor) -> FloatArray:
-        # The cut does not depend on the number of threads, so the sums do not either.
-        cuts = np.linspace(start, stop, _GRAM_PARTS + 1).astype(int)
-
-        def part(number: int) -> FloatArray:
-            out = np.zeros((self.padded, self.padded))
-            tiles.gram(kind.lines, cuts[number], cuts[number + 1], kind.blocks, out)
-            return out
-
-        count = len(self.members)
-        total = np.zeros((self.padded, self.padded))
-        for out in pool.map(part, range(_GRAM_PARTS)):
-            total += out
-        return total[:count, :count]
 
     def _fill(
         self,
@@ -237,20 +246,18 @@ class _Pass:
         piece: Piece,
         step: Step,
         parts: Sequence[Piece],
-        columns: Sequence[npt.NDArray[Any]],
+        columns: Sequence[Array],
     ) -> None:
-        member = self.members[place]
-        first = parts[0].start
-        rows = member.centred(piece.start, piece.stop, self.dtype)
-        tile = self._tile(piece.size, step.stop - first)
+        backend, first = self.backend, parts[0].start
+        rows = self._rows(place, piece.start, piece.stop)
         across = columns[place][first - step.start :]
-        np.matmul(rows, across.T, out=tile)
+        tile = backend.product(rows, across)
         if self.kernels:
             self._kernels(self.kernels, place, piece, parts, tile)
         if not (self.distances or self.ranks[place]):
             return
-        squares = self.squares[place].astype(self.dtype)
-        tiles.to_squares(
+        squares = self.squares[place]
+        backend.to_squares(
             tile, squares[piece.start : piece.stop], squares[first : step.stop],
             rows, across, _LEAST[self.dtype],
         )  # fmt: skip
@@ -259,24 +266,18 @@ class _Pass:
         if self.distances:
             self._distances(self.distances, place, piece, parts, tile)
 
-    def _tile(self, rows: int, columns: int) -> npt.NDArray[Any]:
-        flat = getattr(self.local, "flat", None)
-        if flat is None or flat.size < rows * columns:
-            flat = self.local.flat = np.empty(rows * columns, self.dtype)
-        return flat[: rows * columns].reshape(rows, columns)
-
     def _kernels(
-        self, kind: _Kind, place: int, piece: Piece, parts: Sequence[Piece], tile: npt.NDArray[Any]
+        self, kind: _Kind, place: int, piece: Piece, parts: Sequence[Piece], tile: Array
     ) -> None:
         start = 0
         for number, part in enumerate(parts):
             out = _view(kind.lines[place], start, piece.size, part.size)
-            tiles.copy_part(tile, part.start - parts[0].start, out)
+            self.backend.copy_part(tile, part.start - parts[0].start, out)
             self._sum(kind, place, piece, part, number, out)
-            start += out.size
+            start += piece.size * part.size
 
     def _distances(
-        self, kind: _Kind, place: int, piece: Piece, parts: Sequence[Piece], tile: npt.NDArray[Any]
+        self, kind: _Kind, place: int, piece: Piece, parts: Sequence[Piece], tile: Array
     ) -> None:
         offset, start = self.offsets[place], 0
         mask = self.masks[self.pattern_of[place]]
@@ -285,82 +286,73 @@ class _Pass:
             across = slice(part.start, part.stop)
             out = _view(kind.lines[place], start, piece.size, part.size)
             shift = part.start - parts[0].start
-            tiles.to_distances(tile, shift, offset[at], offset[across], out)
+            self.backend.to_distances(tile, shift, offset[at], offset[across], out)
             if not self.complete[place]:
-                tiles.clear_masked(out, mask[at], mask[across])
+                self.backend.clear_masked(out, mask[at], mask[across])
             self._sum(kind, place, piece, part, number, out)
-            start += out.size
+            start += piece.size * part.size
 
     def _sum(
-        self, kind: _Kind, place: int, piece: Piece, part: Piece, number: int, out: npt.NDArray[Any]
+        self, kind: _Kind, place: int, piece: Piece, part: Piece, number: int, out: Array
     ) -> None:
         own = part == piece
         if own:
-            tiles.clear_diagonal(out)
+            self.backend.fill_diagonal(out, 0.0)
         rows, across = slice(piece.start, piece.stop), slice(part.start, part.stop)
-        row_sums = np.zeros((len(self.masks), piece.size), self.dtype)
-        column_sums = np.zeros((len(self.masks), part.size), self.dtype)
+        row_sums = self.backend.zeros((len(self.masks), piece.size), self.dtype)
+        column_sums = self.backend.zeros((len(self.masks), part.size), self.dtype)
         masks = self.masks[:, rows], self.masks[:, across]
-        tiles.add_sums(out, *masks, row_sums, column_sums, kind.squares[number, place])
-        gathered = kind.sums.rows[place]
+        self.backend.add_sums(out, *masks, row_sums, column_sums, kind.squares[number, place])
+        gathered = kind.rows[place]
         gathered[:, rows, part.block] += row_sums
         if not own:
             gathered[:, across, piece.block] += column_sums
 
-    def _count(
-        self, place: int, piece: Piece, parts: Sequence[Piece], tile: npt.NDArray[Any]
-    ) -> None:
+    def _count(self, place: int, piece: Piece, parts: Sequence[Piece], tile: Array) -> None:
         if parts[0] == piece:
-            np.fill_diagonal(tile, np.inf)
-        for request in self.ranks[place]:
-            if piece.stop > request.limit:
+            self.backend.fill_diagonal(tile, np.inf)
+        for counting in self.ranks[place]:
+            limit = counting.request.limit
+            if piece.stop > limit:
                 continue
             for part in parts:
-                if part.stop <= request.limit:
+                if part.stop <= limit:
                     shift = part.start - parts[0].start
                     square = tile[:, shift : shift + part.size]
-                    self._ranks(request, piece, part, square)
+                    self.backend.add_ranks(counting, square, piece, part)
                     if part != piece:
-                        self._ranks(request, part, piece, square.T)
+                        self.backend.add_ranks(counting, square.T, part, piece)
         if parts[0] == piece:
-            np.fill_diagonal(tile, 0.0)
+            self.backend.fill_diagonal(tile, 0.0)
 
-    def _ranks(
-        self,
-        request: RankRequest,
-        rows: Piece,
-        columns: Piece,
-        squares: npt.NDArray[Any],
-    ) -> None:
-        at = slice(rows.start, rows.stop)
-        blocks = request.sums.nearer_touching.shape[2]
-        sources = len(request.sources)
-        if request.common is None:
-            squares = np.ascontiguousarray(squares)
-        else:
-            squares = np.where(request.common[columns.start : columns.stop], squares, np.inf)
-        total = np.zeros(sources, np.int64)
-        touched, seen = np.zeros((2, sources, blocks), np.int64)
-        ranks.add_ranks(
-            squares, columns.start, request.bounds[at], request.nearest[at],
-            self.block_of, rows.block, columns.block, total, touched, seen,
-        )  # fmt: skip
-        request.add(total, touched, seen)
+    def collect(self) -> None:
+        """Bring what the backend has gathered into the sums."""
+        for kind in self._kinds():
+            kind.sums.rows = self.backend.numpy(kind.rows)
+        for requests in self.ranks:
+            for counting in requests:
+                counting.collect(self.backend)
 
-    def state(self, done: int) -> dict[str, npt.NDArray[Any]]:
-        """Return everything gathered so far."""
-        return {"done": np.asarray(done)} | dict(self._arrays())
+    def state(self, done: int, walk: Sequence[Step]) -> dict[str, npt.NDArray[Any]]:
+        """Return everything gathered in the first steps of a walk."""
+        self.collect()
+        return {"done": np.asarray(done), "stops": _stops(walk)} | dict(self._arrays())
 
-    def restore(self, saved: Mapping[str, npt.NDArray[Any]] | None, steps_in_all: int) -> int:
-        """Take up a saved state; return how many steps it covers."""
+    def restore(self, saved: Mapping[str, npt.NDArray[Any]] | None, walk: Sequence[Step]) -> int:
+        """Take up a saved state of the same walk; return how many steps it covers."""
         own = dict(self._arrays())
-        if saved is None or set(saved) != {*own, "done"}:
+        if saved is None or set(saved) != {*own, "done", "stops"}:
+            return 0
+        # Another backend or memory bound cuts the rows in another way.
+        if not np.array_equal(saved["stops"], _stops(walk)):
             return 0
         if any(saved[name].shape != array.shape for name, array in own.items()):
             return 0
         for name, array in own.items():
             array[...] = saved[name]
-        return min(int(saved["done"]), steps_in_all)
+        for kind in self._kinds():
+            kind.rows = self.backend.array(kind.sums.rows)
+        return min(int(saved["done"]), len(walk))
 
     def _arrays(self) -> list[tuple[str, npt.NDArray[Any]]]:
         out: list[tuple[str, npt.NDArray[Any]]] = []
@@ -368,34 +360,32 @@ class _Pass:
             if kind is not None:
                 out.append((f"{name}.rows", kind.sums.rows))
                 for what in ("products", "squares"):
-                    sums: BlockSums = getattr(kind.sums, what)
-                    out += [
-                        (f"{name}.{what}.{part}", getattr(sums, part))
-                        for part in ("total", "touching", "closing")
-                    ]
+                    blocks: BlockSums = getattr(kind.sums, what)
+                    parts = ("total", "touching", "closing")
+                    out += [(f"{name}.{what}.{part}", getattr(blocks, part)) for part in parts]
         seen: dict[int, RankSums] = {}
         for requests in self.ranks:
-            for request in requests:
-                seen.setdefault(id(request.sums), request.sums)
-        for number, counts in enumerate(seen.values()):
-            for part, array in zip(("a", "b", "c", "d", "e"), counts.arrays(), strict=True):
+            for counting in requests:
+                sums = counting.request.sums
+                seen.setdefault(id(sums), sums)
+        for number, ranks in enumerate(seen.values()):
+            for part, array in zip(("a", "b", "c", "d", "e"), ranks.arrays(), strict=True):
                 out.append((f"ranks.{number}.{part}", array))
         return out
 
 
-def _view(line: npt.NDArray[Any], start: int, rows: int, columns: int) -> npt.NDArray[Any]:
+def _view(line: Array, start: int, rows: int, columns: int) -> Array:
     return line[start : start + rows * columns].reshape(rows, columns)
 
 
-def _panel(lines: int, itemsize: int, memory_bytes: int) -> int:
-    """Return the widest panel whose tiles take at most half of the memory bound."""
-    widest = memory_bytes // (2 * lines * itemsize * PIECE)
-    return int(max(64, min(PANEL, widest)))
+def _stops(walk: Sequence[Step]) -> npt.NDArray[np.int64]:
+    """Return what tells walks apart: where panels end, then where pieces end."""
+    return np.asarray([s.stop for s in walk] + [p.stop for p in walk[-1].rows], np.int64)
 
 
 def _gram_blocks(pairs: BoolArray | None, count: int) -> npt.NDArray[np.int64]:
     """Return the 3 x 3 blocks on and below the diagonal that hold a needed pair."""
-    side = tiles.GRAM_SIDE
+    side = GRAM_SIDE
     needed = np.ones((count, count), bool) if pairs is None else pairs | pairs.T
     out = [
         (i, j)

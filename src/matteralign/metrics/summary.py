@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from matteralign.metrics.backend import Backend, open_backend
 from matteralign.metrics.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.inputs import ArrayLike, IndexArray
 from matteralign.metrics.intrinsic import neighbors_needed
@@ -58,6 +59,7 @@ def summarize(
     threads: int = 1,
     statistics: bool = True,
     sweep: bool = False,
+    device: str = "cpu",
     name: str = "x",
 ) -> Summary:
     """Compute neighbour lists and intrinsic dimensions of one embedding.
@@ -79,6 +81,8 @@ def summarize(
         Add intervals to the dimensions.
     sweep : bool
         Find the lists on leading rows too, and add the dimensions there.
+    device : str
+        Where the neighbours are searched, see `compare`; the lists are the same on all.
     name : str
         What to call the embedding in messages.
 
@@ -91,7 +95,7 @@ def summarize(
     Raises
     ------
     MetricInputError
-        As `as_matrix`, or k_neighbors < 1.
+        As `as_matrix`, k_neighbors < 1, or a device that is not there.
     MetricSpecError
         A spec that is not an intrinsic dimension.
     """
@@ -101,7 +105,7 @@ def summarize(
         if spec.info.kind != "model":
             raise MetricSpecError(f"{spec} scores a pair; id_specs takes twonn and mle")
     lengths = _Lengths(k_neighbors + slack(k_neighbors), k_neighbors + slack(k_neighbors))
-    run = _Run(memory_bytes, threads, statistics, sweep, None)
+    run = _Run(memory_bytes, threads, statistics, sweep, open_backend(device), None)
     member = open_member(x, name, valid=valid, mode=normalize)
     found = run.find(member, lengths.with_dimensions(id_specs))
     return run.summary(member, found, id_specs)
@@ -116,6 +120,7 @@ def summarize_scalings(
     threads: int = 1,
     statistics: bool = True,
     sweep: bool = False,
+    device: str = "cpu",
     name: str = "x",
     progress: Callable[[float], None] | None = None,
 ) -> dict[NormalizeMode, Summary]:
@@ -130,7 +135,7 @@ def summarize_scalings(
 
     Others and errors as `summarize`.
     """
-    run = _Run(memory_bytes, threads, statistics, sweep, progress)
+    run = _Run(memory_bytes, threads, statistics, sweep, open_backend(device), progress)
     lengths = {mode: _lengths(specs) for mode, specs in groups.items()}
     plain = [mode for mode in groups if mode != "l2"]
     shared = bool(plain) and "l2" in groups and lengths["l2"].euclid == 0
@@ -185,6 +190,7 @@ class _Run:
     threads: int
     statistics: bool
     sweep: bool
+    backend: Backend
     progress: Callable[[float], None] | None
 
     def find(self, member: Member, lengths: _Lengths) -> Neighbors:
@@ -194,6 +200,7 @@ class _Run:
             inner=lengths.inner,
             cosine=lengths.cosine,
             sweep=self.sweep,
+            backend=self.backend,
             memory_bytes=self.memory_bytes,
             threads=self.threads,
             progress=self.progress,
