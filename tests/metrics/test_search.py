@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matteralign.metrics.backend import open_backend
 from matteralign.metrics.kernels.exact import COSINE, DISTANCE, PRODUCT
 from matteralign.metrics.members import open_member
 from matteralign.metrics.neighbors import find_neighbors
@@ -14,6 +15,8 @@ from matteralign.metrics.search import search
 
 KINDS = (DISTANCE, PRODUCT, COSINE)
 K = 9
+
+CPU = open_backend("cpu")
 
 
 def exact_scores(x, kind):
@@ -231,10 +234,11 @@ def test_any_length_of_list(k):
 def test_cuts_of_rows_do_not_matter():
     x = gauss(300, 4)
     wanted = {DISTANCE: 5, PRODUCT: 3}
-    whole, _ = search(x, x.mean(axis=0), wanted, edges=[0, 300], memory_bytes=1 << 30)
+    whole, _ = search(x, x.mean(axis=0), wanted, edges=[0, 300], backend=CPU, memory_bytes=1 << 30)
     cut, _ = search(
-        x, x.mean(axis=0), wanted, edges=[0, 1, 2, 130, 299, 300], limits=[2, 130], memory_bytes=1
-    )
+        x, x.mean(axis=0), wanted,
+        edges=[0, 1, 2, 130, 299, 300], limits=[2, 130], backend=CPU, memory_bytes=1,
+    )  # fmt: skip
     for kind, k in wanted.items():
         np.testing.assert_array_equal(cut[kind][-1].index, whole[kind][-1].index)
         assert [entry.limit for entry in cut[kind]] == [2, 130, 300]

@@ -1,0 +1,230 @@
+"""Ranks of edges, counted three ways, against whole sorted rows."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from matteralign.metrics import MetricSpec, compare
+from matteralign.metrics.imbalance import COUNTED_EDGES, fits_the_pass
+from matteralign.metrics.members import open_member
+from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
+from matteralign.metrics.rank_exact import sort_ranks
+from matteralign.metrics.rank_strips import strip_ranks
+from matteralign.metrics.streaming import stream
+from matteralign.stats.blocks import block_edges, block_of, sweep_blocks
+
+METHODS = ("exact", "strip", "pass")
+
+
+def embeddings(n, seed=0):
+    rng = np.random.default_rng(seed)
+    base = rng.normal(size=(n, 4))
+    return [
+        (base @ rng.normal(size=(4, 6)) + 0.5 * rng.normal(size=(n, 6)) + 3 * i).astype(np.float32)
+        for i in range(3)
+    ]
+
+
+def distances(x):
+    return cdist(x.astype(np.float64), x.astype(np.float64))
+
+
+def ranks(x):
+    """Rank of every row seen from every row, 1 to n - 1, equal distances by lower row."""
+    d = distances(x)
+    np.fill_diagonal(d, -1.0)
+    order = np.argsort(d, axis=1, kind="stable")
+    out = np.empty_like(order)
+    np.put_along_axis(out, order, np.arange(len(x))[None], axis=1)
+    return out
+
+
+def nearest(x, k):
+    d = distances(x)
+    np.fill_diagonal(d, np.inf)
+    return np.argsort(d, axis=1, kind="stable")[:, :k].astype(np.int32)
+
+
+def spread(index, rows, n):
+    """Lists over chosen rows as lists over all n."""
+    out = np.full((n, index.shape[1]), -1, np.int32)
+    out[rows] = rows[index]
+    return out
+
+
+def imbalance(x, y, k):
+    """2/n times the mean rank in y of the k nearest of x, by definition."""
+    return 2.0 / len(x) * np.take_along_axis(ranks(y), nearest(x, k), axis=1).mean()
+
+
+def replicate(x, y, near, gone):
+    """The same without some rows: edges with an end there are gone, ranks close up."""
+    n = len(x)
+    left = np.flatnonzero(~gone)
+    d = distances(y)
+    total, count = 0, 0
+    for i in left:
+        for j in near[i]:
+            if not gone[j]:
+                nearer = (d[i, left] < d[i, j]).sum() - 1  # not the row itself
+                total, count = total + 1 + nearer, count + 1
+    return 2.0 / (n - gone.sum()) * total / count
+
+
+def count(method, members, lists, common=None, limit=None, k=1):
+    """Sums of every source in every target."""
+    n = members[0].n
+    limit = limit or n
+    sums = RankSums.zeros(len(members), len(members), int(block_of(n).max()) + 1)
+    requests = []
+    for g, member in enumerate(members):
+        others = [f for f in range(len(members)) if f != g]
+        near = np.hstack([lists[f][:limit, :k] for f in others])
+        for f in others:
+            sums.count_edges(lists[f][:limit, :k], f, g, block_of(n))
+        places = np.where(member.valid, np.cumsum(member.valid) - 1, -1).astype(np.int32)
+        bounds = rank_bounds(member.compact(), places, near, np.float32)
+        sources = np.repeat(np.asarray(others), k)
+        requests.append([RankRequest(limit, near, bounds, sources, g, sums, common)])
+    if method == "pass":
+        cuts = [] if limit == n else [limit]
+        stream(
+            members, distances=False, kernels=False, ranks=requests, cuts=cuts,
+            memory_bytes=1 << 20, threads=2,
+        )  # fmt: skip
+    else:
+        run = sort_ranks if method == "exact" else strip_ranks
+        for member, asked in zip(members, requests, strict=True):
+            run(member, asked, threads=2)
+    return sums
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("k", [1, 4, 19])
+@pytest.mark.parametrize("n", [20, 31, 32, 90])
+def test_ranks_and_replicates_equal_brute_force(method, k, n):
+    x = embeddings(n)
+    lists = [nearest(z, k) for z in x]
+    sums = count(method, [open_member(z, "x") for z in x], lists, k=k)
+    blocks = block_of(n)
+    sizes = (n - np.bincount(blocks)).tolist()
+    for f, g in itertools.permutations(range(3), 2):
+        assert sums.imbalance(f, g, n) == pytest.approx(imbalance(x[f], x[g], k), rel=1e-13)
+        if n < 32:
+            assert len(sizes) == 1
+            continue
+        expected = [replicate(x[f], x[g], lists[f], blocks == b) for b in range(16)]
+        assert sums.replicates(f, g, sizes) == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_masked_rows_count_nowhere(method):
+    n, k = 80, 3
+    common = np.random.default_rng(0).random(n) > 0.15
+    rows = np.flatnonzero(common)
+    x = embeddings(n)
+    lists = [spread(nearest(z[rows], k), rows, n) for z in x]
+    given = [z.copy() for z in x]
+    given[0][~common] = np.nan  # one model took fewer rows, the others all
+    members = [open_member(z, "x", valid=common if i == 0 else None) for i, z in enumerate(given)]
+    sums = count(method, members, lists, common=common, k=k)
+    for f, g in itertools.permutations(range(3), 2):
+        expected = imbalance(x[f][rows], x[g][rows], k)
+        assert sums.imbalance(f, g, len(rows)) == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_leading_rows_alone(method):
+    n, k = 96, 2
+    limit = int(block_edges(n)[4])
+    x = embeddings(n)
+    lists = [nearest(z[:limit], k) for z in x]
+    sums = count(method, [open_member(z, "x") for z in x], lists, limit=limit, k=k)
+    for f, g in itertools.permutations(range(3), 2):
+        expected = imbalance(x[f][:limit], x[g][:limit], k)
+        assert sums.imbalance(f, g, limit) == pytest.approx(expected, rel=1e-13)
+
+
+def test_ties_rank_by_lower_row_when_exact():
+    rng = np.random.default_rng(1)
+    x, y = (rng.integers(0, 3, size=(60, 3)).astype(float) for _ in range(2))
+    for k in (1, 5, 59):
+        found = compare({"x": x, "y": y}, [("x", "y")], [spec(k)], precision="double")
+        values = [s.scored.value for s in found]
+        assert values == pytest.approx([imbalance(x, y, k), imbalance(y, x, k)], rel=1e-13)
+
+
+def test_tied_ranks_lie_between_the_first_and_the_last_of_their_group_in_single():
+    rng = np.random.default_rng(1)
+    x, y = (rng.integers(0, 3, size=(90, 3)).astype(float) for _ in range(2))
+    d, near = distances(y), nearest(x, 1)[:, 0]
+    bound = d[np.arange(90), near][:, None]
+    first = (d < bound - 1e-9).sum(axis=1) - (bound[:, 0] > 0) + 1
+    last = (d <= bound + 1e-9).sum(axis=1) - 1
+    found = next(compare({"x": x, "y": y}, [("x", "y")], [spec(1)], precision="single"))
+    assert 2 / 90 * first.mean() - 1e-12 <= found.scored.value <= 2 / 90 * last.mean() + 1e-12
+
+
+def spec(k):
+    return MetricSpec("information_imbalance", "rank", {"k": k})
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_several_k_at_once_up_to_all_rows(precision):
+    n = 64
+    x, y, z = embeddings(n)
+    specs = [spec(k) for k in (1, 2, 7, 40, 63)]
+    arrays = {"x": x, "y": y, "z": z}
+    found = list(compare(arrays, [("x", "y"), ("x", "z")], specs, precision=precision))
+    for score in found:
+        k = score.spec.integer("k")
+        expected = imbalance(arrays[score.a], arrays[score.b], k)
+        assert score.scored.value == pytest.approx(expected, rel=1e-12)
+        if k == 63:
+            assert score.scored.value == pytest.approx(1.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_sweep_has_the_values_of_the_leading_rows(precision, masked):
+    n = 128
+    x, y, _ = embeddings(n)
+    valid = {"y": np.arange(n) % 9 > 0} if masked else {}
+    common = valid.get("y", np.ones(n, bool))
+    for k in (1, 3):
+        scored = next(
+            compare(
+                {"x": x, "y": y},
+                [("x", "y")],
+                [spec(k)],
+                precision=precision,
+                sweep=True,
+                valid=valid,
+            )
+        ).scored
+        limits = [int(block_edges(n)[b]) for b in sweep_blocks(16)]
+        for point, limit in zip(scored.sweep, limits, strict=True):
+            rows = common[:limit]
+            assert point.n == rows.sum()
+            expected = imbalance(x[:limit][rows], y[:limit][rows], k)
+            assert point.value == pytest.approx(expected, rel=1e-12)
+
+
+def test_pass_and_strips_agree_on_the_same_data():
+    n = 400
+    x, y, _ = embeddings(n, seed=5)
+    assert fits_the_pass(n, [1, 1], 4, 1 << 30)
+    assert not fits_the_pass(n, [COUNTED_EDGES + 1], 4, 1 << 30)
+    assert not fits_the_pass(n, [1, 1], 4, 1000)
+    options = {"precision": "single"}
+    roomy, tight = (
+        [s.scored for s in compare({"x": x, "y": y}, [("x", "y")], [spec(1)], **options, **room)]
+        for room in ({}, {"memory_bytes": 1000})
+    )
+    for one, other in zip(roomy, tight, strict=True):
+        assert one.value == pytest.approx(other.value, rel=1e-5)
+        assert one.ci_low == pytest.approx(other.ci_low, rel=1e-3)

@@ -1,0 +1,355 @@
+"""The pass over all tiles against dense float64, alone and together, interrupted and resumed."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from matteralign.metrics import MetricInputError, MetricSpec, compare
+from matteralign.metrics.members import open_member
+from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
+from matteralign.metrics.streaming import stream
+from matteralign.stats.blocks import block_edges, block_of
+
+MEMORY = 1 << 28
+SPECS = [
+    *(MetricSpec("dcor", name) for name in ("root", "squared", "debiased")),
+    *(MetricSpec("cka", name) for name in ("plain", "debiased")),
+    MetricSpec("cknna", "huh2024", {"k": 5}),
+    MetricSpec("cknna", "text", {"k": 5}),
+    MetricSpec("mutual_knn", "inner", {"k": 5}),
+    MetricSpec("mutual_knn", "euclidean", {"k": 5}),
+    MetricSpec("information_imbalance"),
+    MetricSpec("information_imbalance", "rank", {"k": 4}),
+]
+# What these metrics may be off by in single precision: measured 1e-7 at worst, see the README.
+SINGLE, DOUBLE = 1e-6, 1e-12
+
+
+def embeddings(n, count=4, seed=0):
+    """Related embeddings of different widths and offsets, float32."""
+    rng = np.random.default_rng(seed)
+    base = rng.normal(size=(n, 5))
+    return [
+        (np.hstack([base @ rng.normal(size=(5, 8)), rng.normal(size=(n, 3 + i))]) + 10 * i).astype(
+            np.float32
+        )
+        for i in range(count)
+    ]
+
+
+def masks(n, which):
+    rng = np.random.default_rng(7)
+    every = np.ones(n, bool)
+    some = rng.random(n) > 0.1
+    lead = np.arange(n) >= n // 8
+    few = every.copy()
+    few[[0, n // 2, n - 1]] = False
+    return {
+        "none": [every] * 4,
+        "one": [every, some, every, every],
+        "several": [every, some, few, few],
+        "all different": [some, lead, few, some & lead],
+    }[which]
+
+
+def opened(x, valid):
+    out = []
+    for i, (rows, mask) in enumerate(zip(x, valid, strict=True)):
+        given = rows.copy()
+        given[~mask] = np.nan
+        out.append(open_member(given, f"m{i}", valid=mask))
+    return out
+
+
+def v_centred(a):
+    return a - a.mean(0) - a.mean(1)[:, None] + a.mean()
+
+
+def u_centred(a):
+    a, n = a.copy(), len(a)
+    np.fill_diagonal(a, 0.0)
+    a = a - a.sum(0) / (n - 2) - a.sum(1)[:, None] / (n - 2) + a.sum() / ((n - 1) * (n - 2))
+    np.fill_diagonal(a, 0.0)
+    return a
+
+
+def ratio(a, b):
+    return (a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum())
+
+
+def ratios(sample, a, b):
+    plain = sample.biased(a, b) / np.sqrt(sample.biased_own(a, b) * sample.biased_own(b, a))
+    own = sample.unbiased_own(a, b) * sample.unbiased_own(b, a)
+    return np.array([plain, sample.unbiased(a, b) / np.sqrt(own)])
+
+
+def dense_ratios(a, b):
+    return np.array([ratio(v_centred(a), v_centred(b)), ratio(u_centred(a), u_centred(b))])
+
+
+def matrix_of(kind, x):
+    x = x.astype(np.float64)
+    return cdist(x, x) if kind == "distances" else x @ x.T
+
+
+SAMPLES = {"all": {}, "without": {"without": 3}, "leading": {"leading": 4}}
+
+
+@pytest.mark.parametrize("which", ["none", "one", "several", "all different"])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, SINGLE), (np.float64, DOUBLE)])
+@pytest.mark.parametrize("memory_bytes", [1, MEMORY])
+def test_sums_equal_dense_matrices(which, dtype, tolerance, memory_bytes):
+    n = 410  # blocks of 25 and 26 rows
+    x, valid = embeddings(n), masks(n, which)
+    result = stream(
+        opened(x, valid), distances=True, kernels=True, dtype=dtype, memory_bytes=memory_bytes
+    )
+    blocks = block_of(n)
+    inside = {"all": blocks >= 0, "without": blocks != 3, "leading": blocks < 4}
+    for kind, chosen in itertools.product(("distances", "kernels"), SAMPLES):
+        sample = getattr(result, kind).sample(**SAMPLES[chosen])
+        for a, b in itertools.permutations(range(4), 2):
+            rows = valid[a] & valid[b] & inside[chosen]
+            one, two = matrix_of(kind, x[a][rows]), matrix_of(kind, x[b][rows])
+            if kind == "kernels":
+                one, two = v_centred(one), v_centred(two)  # digits, not values
+            assert sample.n(a, b) == rows.sum()
+            np.testing.assert_allclose(
+                ratios(sample, a, b), dense_ratios(one, two), rtol=0, atol=tolerance
+            )
+
+
+@pytest.mark.parametrize("n", [4, 5, 8, 31, 32, 33, 47, 100])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_any_number_of_rows(n, dtype):
+    x = embeddings(n)
+    result = stream(
+        opened(x, masks(n, "none")),
+        distances=True,
+        kernels=True,
+        dtype=dtype,
+        memory_bytes=MEMORY,
+    )
+    for kind in ("distances", "kernels"):
+        whole = getattr(result, kind).sample()
+        expected = dense_ratios(*(v_centred(matrix_of(kind, x[m])) for m in (0, 1)))
+        found = ratios(whole, 0, 1)
+        assert found == pytest.approx(expected, abs=1e-5 if dtype == np.float32 else 1e-11)
+        assert getattr(result, kind).blocks == (16 if n >= 32 else 1)
+
+
+@pytest.mark.parametrize("kind", ["distances", "kernels"])
+@pytest.mark.parametrize("which", ["none", "several"])
+def test_centred_diagonal(kind, which):
+    n = 120
+    x, valid = embeddings(n), masks(n, which)
+    result = stream(
+        opened(x, valid), distances=True, kernels=True, dtype=np.float64, memory_bytes=MEMORY
+    )
+    for a, b in itertools.permutations(range(4), 2):
+        rows = valid[a] & valid[b]
+        expected = np.diag(v_centred(matrix_of(kind, x[a][rows])))
+        found = getattr(result, kind).sample().centred_diagonal(a, b)
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+
+def stress(n=300):
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(n, 12))
+    outlier, near = x.copy(), np.repeat(x[: n // 5], 5, axis=0)
+    outlier[:, 2] *= 1e3
+    return {
+        "offset 1e4": x + 1e4,
+        "outlier column": outlier,
+        "near duplicates": near + 1e-6 * rng.normal(size=near.shape),
+        "duplicates": near,
+        "d above n": rng.normal(size=(n, 2 * n)),
+        "one column": x[:, :1],
+        "tiny": 1e-200 * x,
+        "huge": 1e200 * x,
+    }
+
+
+@pytest.mark.parametrize("name", stress())
+@pytest.mark.parametrize(("precision", "tolerance"), [("single", SINGLE), ("double", 1e-11)])
+def test_stress_cases(name, precision, tolerance):
+    x = stress()[name]
+    other = np.random.default_rng(4).normal(size=(len(x), 7))
+    other[:, :1] += (x / np.abs(x).max())[:, :1]
+    specs = [MetricSpec("dcor", "squared"), MetricSpec("cka")]
+    found = list(compare({"x": x, "y": other}, [("x", "y")], specs, precision=precision))
+    centred = x / np.abs(x).max()
+    centred = centred - centred.mean(axis=0)
+    for score, kind in zip(found[::2], ("distances", "kernels"), strict=True):
+        pair = [matrix_of(kind, z) for z in (centred, other - other.mean(axis=0))]
+        expected = dense_ratios(*pair)
+        values = [score.scored.value, score.scored.debiased]
+        assert values == pytest.approx(expected, abs=tolerance)
+
+
+def named(n=150, count=5):
+    return {f"m{i}": x for i, x in enumerate(embeddings(n, count))}
+
+
+def table(arrays, pairs=None, specs=SPECS, **options):
+    pairs = list(itertools.combinations(arrays, 2)) if pairs is None else pairs
+    return {(s.a, s.b, s.spec): s.scored for s in compare(arrays, pairs, specs, **options)}
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_pair_scores_the_same_whoever_else_is_there(precision, masked):
+    arrays = named()
+    valid = {"m1": np.arange(150) % 11 > 0, "m4": np.arange(150) > 20} if masked else {}
+    options = {"valid": valid, "precision": precision, "sweep": True}
+    together = table(arrays, **options)
+    for a, b in (("m0", "m3"), ("m1", "m2"), ("m4", "m1")):
+        pair = {name: arrays[name] for name in (a, b)}
+        alone = table(pair, [(a, b)], **options)
+        # Equal to the bit: statistics and sweeps are compared too.
+        assert alone == {key: together[key] for key in alone}
+
+
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_threads_change_no_bit(precision):
+    arrays = named()
+    one = table(arrays, precision=precision, sweep=True)
+    assert table(arrays, precision=precision, sweep=True, threads=3) == one
+
+
+@pytest.mark.parametrize("memory_bytes", [1, 500_000])
+def test_memory_changes_rounding_only(memory_bytes):
+    arrays = named()
+    free = table(arrays, precision="double")
+    for key, scored in table(arrays, precision="double", memory_bytes=memory_bytes).items():
+        assert scored.value == pytest.approx(free[key].value, rel=1e-11)
+        assert scored.ci_low == pytest.approx(free[key].ci_low, rel=1e-9)
+
+
+class Store:
+    def __init__(self, state=None):
+        self.state, self.saved = state, 0
+
+    def load(self):
+        return self.state
+
+    def save(self, arrays):
+        self.state = {name: array.copy() for name, array in arrays.items()}
+        self.saved += 1
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("after", [0.0, 0.3, 0.9])
+def test_a_killed_pass_goes_on_to_the_same_bits(after):
+    arrays = named(200)
+    options = {"precision": "single", "memory_bytes": 100_000, "sweep": True}
+    undisturbed = table(arrays, **options)
+    store, told = Store(), []
+
+    def kill(share):
+        if share > after and store.saved:
+            raise Killed
+
+    with pytest.raises(Killed):
+        table(arrays, checkpoint=store, progress=kill, **options)
+    assert int(store.state["done"]) > 0
+    resumed = table(arrays, checkpoint=store, progress=told.append, **options)
+    assert resumed == undisturbed
+    assert told[0] > 0.0
+
+
+def test_a_state_of_another_run_is_left_aside():
+    arrays = named(200)
+    other = Store()
+    table(dict(itertools.islice(arrays.items(), 2)), checkpoint=other, memory_bytes=100_000)
+    assert other.state is not None
+    expected = table(arrays)
+    for state in (other.state, {"done": np.asarray(3)}, {}):
+        assert table(arrays, checkpoint=Store(state)) == expected
+
+
+class Rows:
+    """Rows on disk: remembers the most that was read at once."""
+
+    def __init__(self, x, says=None, fails_after=None):
+        self.x, self.shape, self.dtype = x, (says or len(x), x.shape[1]), x.dtype
+        self.most, self.reads, self.fails_after = 0, 0, fails_after
+
+    def __getitem__(self, rows):
+        assert isinstance(rows, slice)
+        self.reads += 1
+        if self.fails_after is not None and self.reads > self.fails_after:
+            raise OSError("disk gone")
+        part = self.x[rows]
+        self.most = max(self.most, len(part))
+        return part
+
+
+def test_rows_on_disk_score_as_arrays():
+    arrays = named(300)
+    sources = {name: Rows(x) for name, x in arrays.items()}
+    assert table(sources, precision="single") == table(arrays, precision="single")
+
+
+def test_no_more_rows_are_read_at_once_than_a_block_of_reading():
+    rng = np.random.default_rng(0)
+    wide = {name: Rows(rng.normal(size=(600, 40_000)).astype(np.float32)) for name in "ab"}
+    table(wide, specs=[MetricSpec("dcor"), MetricSpec("cka")], precision="single")
+    # 32 MiB of float64 rows.
+    assert max(source.most for source in wide.values()) <= max(104, *np.diff(block_edges(600)))
+
+
+def test_a_source_shorter_than_it_says_is_named():
+    sources = {"a": Rows(embeddings(50)[0], says=60), "b": embeddings(60)[1]}
+    with pytest.raises(MetricInputError, match="a gave 50 rows for 0:60: it is shorter"):
+        compare(sources, [("a", "b")], SPECS)
+
+
+def test_what_was_scored_before_a_disk_fails_is_kept():
+    arrays = named(80, 3)
+    pairs = [("m0", "m1"), ("m0", "m2")]
+    broken = Rows(arrays["m2"], fails_after=2)  # it opens, then fails
+    scores = compare({**arrays, "m2": broken}, pairs, SPECS[5:6])
+    got = [next(scores), next(scores)]
+    with pytest.raises(OSError, match="disk gone"):
+        next(scores)
+    assert [(s.a, s.b) for s in got] == [("m0", "m1"), ("m1", "m0")]
+    assert got == list(compare(arrays, pairs[:1], SPECS[5:6]))
+
+
+def test_counts_of_ranks_in_the_pass_survive_an_interruption():
+    n, k = 100, 2
+    x = embeddings(n, 2)
+    members = opened(x, masks(n, "none")[:2])
+    near = np.argsort(cdist(x[0], x[0]), axis=1)[:, 1 : k + 1].astype(np.int32)
+
+    def request():
+        sums = RankSums.zeros(2, 2, 16)
+        sums.count_edges(near, 0, 1, block_of(n))
+        bounds = rank_bounds(members[1].compact(), np.arange(n, dtype=np.int32), near, np.float32)
+        return RankRequest(n, near, bounds, np.zeros(k, np.int64), 1, sums)
+
+    def run(asked, **options):
+        stream(
+            members, distances=False, kernels=False, ranks=[(), [asked]], memory_bytes=1, **options
+        )
+        return asked.sums
+
+    store = Store()
+
+    def kill(share):
+        if share > 0.5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(request(), checkpoint=store, progress=kill)
+    again, once = run(request(), checkpoint=store), run(request())
+    for mine, theirs in zip(again.arrays(), once.arrays(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
