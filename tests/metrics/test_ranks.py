@@ -208,7 +208,7 @@ def test_a_sweep_has_the_values_of_the_leading_rows(precision, masked):
                 precision=precision,
                 sweep=True,
                 valid=valid,
-            )  # fmt: skip
+            )
         ).scored
         limits = [int(block_edges(n)[b]) for b in sweep_blocks(16)]
         for point, limit in zip(scored.sweep, limits, strict=True):

@@ -13,9 +13,10 @@ from matteralign.metrics.members import open_member
 from matteralign.metrics.neighbors import find_neighbors
 from matteralign.metrics.search import search
 
-CPU = open_backend("cpu")
 KINDS = (DISTANCE, PRODUCT, COSINE)
 K = 9
+
+CPU = open_backend("cpu")
 
 
 def exact_scores(x, kind):
@@ -233,10 +234,10 @@ def test_any_length_of_list(k):
 def test_cuts_of_rows_do_not_matter():
     x = gauss(300, 4)
     wanted = {DISTANCE: 5, PRODUCT: 3}
-    whole, _ = search(x, x.mean(axis=0), wanted, edges=[0, 300], memory_bytes=1 << 30, backend=CPU)
+    whole, _ = search(x, x.mean(axis=0), wanted, edges=[0, 300], backend=CPU, memory_bytes=1 << 30)
     cut, _ = search(
-        x, x.mean(axis=0), wanted, edges=[0, 1, 2, 130, 299, 300], limits=[2, 130],
-        memory_bytes=1, backend=CPU,
+        x, x.mean(axis=0), wanted,
+        edges=[0, 1, 2, 130, 299, 300], limits=[2, 130], backend=CPU, memory_bytes=1,
     )  # fmt: skip
     for kind, k in wanted.items():
         np.testing.assert_array_equal(cut[kind][-1].index, whole[kind][-1].index)

@@ -28,7 +28,11 @@ def test_devices_of_torch_agree_with_the_cpu(model_python, project):
 
 WITHOUT_TORCH = """
 import sys
-sys.modules["torch"] = None
+class Without:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "torch":
+            raise ModuleNotFoundError("No module named 'torch'", name="torch")
+sys.meta_path.insert(0, Without())
 import numpy as np
 from matteralign.metrics import MetricInputError, summarize
 from matteralign.metrics.backend import open_backend
