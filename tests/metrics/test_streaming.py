@@ -155,8 +155,9 @@ def test_any_number_of_rows(n, dtype):
 def test_centred_diagonal(kind, which):
     n = 120
     x, valid = embeddings(n), masks(n, which)
+    members = opened(x, valid)
     result = stream(
-        opened(x, valid),
+        members,
         distances=True,
         kernels=True,
         dtype=np.float64,
@@ -165,7 +166,8 @@ def test_centred_diagonal(kind, which):
     )
     for a, b in itertools.permutations(range(4), 2):
         rows = valid[a] & valid[b]
-        expected = np.diag(v_centred(matrix_of(kind, x[a][rows])))
+        working = members[a].block(0, n)[rows]
+        expected = np.diag(v_centred(matrix_of(kind, working)))
         found = getattr(result, kind).sample().centred_diagonal(a, b)
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
 
@@ -311,12 +313,18 @@ def test_rows_on_disk_score_as_arrays():
     assert table(sources, precision="single") == table(arrays, precision="single")
 
 
-def test_no_more_rows_are_read_at_once_than_a_block_of_reading():
+def test_wide_rows_are_read_in_blocks_that_fit_the_bound():
     rng = np.random.default_rng(0)
-    wide = {name: Rows(rng.normal(size=(600, 40_000)).astype(np.float32)) for name in "ab"}
-    table(wide, specs=[MetricSpec("dcor"), MetricSpec("cka")], precision="single")
-    # 32 MiB of float64 rows.
-    assert max(source.most for source in wide.values()) <= max(104, *np.diff(block_edges(600)))
+    d, memory_bytes = 20_000, 40_000_000
+    wide = {name: Rows(rng.normal(size=(700, d)).astype(np.float32)) for name in "ab"}
+    specs = [MetricSpec("dcor"), MetricSpec("cka")]
+    tight = table(wide, specs=specs, precision="single", memory_bytes=memory_bytes)
+    # Columns of both members in half of the bound; 32 MiB of float64 for one-off reading.
+    assert max(source.most for source in wide.values()) <= max(
+        memory_bytes // (2 * 2 * 4 * d), 32 * 1024**2 // (8 * d)
+    )
+    for key, scored in table(wide, specs=specs, precision="single").items():
+        assert scored.value == pytest.approx(tight[key].value, abs=SINGLE)
 
 
 def test_a_source_shorter_than_it_says_is_named():

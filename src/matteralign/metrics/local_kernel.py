@@ -128,12 +128,12 @@ def _geometry(
     scale = math.ldexp(1.0, -exponent)
     n, d = x.shape
     block = lists.row_block
-    mean = (
-        loops.block_sums(x, scale, np.zeros(d), lists.valid, block, BLOCKS).sum(axis=0) / lists.rows
-    )
+    count = max(1, lists.rows)
+    first = loops.block_sums(x, scale, np.zeros(d), lists.valid, block, BLOCKS)
+    mean = first.sum(axis=0) / count
     sums = loops.block_sums(x, scale, mean, lists.valid, block, BLOCKS)
     # Once more about the mean itself: a large offset has cost it digits.
-    rest = sums.sum(axis=0) / lists.rows
+    rest = sums.sum(axis=0) / count
     mean += rest
     sums -= np.bincount(block[lists.valid], minlength=BLOCKS)[:, None] * rest
     directions = [mean[None]]

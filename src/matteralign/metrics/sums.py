@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.inputs import FloatArray
+from matteralign.metrics.kernels.tiles import row_products
 from matteralign.metrics.members import BoolArray
 
 
@@ -232,16 +233,24 @@ def _vectors(sums: MatrixSums, rows: FloatArray, common: Any) -> _Vectors:
             left = _triple(rows[first, q], sums.diagonal[first], shared)
             right = _triple(rows[second, p], sums.diagonal[second], shared)
             for matrix, one, two in zip(pair, left, right, strict=True):
-                matrix[np.ix_(first, second)] = one @ two.T
+                products = np.zeros((len(first), len(second)))
+                row_products(one, two, products)
+                matrix[np.ix_(first, second)] = products
             for matrix, one in zip(own, left, strict=False):
-                matrix[first, q] = np.einsum("mi,mi->m", one, one)
-            own[3][first, q] = left[0].sum(axis=1)
-            own[4][first, q] = left[1].sum(axis=1)
+                matrix[first, q] = [_product(line, line) for line in one]
+            for matrix, one in zip(own[3:], left, strict=False):
+                matrix[first, q] = [line.sum() for line in one]
     return _Vectors(*pair, *own)
 
 
 def _triple(
     rows: FloatArray, diagonal: FloatArray, shared: BoolArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    off, on = rows[:, shared], diagonal[:, shared]
+    off, on = (np.ascontiguousarray(x[:, shared]) for x in (rows, diagonal))
     return off, off + on, on
+
+
+def _product(one: FloatArray, two: FloatArray) -> float:
+    out = np.zeros((1, 1))
+    row_products(one[None], two[None], out)
+    return float(out[0, 0])

@@ -50,8 +50,8 @@ class NumbaBackend:
         return Cut(PIECE, PANEL)
 
     def pass_cut(self, lines: int, features: int, itemsize: int, memory_bytes: int) -> Cut:
-        """Tiles of all members in at most half of the memory bound."""
-        widest = memory_bytes // (2 * lines * itemsize * PIECE)
+        """Tiles and columns of all members in at most half of the memory bound."""
+        widest = memory_bytes // (2 * itemsize * (lines * PIECE + features))
         panel = int(max(64, min(PANEL, widest)))
         return Cut(min(PIECE, panel), panel)
 
@@ -151,7 +151,9 @@ class NumbaBackend:
         squares: Matrix,
     ) -> None:
         """Add sums per pattern."""
-        tiles.add_sums(out, rows, columns, row_sums, column_sums, squares)
+        # One memory layout, one compiled loop: more patterns must not change a sum's order.
+        masks = np.ascontiguousarray(rows), np.ascontiguousarray(columns)
+        tiles.add_sums(out, *masks, row_sums, column_sums, squares)
 
     def gram(
         self,

@@ -190,3 +190,24 @@ def gram(lines, start, stop, blocks, out):
         high = min(low + _GRAM_RUN, stop)
         for b in range(len(blocks)):
             _gram_block(lines, blocks[b, 0], blocks[b, 1], low, high, out)
+
+
+@jit_sums
+def _dot(left, right):
+    total = 0.0
+    for c in range(len(left)):
+        total += left[c] * right[c]
+    return total
+
+
+@jit_sums
+def row_products(left, right, out):
+    """Add products of the rows of two float64 matrices, (M, L) and (K, L), to `out`, (M, K).
+
+    Unlike those of a matrix product, sums do not depend on how many rows there are.
+    """
+    for low in range(0, left.shape[1], _GRAM_RUN):
+        run = slice(low, min(low + _GRAM_RUN, left.shape[1]))
+        for i in range(len(left)):
+            for j in range(len(right)):
+                out[i, j] += _dot(left[i, run], right[j, run])
