@@ -49,10 +49,10 @@ def test_nulls_of_the_dcor_definitions_against_samples(definition):
     x, y = rng.normal(size=(60, 4)), rng.normal(size=(60, 6))
     spec = MetricSpec("dcor", definition)
     found = scored(x, y, spec)[0]
-    values = [scored(x, y[rng.permutation(60)], spec, statistics=False)[0] for _ in range(200)]
+    values = [scored(x, y[rng.permutation(60)], spec, statistics=False)[0] for _ in range(100)]
     values = np.array([v.value for v in values])
-    assert found.null_mean == pytest.approx(values.mean(), abs=4 * values.std() / 200**0.5)
-    assert found.null_sd == pytest.approx(values.std(), rel=0.2)
+    assert found.null_mean == pytest.approx(values.mean(), abs=4 * values.std() / 100**0.5)
+    assert found.null_sd == pytest.approx(values.std(), rel=0.25)
 
 
 def hubs(n, rng):
@@ -102,7 +102,7 @@ CALIBRATED = [
     MetricSpec("cknna", "text", {"k": 10}),
     MetricSpec("cknna", "huh2024", {"k": 10}),
 ]
-REPEATS = 200
+REPEATS = 120
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +120,9 @@ def independent():
 @pytest.mark.parametrize("spec", CALIBRATED, ids=str)
 def test_p_is_uniform_under_independence(independent, spec):
     p = np.array([result.null_p for result in independent[spec]])
-    # 200 draws reject a law that is 0.14 off at one point with this threshold.
+    # 120 draws reject a law that is 0.18 off at one point with this threshold.
     assert stats.kstest(p, "uniform").pvalue > 1e-3
-    assert (p < 0.05).mean() == pytest.approx(0.05, abs=0.05)
+    assert (p < 0.05).mean() == pytest.approx(0.05, abs=0.06)
 
 
 @pytest.mark.parametrize("spec", CALIBRATED, ids=str)
@@ -179,10 +179,10 @@ def test_intervals_of_related_data_cover_the_value_of_a_large_sample():
         x = rng.normal(size=(n, 5))
         return x, np.tanh(x @ mix) + rng.normal(size=(n, 7))
 
-    truth = [r.value for r in scored(*draw(6000), *COVERED, statistics=False, threads=2)]
+    truth = [r.value for r in scored(*draw(4000), *COVERED, statistics=False, threads=2)]
     hits = np.zeros(len(COVERED))
-    for _ in range(100):
+    for _ in range(60):
         for i, r in enumerate(scored(*draw(160), *COVERED)):
             hits[i] += r.ci_low <= truth[i] <= r.ci_high
-    # 95 % nominal; 100 draws scatter by 2 %.
-    assert (hits >= 88).all(), hits
+    # 95 % nominal; 60 draws scatter by 3 %.
+    assert (hits >= 52).all(), hits

@@ -13,7 +13,7 @@ from matteralign.metrics.backend import open_backend
 from matteralign.metrics.members import open_member
 from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
 from matteralign.metrics.streaming import stream
-from matteralign.stats.blocks import block_edges, block_of
+from matteralign.stats.blocks import block_of
 
 CPU = open_backend("cpu")
 MEMORY = 1 << 28

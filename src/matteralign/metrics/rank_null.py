@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.members import BoolArray, Member
+from matteralign.metrics.neighbors import DOUBLE_ROWS
 from matteralign.stats.pairing import PairingMoments
 
 SAMPLED_ROWS = 512
 """Rows whose ranks stand for all: the sums are means over rows and over pairs of rows."""
+
+_RANKED, _READ_ROWS = 32, 1024
 
 
 def rank_moments(member: Member, common: BoolArray) -> PairingMoments:
@@ -29,16 +34,21 @@ def rank_moments(member: Member, common: BoolArray) -> PairingMoments:
     n = len(rows)
     chosen = np.unique(np.linspace(0, n - 1, min(SAMPLED_ROWS, n)).astype(np.int64))
     m = len(chosen)
-    ranks = _ranks(member, rows, chosen) - n / 2.0
-    ranks[np.arange(m), chosen] = 0.0
     spread = np.arange(1, n) - n / 2.0
     per_row = float(spread @ spread)
     if m < 2:
         return PairingMoments(0.0, n * per_row, 0.0, 0.0, 0.0, 0.0)
     scale = n * (n - 1.0) / (m * (m - 1.0))
-    columns = ranks.sum(axis=0)
-    crossed = float(columns @ columns) - float(np.einsum("ij,ij->", ranks, ranks))
-    among = ranks[:, chosen]
+    columns, among, squares = np.zeros(n), np.empty((m, m)), 0.0
+    distances = _squared_distances(member, rows, chosen)
+    for start in range(0, m, _RANKED):
+        part = slice(start, start + _RANKED)
+        ranks = _ranks(distances[part]) - n / 2.0
+        ranks[np.arange(len(ranks)), chosen[part]] = 0.0
+        columns += ranks.sum(axis=0)
+        squares += float(np.einsum("ij,ij->", ranks, ranks))
+        among[part] = ranks[:, chosen]
+    crossed = float(columns @ columns) - squares
     reciprocal = float(np.einsum("ij,ji->", among, among))
     return PairingMoments(
         total=0.0,
@@ -50,22 +60,30 @@ def rank_moments(member: Member, common: BoolArray) -> PairingMoments:
     )
 
 
-def _ranks(
+def _squared_distances(
     member: Member, rows: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float32]:
-    """Return ranks of all counted rows seen from the chosen ones, shape (m, n), self 0."""
+) -> npt.NDArray[Any]:
+    """Return squared distances, less the chosen row's length, shape (m, n); self lowest."""
     some = np.concatenate([member.centred(r, r + 1, np.float64) for r in rows[chosen]])
-    squares = np.empty((len(chosen), len(rows)))
+    # Of many rows only the sums matter, to the precision of a sample.
+    dtype = np.float64 if len(rows) <= DOUBLE_ROWS else np.float32
+    squares = np.empty((len(chosen), len(rows)), dtype)
     counted = np.zeros(member.n, bool)
     counted[rows] = True
     place = 0
     for start, stop in member.spans():
         part = member.centred(start, stop, np.float64)[counted[start:stop]]
-        lengths = np.einsum("ij,ij->i", part, part)
-        squares[:, place : place + len(part)] = lengths - 2.0 * (some @ part.T)
-        place += len(part)
+        for low in range(0, len(part), _READ_ROWS):
+            piece = part[low : low + _READ_ROWS]
+            lengths = np.einsum("ij,ij->i", piece, piece)
+            squares[:, place : place + len(piece)] = lengths - 2.0 * (some @ piece.T)
+            place += len(piece)
     squares[np.arange(len(chosen)), chosen] = -np.inf
+    return squares
+
+
+def _ranks(squares: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     order = np.argsort(squares, axis=1)
-    ranks = np.empty(order.shape, np.float32)
-    np.put_along_axis(ranks, order, np.arange(order.shape[1], dtype=np.float32)[None], axis=1)
+    ranks = np.empty(order.shape)
+    np.put_along_axis(ranks, order, np.arange(order.shape[1], dtype=np.float64)[None], axis=1)
     return ranks
