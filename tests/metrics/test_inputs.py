@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from matteralign.core.errors import MatterAlignError
 from matteralign.metrics import (
@@ -44,6 +46,7 @@ def with_value(value):
     return x
 
 
+SMALL = {"k": 3, "permutations": 3}
 # Their intervals are not of the jackknife.
 ELSEWHERE = {"idcor", "gfre", "lfre"}
 
@@ -185,6 +188,102 @@ def test_constant_columns_do_not_matter():
     assert twonn(wide) == pytest.approx(twonn(x), rel=1e-12)
 
 
+@pytest.mark.parametrize("spec", PAIR_SPECS, ids=str)
+@pytest.mark.parametrize("common", [0, 1, 2, 3, 5])
+def test_masks_that_leave_few_common_rows(spec, common):
+    x, y = good(40), good(40, seed=1)
+    valid = {"x": np.arange(40) < 20 + common, "y": np.arange(40) >= 20}
+    x[~valid["x"]], y[~valid["y"]] = np.nan, np.inf
+    for sweep in (False, True):
+        for s in compare({"x": x, "y": y}, [("x", "y")], [spec], valid=valid, sweep=sweep):
+            assert s.scored.status == ("not_applicable" if s.scored.reason else "ok")
+            assert s.scored.n <= common
+            if "k" in spec.params or common < spec.definition_info.min_n:
+                assert "needs" in s.scored.reason
+
+
+def test_masks_are_checked():
+    with pytest.raises(MetricInputError, match=r"mask of a has shape \(39,\), its rows are 40"):
+        compare({"a": good(), "b": good()}, [("a", "b")], PAIR_SPECS, valid={"a": np.ones(39)})
+    with pytest.raises(MetricInputError, match="a has no valid row"):
+        compare({"a": good(), "b": good()}, [("a", "b")], PAIR_SPECS, valid={"a": np.zeros(40)})
+
+
+@pytest.mark.parametrize("spec", [s for s in PAIR_SPECS if "k" in s.params], ids=str)
+@pytest.mark.parametrize("k", [10, 11, 2500])
+def test_k_not_below_n_is_a_reason_for_every_metric(spec, k):
+    long = MetricSpec(spec.metric, spec.definition, {**spec.params, "k": k})
+    fits = MetricSpec(spec.metric, spec.definition, {**spec.params, "k": 4})
+    scores = list(compare({"x": good(10), "y": good(10, seed=1)}, [("x", "y")], [long, fits]))
+    assert [s.scored.status for s in scores] == ["not_applicable"] * 2 + ["ok"] * 2
+    assert f"k = {k} needs" in scores[0].scored.reason
+
+
+@pytest.mark.parametrize("spec", PAIR_SPECS, ids=str)
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_embeddings_that_are_nearly_nothing(spec, precision):
+    n = 48
+    step, spike = np.zeros((n, 3)), np.ones((n, 2))
+    step[n // 2 :] = 1.0  # two points
+    spike[7] = 1e6  # all rows equal but one
+    line = np.arange(n)[:, None] * 1.0
+    cases = [step, spike, line, np.hstack([good(n), np.full((n, 1), 7.0)]), 1e-30 * good(n) + 1.0]
+    for x in cases:
+        for y in (good(n, seed=1), x.copy()):
+            for s in compare({"x": x, "y": y}, [("x", "y")], [spec], precision=precision):
+                low, high = spec.definition_info.value_range
+                assert s.scored.value is None or low <= s.scored.value <= high
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 2**31),
+    n=st.integers(1, 70),
+    dims=st.tuples(st.integers(1, 80), st.integers(1, 4)),
+    spread=st.sampled_from([0.0, 1e-12, 1.0]),
+    powers=st.tuples(*[st.sampled_from([-300, -40, 0, 40, 300])] * 2),
+    keep=st.sampled_from([0.1, 0.5, 1.0]),
+    sweep=st.booleans(),
+    precision=st.sampled_from(["single", "double"]),
+    normalize=st.sampled_from(["none", "max", "l2"]),
+)
+def test_any_shape_scale_and_mask(seed, n, dims, spread, powers, keep, sweep, precision, normalize):
+    rng = np.random.default_rng(seed)
+    members, valid = {}, {}
+    for name, d, power in zip("xy", dims, powers, strict=True):
+        rows = rng.integers(-1, 2, size=(n, d)) + spread * rng.normal(size=(n, d))
+        members[name] = rows * 10.0**power
+        valid[name] = rng.random(n) < keep
+        valid[name][rng.integers(n)] = True
+        members[name][~valid[name]] = np.nan
+    specs = [
+        MetricSpec(s.metric, s.definition, {p: SMALL[p] for p in s.params if p in SMALL})
+        for s in PAIR_SPECS
+    ]
+    scores = list(
+        compare(
+            members,
+            [("x", "y")],
+            specs,
+            valid=valid,
+            sweep=sweep,
+            precision=precision,
+            normalize=normalize,
+        )
+    )
+    assert len(scores) == 2 * len(specs)
+    for s in scores:  # Scored refuses NaN and half an outcome by itself
+        if s.scored.value is None:
+            assert s.scored.reason
+            continue
+        low, high = s.spec.definition_info.value_range
+        assert low - 1e-9 <= s.scored.value <= high + 1e-9
+        p = s.scored.null_p
+        assert p is None or 0.0 <= p <= 1.0
+        if s.scored.ci_low is not None:
+            assert s.scored.ci_low <= s.scored.value <= s.scored.ci_high
+
+
 def test_duplicates_are_counted_and_leave_the_estimate_alone():
     x = good(80)
     summary = summarize(np.vstack([x, x[:30], x[:10]]), k_neighbors=5, id_specs=[MetricSpec("mle")])
@@ -208,6 +307,16 @@ def test_huge_and_tiny_values_keep_their_scores(scale):
     np.testing.assert_array_equal(
         near.inner_index, summarize(x, k_neighbors=4).neighbors.inner_index
     )
+
+
+@pytest.mark.parametrize("scale", [1e-25, 1e-200, 1e200])
+def test_rows_of_unit_length_forget_their_scale(scale):
+    x, y = good(60, 5), good(60, 4, seed=1) + 1.0
+    options = {"normalize": "l2", "precision": "single"}
+    plain = list(compare({"x": x, "y": y}, [("x", "y")], PAIR_SPECS, **options))
+    scaled = list(compare({"x": scale * x, "y": y}, [("x", "y")], PAIR_SPECS, **options))
+    for mine, theirs in zip(scaled, plain, strict=True):
+        assert mine.scored.value == pytest.approx(theirs.scored.value, rel=1e-5, abs=1e-6)
 
 
 def test_offset_of_single_precision_data_is_harmless():

@@ -187,8 +187,8 @@ def open_member(
         refuse_non_finite(rows, mask[start:stop], start, name)
         if mask[start:stop].any():
             largest = max(largest, float(np.abs(rows[mask[start:stop]]).max()))
-    if mode == "l2":
-        largest = min(largest, 1.0)
+    if mode == "l2" and largest > 0.0:
+        largest = 1.0  # rows are scaled before anything else
     # max divides by the largest element: only the unit changes, never the order of distances.
     exponent = min(1000, max(-1000, math.frexp(largest)[1])) if largest else 0
     factor = math.ldexp(1.0, -exponent)
