@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,8 +13,12 @@ from matteralign.metrics import MetricInputError, MetricSpec, compare
 from matteralign.metrics.backend import open_backend
 from matteralign.metrics.members import open_member
 from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
-from matteralign.metrics.streaming import stream
-from matteralign.stats.blocks import block_edges, block_of
+from matteralign.metrics.streaming import stream as stream_on
+from matteralign.stats.blocks import block_of
+
+CPU = open_backend("cpu")
+stream = partial(stream_on, backend=CPU)
+
 
 CPU = open_backend("cpu")
 MEMORY = 1 << 28
