@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,9 +15,14 @@ from matteralign.metrics.imbalance import COUNTED_EDGES, fits_the_pass
 from matteralign.metrics.members import open_member
 from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
 from matteralign.metrics.rank_exact import sort_ranks
-from matteralign.metrics.rank_strips import strip_ranks
-from matteralign.metrics.streaming import stream
+from matteralign.metrics.rank_strips import strip_ranks as strip_on
+from matteralign.metrics.streaming import stream as stream_on
 from matteralign.stats.blocks import block_edges, block_of, sweep_blocks
+
+CPU = open_backend("cpu")
+stream = partial(stream_on, backend=CPU)
+strip_ranks = partial(strip_on, backend=CPU)
+
 
 CPU = open_backend("cpu")
 METHODS = ("exact", "strip", "pass")

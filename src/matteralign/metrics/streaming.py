@@ -336,15 +336,18 @@ class _Pass:
     def state(self, done: int, walk: Sequence[Step]) -> dict[str, npt.NDArray[Any]]:
         """Return everything gathered in the first steps of a walk."""
         self.collect()
-        return {"done": np.asarray(done), "stops": _stops(walk)} | dict(self._arrays())
+        told = {"done": np.asarray(done), "stops": _stops(walk), "backend": self._made_by()}
+        return told | dict(self._arrays())
 
     def restore(self, saved: Mapping[str, npt.NDArray[Any]] | None, walk: Sequence[Step]) -> int:
         """Take up a saved state of the same walk; return how many steps it covers."""
         own = dict(self._arrays())
-        if saved is None or set(saved) != {*own, "done", "stops"}:
+        if saved is None or set(saved) != {*own, "done", "stops", "backend"}:
             return 0
-        # Another backend or memory bound cuts the rows in another way.
+        # Another memory bound cuts the rows in another way, another backend rounds in one.
         if not np.array_equal(saved["stops"], _stops(walk)):
+            return 0
+        if not np.array_equal(saved["backend"], self._made_by()):
             return 0
         if any(saved[name].shape != array.shape for name, array in own.items()):
             return 0
@@ -353,6 +356,9 @@ class _Pass:
         for kind in self._kinds():
             kind.rows = self.backend.array(kind.sums.rows)
         return min(int(saved["done"]), len(walk))
+
+    def _made_by(self) -> npt.NDArray[np.uint8]:
+        return np.frombuffer(self.backend.name.encode(), np.uint8)
 
     def _arrays(self) -> list[tuple[str, npt.NDArray[Any]]]:
         out: list[tuple[str, npt.NDArray[Any]]] = []
