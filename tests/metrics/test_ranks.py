@@ -23,8 +23,6 @@ CPU = open_backend("cpu")
 stream = partial(stream_on, backend=CPU)
 strip_ranks = partial(strip_on, backend=CPU)
 
-
-CPU = open_backend("cpu")
 METHODS = ("exact", "strip", "pass")
 
 
@@ -102,14 +100,14 @@ def count(method, members, lists, common=None, limit=None, k=1):
         cuts = [] if limit == n else [limit]
         stream(
             members, distances=False, kernels=False, ranks=requests, cuts=cuts,
-            memory_bytes=1 << 20, threads=2, backend=CPU,
+            memory_bytes=1 << 20, threads=2,
         )  # fmt: skip
     else:
         for member, asked in zip(members, requests, strict=True):
             if method == "exact":
                 sort_ranks(member, asked, threads=2)
             else:
-                strip_ranks(member, asked, backend=CPU, threads=2)
+                strip_ranks(member, asked, threads=2)
     return sums
 
 

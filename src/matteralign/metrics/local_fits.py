@@ -74,7 +74,8 @@ def local_squares(
                 y = target[chosen[i]]
                 mean = y.mean(axis=0)
                 error = truth[rows.start + i] - mean - predict(fit, y - mean, points[i])[0]
-                squares[m, rows.start + i] = error @ error
+                with np.errstate(over="ignore"):  # an infinite error has its reason later
+                    squares[m, rows.start + i] = error @ error
 
     # The rows, their coordinates and the decompositions of a batch.
     share = max(1, min(_BATCH_BYTES, memory_bytes // threads))
