@@ -43,13 +43,6 @@ class Options:
     progress: Callable[[float], None] | None
     checkpoint: Checkpoint | None
 
-    def part(self, low: float, high: float) -> Callable[[float], None] | None:
-        """Return a progress callable for a part of the whole."""
-        tell = self.progress
-        if tell is None:
-            return None
-        return lambda share: tell(low + (high - low) * share)
-
 
 class Engine:
     """Scores of pairs of members.
@@ -263,7 +256,7 @@ class Engine:
             dtype=dtype,
             memory_bytes=options.memory_bytes,
             threads=options.threads,
-            progress=options.part(0.0, 1.0),
+            progress=options.progress,
             checkpoint=options.checkpoint,
         )
 

@@ -127,12 +127,6 @@ def constant_reason(name: str) -> str:
     return f"{name} is constant: all its rows are equal, so it has no variance"
 
 
-def require_varying(x: FloatArray, name: str) -> None:
-    """Raise NotApplicable when all rows of `x` are equal."""
-    if is_constant(x):
-        raise NotApplicable(constant_reason(name))
-
-
 def require_rows(n: int, least: int, what: str) -> None:
     """Raise NotApplicable when `what` needs more than `n` rows."""
     if n < least:

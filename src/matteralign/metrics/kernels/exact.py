@@ -18,6 +18,16 @@ DISTANCE, PRODUCT, COSINE = 0, 1, 2
 
 
 @jit_sums
+def squared_difference(a, b):
+    """Return the squared distance of two rows, float64."""
+    total = 0.0
+    for c in range(len(a)):
+        difference = np.float64(a[c]) - np.float64(b[c])
+        total += difference * difference
+    return total
+
+
+@jit_sums
 def pair_score(x, norms, i, j, kind):
     """Return the score of row j seen from row i, smaller being nearer.
 
@@ -26,12 +36,9 @@ def pair_score(x, norms, i, j, kind):
     """
     a = x[i]
     b = x[j]
-    total = 0.0
     if kind == DISTANCE:
-        for c in range(len(a)):
-            difference = np.float64(a[c]) - np.float64(b[c])
-            total += difference * difference
-        return total
+        return squared_difference(a, b)
+    total = 0.0
     for c in range(len(a)):
         total += np.float64(a[c]) * np.float64(b[c])
     if kind == COSINE:

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from matteralign.metrics.kernels.exact import squared_difference
 from matteralign.metrics.kernels.jit import jit, jit_sums
 
 _TABLE = 4096
-
-
-@jit_sums
-def _square(a, b):
-    total = 0.0
-    for c in range(len(a)):
-        difference = np.float64(a[c]) - np.float64(b[c])
-        total += difference * difference
-    return total
 
 
 @jit
@@ -36,7 +28,7 @@ def edge_squares(x, places, nearest, out):
         for f in range(nearest.shape[1]):
             far = nearest[i, f]
             if far >= 0:
-                out[i, f] = _square(x[places[i]], x[places[far]])
+                out[i, f] = squared_difference(x[places[i]], x[places[far]])
 
 
 # Four bounds share each load, and counting in floats (exact below 2^24) spares the compare a

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from matteralign.metrics.kernels.exact import squared_difference
 from matteralign.metrics.kernels.jit import jit_sums
 
 GRAM_SIDE = 3
@@ -32,15 +33,6 @@ def _small(line, own, columns, least):
 
 
 @jit_sums
-def _difference(a, b):
-    total = 0.0
-    for c in range(len(a)):
-        step = np.float64(a[c]) - np.float64(b[c])
-        total += step * step
-    return total
-
-
-@jit_sums
 def to_squares(tile, rows, columns, x_rows, x_columns, least):
     """Turn products of centred rows into squared distances, in place.
 
@@ -56,7 +48,7 @@ def to_squares(tile, rows, columns, x_rows, x_columns, least):
         if _small(line, own, columns, least):
             for j in range(tile.shape[1]):
                 if line[j] < least * (own + columns[j]):
-                    line[j] = _difference(x_rows[i], x_columns[j])
+                    line[j] = squared_difference(x_rows[i], x_columns[j])
 
 
 @jit_sums
@@ -79,13 +71,6 @@ def clear_masked(out, rows, columns):
         own = rows[i]
         for j in range(out.shape[1]):
             line[j] *= own * columns[j]
-
-
-@jit_sums
-def clear_diagonal(out):
-    """Set the diagonal to zero."""
-    for i in range(min(out.shape)):
-        out[i, i] = 0.0
 
 
 @jit_sums
