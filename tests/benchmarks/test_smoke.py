@@ -140,7 +140,8 @@ def test_big_goes_on_where_it_was(tmp_path, capfd):
     found = big.measure(settings)
     stages = found["stages"]
     assert list(stages) == ["write", "lists", "pairs", *(f"wide: {s}" for s in big.PARTS)]
-    assert all(stage["peak_rss"] >= stage["base_rss"] > 0 for stage in stages.values())
+    # The kernel reads its page counters per CPU without a lock: two readings of one peak differ.
+    assert all(stage["peak_rss"] > 0.99 * stage["base_rss"] > 0 for stage in stages.values())
     (folder,) = tmp_path.iterdir()
     scores = [json.loads(line) for line in (folder / "pairs.jsonl").read_text().splitlines()]
     assert {(s["a"], s["b"]) for s in scores} == {
