@@ -21,6 +21,13 @@ HERE = Path(__file__).parent
 PACKAGE = Path(matteralign.__file__).parent
 CARDS = load_cards((HERE / "data",))
 
+
+def served(card: ModelCard) -> bool:
+    """Return whether a package registry has every file; the others are tried untrained."""
+    files = card.checkpoint.files
+    return all(source.kind == "package" for f in files for source in f.sources)
+
+
 # Float32 networks against the package's own single-structure result: relative deviation of
 # the latent, eV per atom of the energy. MACE's reference runs in float64.
 TOLERANCES: dict[str, tuple[float, float | None]] = {
@@ -71,7 +78,10 @@ def run(
     return start
 
 
-@pytest.mark.parametrize("card", CARDS.values(), ids=CARDS.keys())
+REAL = {key: card for key, card in CARDS.items() if served(card)}
+
+
+@pytest.mark.parametrize("card", REAL.values(), ids=REAL.keys())
 def test_contract(card: ModelCard, run: Callable[..., str], tmp_path: Path) -> None:
     printed = run(PACKAGE / "models" / "worker.py", card, 32)
     assert printed == ""
