@@ -33,10 +33,13 @@ def served(card: ModelCard) -> bool:
 TOLERANCES: dict[str, tuple[float, float | None]] = {
     "mace-mp-small": (2e-6, 1e-5),
     "mace-off23-small": (2e-6, 1e-5),
+    "mace-omat-0-small": (8e-6, 1e-5),
     "sevennet-0": (2e-6, 1e-5),
     "sevennet-l3i5": (5e-6, 1e-5),
     "sevennet-mf-0": (2e-6, 1e-5),
+    "chgnet-0.2.0": (5e-6, 1e-5),
     "chgnet-0.3.0": (5e-6, 1e-5),
+    "chgnet-r2scan": (5e-6, 1e-5),
     "orb-d3-xs-v2": (5e-6, 1e-5),
     "rxnfp-bert": (5e-6, None),
 }
