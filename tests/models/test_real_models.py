@@ -21,15 +21,25 @@ HERE = Path(__file__).parent
 PACKAGE = Path(matteralign.__file__).parent
 CARDS = load_cards((HERE / "data",))
 
+
+def served(card: ModelCard) -> bool:
+    """Return whether a package registry has every file; the others are tried untrained."""
+    files = card.checkpoint.files
+    return all(source.kind == "package" for f in files for source in f.sources)
+
+
 # Float32 networks against the package's own single-structure result: relative deviation of
 # the latent, eV per atom of the energy. MACE's reference runs in float64.
 TOLERANCES: dict[str, tuple[float, float | None]] = {
     "mace-mp-small": (2e-6, 1e-5),
     "mace-off23-small": (2e-6, 1e-5),
+    "mace-omat-0-small": (8e-6, 1e-5),
     "sevennet-0": (2e-6, 1e-5),
     "sevennet-l3i5": (5e-6, 1e-5),
     "sevennet-mf-0": (2e-6, 1e-5),
+    "chgnet-0.2.0": (5e-6, 1e-5),
     "chgnet-0.3.0": (5e-6, 1e-5),
+    "chgnet-r2scan": (5e-6, 1e-5),
     "orb-d3-xs-v2": (5e-6, 1e-5),
     "rxnfp-bert": (5e-6, None),
 }
@@ -71,7 +81,10 @@ def run(
     return start
 
 
-@pytest.mark.parametrize("card", CARDS.values(), ids=CARDS.keys())
+REAL = {key: card for key, card in CARDS.items() if served(card)}
+
+
+@pytest.mark.parametrize("card", REAL.values(), ids=REAL.keys())
 def test_contract(card: ModelCard, run: Callable[..., str], tmp_path: Path) -> None:
     printed = run(PACKAGE / "models" / "worker.py", card, 32)
     assert printed == ""

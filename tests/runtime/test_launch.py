@@ -38,7 +38,9 @@ def start(
             "shards": tmp_path / "shards",
             "identity": {"slice": "s", "dataset": "g2"},
         }
-        launch.run_worker("embed", card, threads=1, device="cpu", report=print, **(paths | job))
+        launch.run_worker(
+            "embed", card, files={}, threads=1, device="cpu", report=print, **(paths | job)
+        )
         return latent
 
     return embed

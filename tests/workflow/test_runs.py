@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(3000),
 ]
-TENTH = Path(__file__).parents[1] / "models" / "data" / "sevennet-mf-0.yaml"
+TENTH = Path(__file__).parents[1] / "models" / "data" / "sevennet-0-may.yaml"
 # The slice of the kill tests, as far as arrays and scores go: no figures, no report.
 KILLED = "results/killed/scores.parquet"
 PANEL = ["random", "ecfp4", "mace-off23-small", "rxnfp-bert"]
@@ -79,7 +79,7 @@ def test_a_tenth_model_computes_only_itself_and_its_pairs(finished: Any, tmp_pat
     run.card(TENTH)
     raw = run.config()
     raw["cards"] = ["cards"]
-    raw["slices"]["tiny"]["panel"].append("sevennet-mf-0")
+    raw["slices"]["tiny"]["panel"].append("sevennet-0-may")
     run.configure(raw)
     expected = {
         "weights": 1, "embed": 1, "summarize": 1, "score": 1, "tables": 1, "figures": 1,
@@ -87,7 +87,7 @@ def test_a_tenth_model_computes_only_itself_and_its_pairs(finished: Any, tmp_pat
     }  # fmt: skip
     assert run.planned("tiny") == expected
     outputs = run.planned_outputs("tiny")
-    assert "tiny/latents/sevennet-mf-0.npy" in outputs
+    assert "tiny/latents/sevennet-0-may.npy" in outputs
     assert "tiny/scores.parquet" in outputs
     assert not [name for name in outputs if any(key in name for key in PANEL)]
     assert run.planned("other") == {}
@@ -103,7 +103,7 @@ def test_a_tenth_model_computes_only_itself_and_its_pairs(finished: Any, tmp_pat
         for name in made_again
     ), made_again
     new = pd.read_parquet(run.results / "tiny" / "scores.parquet")
-    mine = (new["model_a"] == "sevennet-mf-0") | (new["model_b"] == "sevennet-mf-0")
+    mine = (new["model_a"] == "sevennet-0-may") | (new["model_b"] == "sevennet-0-may")
     assert mine.sum() == 2 * len(PANEL) * 3
     said = (run.results / "_logs" / "tiny" / "score.log").read_text()
     assert "score tiny: 4 pairs computed, 6 reused" in said
@@ -114,7 +114,7 @@ def test_a_tenth_model_computes_only_itself_and_its_pairs(finished: Any, tmp_pat
         new[~mine].drop(columns=family).sort_values(key).reset_index(drop=True),
         old.drop(columns=family).sort_values(key).reset_index(drop=True),
     )
-    assert "sevennet-mf-0" in (run.results / "tiny" / "report.html").read_text()
+    assert "sevennet-0-may" in (run.results / "tiny" / "report.html").read_text()
     assert run.planned("tiny") == {}
 
 
@@ -230,6 +230,32 @@ def _odd_structures(plain: list[Structure]) -> list[Structure]:
         energy=None,
     )
     return [plain[0], salt, *plain[1:10], unreadable, *plain[10:], empty]
+
+
+def test_untrained_networks_run_only_where_the_study_allows_them(new_run: Any) -> None:
+    run = new_run("untrained")
+    words = run.run("stand-in", "--keep-going")
+    root = run.results / "stand-in"
+    for key in ("mace-off23-medium", "orb-v3-direct-20-omat-random"):
+        latent = read_latent(root / "latents" / f"{key}.npy")
+        assert latent.sidecar["checkpoint"]["weights"] == "untrained"
+        assert f"{key}: runs on UNTRAINED weights" in words
+    small = read_latent(root / "latents" / "mace-off23-small.npy")
+    assert small.sidecar["checkpoint"]["weights"] == "trained"
+    weights = pd.read_csv(root / "tables" / "models.csv", index_col="model")["weights"]
+    assert weights.to_dict() == {
+        "random": "none",
+        "mace-off23-small": "trained",
+        "mace-off23-medium": "untrained",
+        "orb-v3-direct-20-omat-random": "untrained",
+    }
+    page = (root / "report.html").read_text()
+    assert "MACE-OFF23 medium † untrained" in page
+    assert "UNTRAINED weights (†): MACE-OFF23 medium, Orb-v3" in page
+    assert run.planned("stand-in") == {}
+    assert "weights_or_architecture" not in run.planned("strict")
+    with pytest.raises(AssertionError, match="set `weights: untrained-where-missing`"):
+        run.run("strict")
 
 
 def test_structures_that_a_model_cannot_take_are_masked_rows(

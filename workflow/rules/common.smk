@@ -60,5 +60,12 @@ wildcard_constraints:
     environment=r"[a-z0-9\-]+",
 
 
+def weights_record(wildcards):
+    folder = SHARED / "weights"
+    if STUDY.weights(wildcards.slice) != "trained":
+        folder = folder / STUDY.weights(wildcards.slice)
+    return folder / f"{wildcards.model}.json"
+
+
 def panel(wildcards):
     return [card.key for card in STUDY.panel(wildcards.slice)]

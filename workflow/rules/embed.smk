@@ -1,7 +1,7 @@
 rule embed:
     input:
         structures=PATTERN.structures,
-        weights=SHARED / "weights" / "{model}.json",
+        weights=weights_record,
         environment=lambda wildcards: SHARED
         / "environments"
         / f"{STUDY.cards[wildcards.model].environment}.json",
@@ -15,6 +15,8 @@ rule embed:
         RESULTS / "_logs" / "{slice}" / "embed" / "{model}.tsv"
     threads: 1
     params:
-        identity=lambda wildcards: sha256_json(STUDY.embed_identity(wildcards.model)),
+        identity=lambda wildcards: sha256_json(
+            STUDY.embed_identity(wildcards.model, wildcards.slice)
+        ),
     shell:
         "matteralign embed {wildcards.slice} {wildcards.model} --threads {threads} 2>&1 | tee {log}"

@@ -20,6 +20,22 @@ rule weights:
         "matteralign fetch --model {wildcards.model} --out {output} 2>&1 | tee {log}"
 
 
+# As above, for slices where an untrained network may stand in for weights that are missing.
+rule weights_or_architecture:
+    output:
+        SHARED / "weights" / "untrained-where-missing" / "{model}.json",
+    log:
+        RESULTS / "_logs" / "weights" / "untrained-where-missing" / "{model}.log",
+    threads: 1
+    params:
+        checkpoint=lambda wildcards: sha256_json(
+            STUDY.cards[wildcards.model].checkpoint.model_dump(mode="json")
+        ),
+    shell:
+        "matteralign fetch --model {wildcards.model} --weights untrained-where-missing"
+        " --out {output} 2>&1 | tee {log}"
+
+
 rule environment:
     output:
         SHARED / "environments" / "{environment}.json",

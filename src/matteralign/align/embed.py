@@ -12,6 +12,8 @@ from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
 from matteralign.registry.load import get_card
 from matteralign.runtime.launch import run_worker
+from matteralign.runtime.weights import runnable
+from matteralign.sources.cache import cached_path
 from matteralign.store.structures import read_structures
 
 
@@ -50,13 +52,17 @@ def embed_model(
     MatterAlignError
         If the environment, the checkpoint or the model itself failed.
     """
-    card = get_card(key, study.cards)
+    card = runnable(get_card(key, study.cards), study.weights(layout.slice), report)
+    if card.checkpoint.weights == "untrained":
+        report(f"{key}: runs on UNTRAINED weights; every result is labelled so")
     sample_set_id = read_structures(layout.structures).id
-    mark = sha256_json([study.embed_identity(key), sample_set_id])[:16]
+    identity = study.embed_identity(key, layout.slice) | {"card": card.digest()}
+    mark = sha256_json([identity, sample_set_id])[:16]
     shards = layout.shards(key) / mark
     run_worker(
         "embed",
         card,
+        files={pinned.name: cached_path(pinned) for pinned in card.checkpoint.files},
         threads=threads,
         device=device,
         report=report,

@@ -13,6 +13,7 @@ from matteralign.config.load import get_slice
 from matteralign.config.schema import Slice, StudyConfig
 from matteralign.core.errors import UserError
 from matteralign.core.hashing import sha256_json
+from matteralign.core.weights import Weights
 from matteralign.datasets.catalogue import get_dataset
 from matteralign.models.catalogue import wrapper_version
 from matteralign.registry.card import ModelCard
@@ -59,6 +60,10 @@ class Study:
         cards = [get_card(key, self.cards) for key in self.slice(slice_name).panel]
         return sorted(cards, key=lambda card: card.index)
 
+    def weights(self, slice_name: str) -> Weights:
+        """Return whether untrained networks may stand in for missing weights on a slice."""
+        return self.slice(slice_name).weights or self.config.weights
+
     def sample_identity(self, slice_name: str) -> dict[str, Any]:
         """Return what decides the rows of a slice."""
         chosen = self.slice(slice_name)
@@ -71,14 +76,19 @@ class Study:
             "seed": chosen.seed,
         }
 
-    def embed_identity(self, key: str) -> dict[str, Any]:
+    def embed_identity(self, key: str, slice_name: str) -> dict[str, Any]:
         """Return what decides a model's latents on a given sample set."""
         card = get_card(key, self.cards)
-        return {
+        identity = {
             "card": card.digest(),
             "wrapper_version": wrapper_version(card.wrapper),
             "environment": get_environment(card.environment).lock_digest(),
         }
+        stand_in = card.checkpoint.stand_in
+        allowed = self.weights(slice_name) != "trained" or card.checkpoint.weights == "untrained"
+        if stand_in is not None and allowed:
+            identity["stand_in"] = stand_in.model_dump(mode="json")
+        return identity
 
     def summary_identity(self) -> dict[str, Any]:
         """Return what decides the summary of a model beside its latents."""

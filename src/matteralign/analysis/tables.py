@@ -55,15 +55,20 @@ class ModelFacts:
     baseline: bool = False
 
 
-def facts_of(card: ModelCard) -> ModelFacts:
-    """Read the facts of a model card; the baseline is the card whose embedding is random."""
+def facts_of(card: ModelCard, sidecar: Mapping[str, Any] | None = None) -> ModelFacts:
+    """Read the facts of a model card; the baseline is the card whose embedding is random.
+
+    What the latents were made with, weights, their hash and parameter count, is the sidecar's
+    to say where there is one: it may be an untrained network.
+    """
+    used: Mapping[str, Any] = (sidecar or {}).get("checkpoint", {})
     return ModelFacts(
         model=card.key,
         name=card.name,
         family=card.family,
-        parameters=card.parameters.measured,
-        weights=card.checkpoint.weights,
-        checkpoint_sha256=card.checkpoint.digest() or "",
+        parameters=used.get("parameters", card.parameters.measured),
+        weights=used.get("weights", card.checkpoint.weights),
+        checkpoint_sha256=used.get("sha256", card.checkpoint.digest()) or "",
         licence=card.checkpoint.licence,
         input=card.modality,
         embedding=card.embedding,

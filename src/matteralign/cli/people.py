@@ -73,15 +73,24 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """List the model cards."""
+    """List the model cards, and what of each model's weights is on this machine.
+
+    The column `here`: real, the trained weights; architecture, an untrained network of the
+    model; missing, neither yet; none, there are no weights.
+    """
+    from matteralign.runtime.weights import weights_state
+
     cards = study_of(config).cards.values()
     if as_json:
-        typer.echo(json.dumps([card.model_dump(mode="json") for card in cards], indent=1))
+        listed = [card.model_dump(mode="json") | {"here": weights_state(card)} for card in cards]
+        typer.echo(json.dumps(listed, indent=1))
         return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("index", "model", "family", "environment", "weights", "parameters", "licence")
+    table = Table("index", "model", "family", "environment", "weights", "here", "parameters")
+    table.add_column("in the study")
+    table.add_column("licence")
     for card in cards:
         table.add_row(
             str(card.index),
@@ -89,7 +98,9 @@ def models(
             card.family,
             card.environment,
             card.checkpoint.weights,
+            weights_state(card),
             f"{card.parameters.measured:,}",
+            "–" if card.parameters.study is None else f"{card.parameters.study:,}",
             card.checkpoint.licence,
         )
     Console().print(table)

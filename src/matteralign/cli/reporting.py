@@ -73,15 +73,27 @@ def report_data(view: SliceView) -> ReportData:
         hashes=_hashes(view),
         configuration=yaml.safe_dump(_configuration(view), sort_keys=False, allow_unicode=True),
         newick=_newick(layout.figures / "tree.nwk"),
-        notes=[*_licences(view), *_hubs(view)],
+        notes=[*_untrained(view), *_licences(view), *_hubs(view)],
     )
 
 
+def _untrained(view: SliceView) -> list[str]:
+    names = [fact.name for fact in view.facts if fact.weights == "untrained"]
+    if not names:
+        return []
+    return [
+        f"UNTRAINED weights (†): {', '.join(names)}. These are seeded networks of the "
+        "architecture, not the published models; their scores and energies say nothing "
+        "about what training does."
+    ]
+
+
 def _licences(view: SliceView) -> list[str]:
+    trained = {fact.model for fact in view.facts if fact.weights == "trained"}
     return [
         f"{card.name}: {card.checkpoint.licence}. {card.checkpoint.restricted}"
         for card in view.study.panel(view.layout.slice)
-        if card.checkpoint.restricted
+        if card.checkpoint.restricted and card.key in trained
     ]
 
 

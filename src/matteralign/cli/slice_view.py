@@ -39,7 +39,8 @@ class SliceView:
     @cached_property
     def facts(self) -> list[ModelFacts]:
         """What is shown about each model."""
-        return [facts_of(card) for card in self.study.panel(self.layout.slice)]
+        cards = self.study.panel(self.layout.slice)
+        return [facts_of(card, self.sidecars[card.key]) for card in cards]
 
     @cached_property
     def scores(self) -> pd.DataFrame:

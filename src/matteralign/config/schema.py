@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from matteralign.core.weights import Weights
+
 Scaling = Literal["max", "l2", "none"]
 SliceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9\-]*$")]
 
@@ -92,6 +94,10 @@ class Slice(_Strict):
     seed: int = Field(ge=0, description="with the row ids, decides the draw")
     panel: list[str] = Field(min_length=2, description="keys of the models compared")
 
+    weights: Weights | None = Field(
+        default=None, description="overrides the study's choice of weights for this slice"
+    )
+
     @model_validator(mode="after")
     def _no_repeats(self) -> Slice:
         repeated = {key for key in self.panel if self.panel.count(key) > 1}
@@ -108,6 +114,12 @@ class StudyConfig(_Strict):
     )
     results: str = Field(default="results", description="output folder, relative to the run")
     cards: list[str] = Field(default=[], description="further folders of model cards")
+    weights: Weights = Field(
+        default="trained",
+        description="trained: a model whose weights cannot be had stops the run; "
+        "untrained-where-missing: an untrained network of its architecture runs instead, "
+        "labelled so in every table, figure and report",
+    )
     metrics: Metrics = Metrics()
     tree: Tree = Tree()
     slices: dict[SliceName, Slice] = Field(default={}, description="slices by name")

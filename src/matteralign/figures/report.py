@@ -192,7 +192,7 @@ def _tables(
 
 
 def _shown(facts: ModelFacts) -> str:
-    mark = f" {UNTRAINED_MARK}" if facts.weights == "untrained" else ""
+    mark = f" {UNTRAINED_MARK} untrained" if facts.weights == "untrained" else ""
     return shorten(facts.name, NAME_SHOWN) + mark
 
 

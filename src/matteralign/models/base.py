@@ -85,6 +85,25 @@ class Wrapper(ABC):
         """Refuse what only this family cannot take; called after the common checks."""
         return None
 
+    def turned(
+        self, latents: npt.NDArray[np.float32], rotation: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float32]:
+        """Return the latents of structures turned by `rotation`, as an equivariant model has them.
+
+        Parameters
+        ----------
+        latents
+            Shape (B, d).
+        rotation
+            A rotation matrix, shape (3, 3).
+
+        Raises
+        ------
+        NotImplementedError
+            Unless the family knows how its latents turn.
+        """
+        raise NotImplementedError(f"{self.card.wrapper} does not say how its latents turn")
+
     def size(self, structure: Structure) -> int:
         """Return what `structure` costs in a batch: atoms, unless a family counts tokens."""
         return max(structure.n_atoms, 1)

@@ -21,6 +21,8 @@ from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 
+_BIAS = "atom_conv_layers.0.mlp_out.layers.1.bias"
+
 
 class ChgnetWrapper(Wrapper):
     """Atom features after the last convolution and read-out norm, averaged over atoms.
@@ -43,9 +45,11 @@ class ChgnetWrapper(Wrapper):
 
     def __init__(self, card: ModelCard, files: Mapping[str, Path], device: str) -> None:
         super().__init__(card, files, device)
-        state = torch.load(self.file(), map_location="cpu", weights_only=True)
+        state = torch.load(self.file(), map_location="cpu", weights_only=True)["model"]
+        # The first release had biases that its arguments do not tell of.
+        older = {"mlp_out_bias": True} if _BIAS in state["state_dict"] else {}
         with contextlib.redirect_stdout(io.StringIO()):  # it prints its parameter count
-            model = CHGNet.from_dict(state["model"])
+            model = CHGNet.from_dict(state, **older)
         model.requires_grad_(False)
         self._model = model.to(device).eval()
         self._cutoff = float(model.graph_converter.atom_graph_cutoff)

@@ -145,8 +145,14 @@ def _movement(wrapper: Wrapper, taken: Sequence[Structure], base: Embedded) -> l
             else replace(s, positions=s.positions + _TRANSLATION)
             for i, s in enumerate(taken)
         ]
-        deviation = relative_deviation(base.latents, wrapper.embed(moved).latents)
-        good = (deviation <= claims.tolerance) == (claim == "invariant")
+        expected = base.latents
+        if claim == "equivariant":
+            rows = [
+                wrapper.turned(row[None], random_rotation(7 + i)) for i, row in enumerate(expected)
+            ]
+            expected = np.concatenate(rows)
+        deviation = relative_deviation(expected, wrapper.embed(moved).latents)
+        good = (deviation <= claims.tolerance) == (claim != "not invariant")
         detail = f"card claims {claim}; largest relative deviation"
         checks.append(Check(name, "pass" if good else "fail", deviation, claims.tolerance, detail))
     return checks

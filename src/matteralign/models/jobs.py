@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from matteralign.core.errors import IntegrityError, MatterAlignError, UserError
 from matteralign.core.files import read_json, write_json
 from matteralign.core.hashing import sha256_file, sha256_json
+from matteralign.models.architectures import build_architecture
 from matteralign.models.base import Wrapper
 from matteralign.models.catalogue import wrapper_class, wrapper_version
 from matteralign.models.contract import check_contract
@@ -28,9 +29,16 @@ from matteralign.models.torch_setup import (
     resolve_device,
 )
 from matteralign.registry.card import ModelCard
+from matteralign.registry.stand_in import untrained_card
 from matteralign.store.latents import write_latent
 from matteralign.store.predictions import write_predictions
 from matteralign.store.structures import SampleSet, read_structures
+
+_NEEDED = {
+    "embed": ("structures", "latent", "predictions", "shards"),
+    "check": ("structures", "result"),
+    "architecture": ("folder", "result"),
+}
 
 
 class Job(BaseModel):
@@ -40,7 +48,8 @@ class Job(BaseModel):
     ----------
     verb
         ``embed`` writes `latent` with its sidecar and `predictions`; ``check`` writes the
-        contract report to `result`.
+        contract report to `result`; ``architecture`` builds the card's untrained files below
+        `folder` and writes their hashes to `result`.
     card
         The model's card.
     files
@@ -55,10 +64,11 @@ class Job(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    verb: Literal["embed", "check"]
+    verb: Literal["embed", "check", "architecture"]
     card: ModelCard
     files: dict[str, Path] = {}
-    structures: Path
+    structures: Path | None = None
+    folder: Path | None = None
     latent: Path | None = None
     predictions: Path | None = None
     shards: Path | None = None
@@ -82,8 +92,7 @@ def read_job(path: Path) -> Job:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path}: not a job file: {where}: {first['msg']}") from error
-    needed = ("latent", "predictions", "shards") if job.verb == "embed" else ("result",)
-    for name in needed:
+    for name in _NEEDED[job.verb]:
         if getattr(job, name) is None:
             raise UserError(f"{path}: a job with verb {job.verb!r} needs {name!r}")
     return job
@@ -104,6 +113,13 @@ def run_job(path: Path) -> None:
     job = read_job(path)
     with tempfile.TemporaryDirectory(prefix="matteralign-") as scratch:
         prepare_environment(job.threads, Path(scratch))
+        if job.verb == "architecture":
+            assert job.folder is not None and job.result is not None
+            wrapper, files = build_and_load(job.card, job.folder, job.threads)
+            found = {"files": files, "parameters": wrapper.n_parameters()}
+            write_json(job.result, {"model": job.card.key} | found)
+            return
+        assert job.structures is not None
         sample = read_structures(job.structures)
         _check_sample(job, sample)
         wrapper = load_wrapper(job.card, job.files, job.device, job.threads)
@@ -113,6 +129,25 @@ def run_job(path: Path) -> None:
             write_json(job.result, {"model": job.card.key, "checks": report})
         else:
             _embed(job, wrapper, sample)
+
+
+def build_and_load(
+    card: ModelCard, folder: Path, threads: int
+) -> tuple[Wrapper, dict[str, dict[str, Any]]]:
+    """Build a card's untrained files below `folder` and load them as the real ones are loaded.
+
+    Returns
+    -------
+    wrapper
+        The loaded untrained network.
+    files
+        ``sha256`` and ``size`` of each file by name.
+    """
+    print(f"{card.key}: building an untrained network", file=sys.stderr, flush=True)
+    build_architecture(card, folder)
+    paths = {f.name: folder / f.name for f in card.checkpoint.files}
+    files = {n: {"sha256": sha256_file(p), "size": p.stat().st_size} for n, p in paths.items()}
+    return load_wrapper(untrained_card(card, files), paths, "cpu", threads), files
 
 
 def verify_files(card: ModelCard, files: dict[str, Path]) -> None:
@@ -125,7 +160,7 @@ def verify_files(card: ModelCard, files: dict[str, Path]) -> None:
     """
     for pinned in card.checkpoint.files:
         path = files.get(pinned.name)
-        if path is None or not path.is_file():
+        if path is None or pinned.sha256 is None or not path.is_file():
             raise IntegrityError(
                 f"{path or pinned.name}: checkpoint file of {card.key} is missing; fetch it"
             )
@@ -192,6 +227,7 @@ def _embed(job: Job, wrapper: Wrapper, sample: SampleSet) -> None:
             "slice": sample.slice,
             "sample_set_id": sample.id,
             "card_sha256": job.card.digest(),
+            "weights": job.card.checkpoint.weights,
         },
     )
     write_latent(job.latent, result.latents, result.masked, identity)
@@ -228,6 +264,7 @@ def _identity(job: Job, wrapper: Wrapper, sample: SampleSet) -> dict[str, Any]:
             "sha256": card.checkpoint.digest(),
             "filename": ", ".join(files) or None,
             "files": files,
+            "parameters": wrapper.n_parameters(),
         },
         "latent": {"layer": card.latent.layer, "pooling": card.latent.pooling},
         "device": wrapper.device,

@@ -26,14 +26,18 @@ with quiet_import():
     from mace.modules.utils import extract_invariant
     from mace.tools import torch_geometric, torch_tools
 
+_FEATURES = ("invariant", "full")
 _PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
 class MaceWrapper(Wrapper):
-    """Invariant node features of all layers, as ``get_descriptors(invariants_only=True)``.
+    """Node features of all layers, as ``MACECalculator.get_descriptors``.
 
     Options
     -------
+    features
+        ``invariant`` keeps the scalars of every layer; ``full`` the vectors and tensors too,
+        which turn with the structure.
     precision
         ``float32`` or ``float64``: the network's arithmetic. Latents are float32 either way.
     head
@@ -41,13 +45,21 @@ class MaceWrapper(Wrapper):
     """
 
     family: ClassVar[str] = "mace"
-    options_known: ClassVar[Mapping[str, Any]] = {"precision": "float32", "head": None}
+    options_known: ClassVar[Mapping[str, Any]] = {
+        "features": "invariant",
+        "precision": "float32",
+        "head": None,
+    }
 
     def __init__(self, card: ModelCard, files: Mapping[str, Path], device: str) -> None:
         super().__init__(card, files, device)
         precision = self.options["precision"]
         if precision not in _PRECISIONS:
             raise UserError(f"card {card.key}: " + unknown("precision", precision, _PRECISIONS))
+        if self.options["features"] not in _FEATURES:
+            raise UserError(
+                f"card {card.key}: " + unknown("features", self.options["features"], _FEATURES)
+            )
         # The format is a pickled module; its hash was checked before this call.
         model = torch.load(self.file(), map_location=device, weights_only=False)
         head = {} if self.options["head"] is None else {"head": self.options["head"]}
@@ -78,9 +90,19 @@ class MaceWrapper(Wrapper):
         graphs = self._graphs(batch)
         with torch.no_grad():
             out = self._model(graphs.to_dict(), compute_force=False)
-            features = extract_invariant(out["node_feats"], **self._invariant)
+        features = out["node_feats"]
+        if self.options["features"] == "invariant":
+            features = extract_invariant(features, **self._invariant)
         counts = [s.n_atoms for s in batch]
         return Embedded(segment_mean(features.cpu().numpy(), counts), self._energies(out, batch))
+
+    def turned(
+        self, latents: npt.NDArray[np.float32], rotation: npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float32]:
+        parts = [o3.Irreps(str(product.linear.irreps_out)) for product in self._model.products]
+        irreps = o3.Irreps([irrep for part in parts for irrep in part])
+        wigner = irreps.D_from_matrix(torch.from_numpy(rotation)).numpy()
+        return np.asarray(latents @ wigner.T, np.float32)
 
     def _energies(
         self, out: Mapping[str, torch.Tensor], batch: Sequence[Structure]

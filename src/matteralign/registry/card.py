@@ -13,6 +13,23 @@ from matteralign.registry.pinned import PinnedFile, Strict
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
 
 
+class StandIn(Strict):
+    """An untrained network of the same architecture, saved in the same file format.
+
+    The model's own package builds it, and the wrapper loads it by the code that loads the
+    trained file.
+    """
+
+    options: dict[str, Any] = Field(default={}, description="what the builder is told")
+    seed: int = Field(default=0, ge=0, description="of the initial weights")
+    dim: int | None = Field(
+        default=None, gt=0, description="width of its latent where it is smaller than the model's"
+    )
+    parameters: int | None = Field(
+        default=None, gt=0, description="its parameter count where it is smaller than the model"
+    )
+
+
 class Checkpoint(Strict):
     """The weights of a model: files, licence and what the licence asks of the user."""
 
@@ -27,9 +44,16 @@ class Checkpoint(Strict):
         default=False, description="the format is a pickle, opened only after its hash matched"
     )
 
+    gated: str | None = Field(
+        default=None, description="page where the licence is accepted before the download"
+    )
+    stand_in: StandIn | None = Field(
+        default=None, description="how the same network is built without trained weights"
+    )
+
     def digest(self) -> str | None:
-        """Return the file's hash, one hash over several files, or None without files."""
-        if not self.files:
+        """Return the file's hash, one hash over several files, or None when not all are known."""
+        if not self.files or not all(f.sha256 for f in self.files):
             return None
         if len(self.files) == 1:
             return self.files[0].sha256
@@ -70,7 +94,7 @@ class LatentSpec(Strict):
 class Claims(Strict):
     """Behaviour that the contract test measures."""
 
-    rotation: Literal["invariant", "not invariant", "not applicable"]
+    rotation: Literal["invariant", "equivariant", "not invariant", "not applicable"]
     translation: Literal["invariant", "not applicable"]
     tolerance: float = Field(
         default=1e-4, gt=0, description="relative deviation below which a latent is unchanged"

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from matteralign.core.files import write_json
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
 from matteralign.runtime.environments import ensure_environment
-from matteralign.sources.cache import ensure
 
 _WORKER = Path(__file__).resolve().parents[1] / "models" / "worker.py"
 # These would let another project's packages or settings leak into a pinned environment.
@@ -26,6 +25,7 @@ def run_worker(
     verb: str,
     card: ModelCard,
     *,
+    files: Mapping[str, Path],
     threads: int,
     device: str,
     report: Callable[[str], None],
@@ -33,13 +33,15 @@ def run_worker(
 ) -> None:
     """Run one verb of the worker for one model, in its environment, and wait.
 
-    The environment is built and the checkpoint fetched when they are missing. The worker's
-    progress goes straight to this process's stderr.
+    The environment is built when it is missing. The worker's progress goes straight to this
+    process's stderr.
 
     Parameters
     ----------
     verb
-        ``embed`` or ``check``.
+        ``embed``, ``check`` or ``architecture``.
+    files
+        Path of each checkpoint file by its name on the card.
     threads
         Threads the model may use.
     device
@@ -54,11 +56,10 @@ def run_worker(
     """
     environment = get_environment(card.environment)
     python = ensure_environment(environment, report)
-    files = {pinned.name: str(ensure(pinned, report)) for pinned in card.checkpoint.files}
     description = {
         "verb": verb,
         "card": card.model_dump(mode="json"),
-        "files": files,
+        "files": {name: str(path) for name, path in files.items()},
         "threads": threads,
         "device": device,
     } | {k: str(v) if isinstance(v, Path) else v for k, v in job.items()}

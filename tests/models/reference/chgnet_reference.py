@@ -16,7 +16,8 @@ from matteralign.store.structures import Structure
 
 
 def setup(card: ModelCard, files: dict[str, Path]) -> Any:
-    return CHGNet.load(model_name="0.3.0", use_device="cpu", verbose=False)
+    name = card.key.removeprefix("chgnet-")
+    return CHGNet.load(model_name=name, use_device="cpu", verbose=False)
 
 
 def one(model: Any, structure: Structure) -> tuple[np.ndarray, float]:

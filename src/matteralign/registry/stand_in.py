@@ -1,0 +1,72 @@
+"""Cards of models that run on an untrained network of their architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from matteralign.core.errors import UserError
+from matteralign.core.hashing import sha256_json
+from matteralign.registry.card import ModelCard, StandIn
+from matteralign.registry.environments import get_environment
+from matteralign.registry.pinned import BuiltSource, PinnedFile
+
+
+def stand_in_of(card: ModelCard) -> StandIn:
+    """Return how the untrained network of a card is built.
+
+    Raises
+    ------
+    UserError
+        If the card does not say.
+    """
+    if card.checkpoint.stand_in is None:
+        raise UserError(
+            f"model {card.key}: its card has no checkpoint.stand_in, so no untrained network "
+            "can stand in for its weights"
+        )
+    return card.checkpoint.stand_in
+
+
+def stand_in_key(card: ModelCard) -> str:
+    """Return the identity of a card's untrained files: builder, options, seed and packages."""
+    return sha256_json(
+        {
+            "wrapper": card.wrapper,
+            "stand_in": stand_in_of(card).model_dump(mode="json"),
+            "files": [pinned.name for pinned in card.checkpoint.files],
+            "environment": get_environment(card.environment).lock_digest(),
+        }
+    )
+
+
+def untrained_card(card: ModelCard, files: Mapping[str, Mapping[str, Any]]) -> ModelCard:
+    """Return the card as it runs on its untrained network.
+
+    Parameters
+    ----------
+    card
+        The model's card.
+    files
+        ``sha256`` and ``size`` of each file by name, as it was built.
+    """
+    spec = stand_in_of(card)
+    pinned = [
+        PinnedFile(
+            name=f.name,
+            sha256=files[f.name]["sha256"],
+            size=files[f.name]["size"],
+            sources=[BuiltSource(by=card.wrapper)],
+        )
+        for f in card.checkpoint.files
+    ]
+    checkpoint = {"weights": "untrained", "files": pinned, "restricted": None, "gated": None}
+    updates: dict[str, Any] = {"checkpoint": card.checkpoint.model_copy(update=checkpoint)}
+    if spec.dim is not None:
+        updates["latent"] = card.latent.model_copy(update={"dim": spec.dim})
+    if spec.parameters is not None:
+        note = "a smaller untrained network of the architecture"
+        updates["parameters"] = card.parameters.model_copy(
+            update={"measured": spec.parameters, "note": note}
+        )
+    return card.model_copy(update=updates)

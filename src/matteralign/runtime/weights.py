@@ -1,0 +1,120 @@
+"""Which weights a model runs on here: its own, or untrained ones where the user allows them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from matteralign.core.errors import FetchError, UserError
+from matteralign.core.weights import Weights
+from matteralign.registry.card import ModelCard
+from matteralign.runtime.stand_in import build_stand_in, built_files
+from matteralign.sources.cache import ensure, in_cache
+from matteralign.sources.recorded import accept, accepted, known
+
+State = Literal["none", "real", "architecture", "missing"]
+Report = Callable[[str], None]
+
+
+def fetch_weights(
+    card: ModelCard, mode: Weights, report: Report, accept_sha256: str | None = None
+) -> ModelCard:
+    """Bring a model's weights into the cache and return the card as it will run.
+
+    Parameters
+    ----------
+    mode
+        ``untrained-where-missing`` builds the card's untrained network when no source gives
+        the weights.
+    accept_sha256
+        Hash that a person vouches for, of a pickle whose hash no card knows.
+
+    Raises
+    ------
+    FetchError
+        If the weights cannot be had and nothing may stand in for them.
+    UserError
+        If the format executes code and nobody has vouched for its hash.
+    """
+    if card.checkpoint.weights == "untrained":
+        return build_stand_in(card, report)
+    try:
+        for pinned in card.checkpoint.files:
+            ensure(pinned, report)
+    except FetchError as error:
+        if mode == "trained" or card.checkpoint.stand_in is None:
+            raise FetchError(_explained(card, error)) from error
+        first = str(error).splitlines()[0].rstrip(":")
+        report(f"{card.key}: {first}; building its untrained network instead")
+        return build_stand_in(card, report)
+    if accept_sha256 is not None:
+        _accept(card, accept_sha256)
+    return _with_known_hashes(card)
+
+
+def runnable(card: ModelCard, mode: Weights, report: Report) -> ModelCard:
+    """Return the card as it runs now, with the hash of every file.
+
+    In mode ``untrained-where-missing`` nothing is downloaded: what the fetch before this left
+    in the cache decides, so a network that comes and goes does not.
+
+    Raises
+    ------
+    MatterAlignError
+        As `fetch_weights`.
+    """
+    if mode == "trained" or weights_state(card) == "real":
+        return fetch_weights(card, "trained", report)
+    if card.checkpoint.stand_in is None:
+        return fetch_weights(card, mode, report)
+    return build_stand_in(card, report)
+
+
+def weights_state(card: ModelCard) -> State:
+    """Return what of a model's weights is here without a network."""
+    if card.checkpoint.weights == "none":
+        return "none"
+    if card.checkpoint.weights == "trained" and all(map(in_cache, card.checkpoint.files)):
+        return "real"
+    return "architecture" if built_files(card) else "missing"
+
+
+def _with_known_hashes(card: ModelCard) -> ModelCard:
+    files = [known(pinned) or pinned for pinned in card.checkpoint.files]
+    if card.checkpoint.executes_code:
+        for pinned in card.checkpoint.files:
+            if not accepted(pinned):
+                found = known(pinned)
+                raise UserError(
+                    f"{card.key}: opening {pinned.name} executes code, and its hash is on no card. "
+                    f"It hashes to {found.sha256 if found else 'nothing yet'}: compare that with "
+                    f"what the authors publish, then run `matteralign fetch --model {card.key} "
+                    "--accept <sha256>`"
+                )
+    return card.model_copy(
+        update={"checkpoint": card.checkpoint.model_copy(update={"files": files})}
+    )
+
+
+def _accept(card: ModelCard, sha256: str) -> None:
+    for pinned in card.checkpoint.files:
+        found = known(pinned)
+        if pinned.sha256 is None and found is not None and found.sha256 == sha256:
+            accept(pinned)
+            return
+    raise UserError(f"{card.key}: no file of unknown hash that was fetched hashes to {sha256}")
+
+
+def _explained(card: ModelCard, error: FetchError) -> str:
+    lines = [str(error)]
+    if card.checkpoint.gated:
+        lines.append(
+            f"These weights are gated: accept their licence at {card.checkpoint.gated} and set "
+            "HF_TOKEN to a token of that account"
+        )
+    if card.checkpoint.stand_in is not None:
+        lines.append(
+            "To run an untrained network of this architecture instead, labelled so everywhere, "
+            "set `weights: untrained-where-missing` for the slice"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""Files whose hash no card knows: recorded at the first download, enforced from then on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matteralign.core.errors import IntegrityError
+from matteralign.core.files import read_json, write_json
+from matteralign.core.paths import cache_root
+from matteralign.registry.pinned import PinnedFile
+
+
+def known(pinned: PinnedFile) -> PinnedFile | None:
+    """Return the file with its hash: the pinned one, else the recorded one, else None.
+
+    Raises
+    ------
+    IntegrityError
+        If the record is damaged.
+    """
+    if pinned.sha256 is not None:
+        return pinned
+    path = record_path(pinned)
+    if not path.exists():
+        return None
+    record = read_json(path)
+    if not isinstance(record, dict) or not {"sha256", "size"} <= set(record):
+        raise IntegrityError(f"{path}: not a record of a download; delete it and fetch again")
+    return pinned.model_copy(update={"sha256": record["sha256"], "size": record["size"]})
+
+
+def record(pinned: PinnedFile, found: PinnedFile) -> None:
+    """Write down the hash of a file that was seen for the first time.
+
+    Parameters
+    ----------
+    pinned
+        The file as its card has it, without a hash.
+    found
+        The same with hash and size.
+    """
+    value = {"name": pinned.name, "sha256": found.sha256, "size": found.size, "accepted": False}
+    write_json(record_path(pinned), value)
+
+
+def accept(pinned: PinnedFile) -> None:
+    """Note that a person compared the recorded hash with what the authors publish."""
+    path = record_path(pinned)
+    write_json(path, read_json(path) | {"accepted": True})
+
+
+def accepted(pinned: PinnedFile) -> bool:
+    """Return whether the hash was on the card, or a person vouched for the recorded one."""
+    return pinned.sha256 is not None or bool(read_json(record_path(pinned))["accepted"])
+
+
+def record_path(pinned: PinnedFile) -> Path:
+    """Return where the record of a file of unknown hash lies."""
+    return cache_root() / "recorded" / f"{pinned.origin()}.json"
+
+
+def hand_path(pinned: PinnedFile) -> Path:
+    """Return where a person puts a file of unknown hash."""
+    return cache_root() / "by-hand" / pinned.origin()[:16] / pinned.name
