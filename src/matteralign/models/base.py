@@ -120,6 +120,17 @@ class Wrapper(ABC):
         """Return the distributions whose versions decide the numbers."""
         return ["numpy"]
 
+    def folder(self, into: Path) -> Path:
+        """Lay links to the checkpoint files below `into`, under the names of the card.
+
+        For loaders that take a folder and not a file.
+        """
+        for name, path in self.files.items():
+            link = into / name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path.resolve())
+        return into
+
     def file(self, name: str | None = None) -> Path:
         """Return one checkpoint file by name, or the only one.
 

@@ -28,16 +28,21 @@ class Refusal(NamedTuple):
 def refuse_common(structure: Structure, accepts: Accepts) -> Refusal | None:
     """Return the first reason not to give `structure` to a model that `accepts` describes.
 
-    Order: empty, SMILES, elements, size, coordinates.
+    Order: empty, SMILES or SELFIES, elements, size, coordinates; for a protein chain empty,
+    size, backbone.
     """
     if accepts.needs == "nothing":
         return None
+    if accepts.needs in ("sequence", "backbone"):
+        return refuse_chain(structure, accepts)
     if structure.n_atoms == 0:
         return Refusal("empty", "the structure has no atoms")
-    if accepts.needs == "smiles":
+    if accepts.needs in ("smiles", "selfies"):
         found = refuse_smiles(structure.smiles)
         if found:
             return found
+        if accepts.needs == "selfies" and not structure.selfies:
+            return Refusal("selfies", "the structure has no SELFIES")
     allowed = accepts.element_set()
     if allowed is not None:
         missing = sorted({int(z) for z in structure.numbers} - allowed)
@@ -66,6 +71,34 @@ def refuse_smiles(smiles: str | None) -> Refusal | None:
         return Refusal("smiles", f"RDKit cannot read the SMILES {smiles!r}")
     if molecule.GetNumAtoms() == 0:
         return Refusal("empty", "the SMILES has no atoms")
+    return None
+
+
+def refuse_chain(structure: Structure, accepts: Accepts) -> Refusal | None:
+    """Refuse a protein chain that is missing, empty, too long or without usable coordinates.
+
+    Residues without coordinates are no reason: models are told which they are. A chain with
+    none at all is.
+    """
+    if structure.sequence is None:
+        return Refusal("sequence", "the structure has no protein sequence")
+    length = len(structure.sequence)
+    if length == 0:
+        return Refusal("empty", "the protein sequence has no residues")
+    if accepts.max_residues is not None and length > accepts.max_residues:
+        return Refusal("size", f"{length} residues, the model takes at most {accepts.max_residues}")
+    if accepts.needs == "sequence":
+        return None
+    if structure.backbone is None:
+        return Refusal("backbone", "the structure has no backbone coordinates")
+    if structure.backbone.shape != (length, 4, 3):
+        return Refusal(
+            "backbone", f"{length} residues but a backbone of shape {structure.backbone.shape}"
+        )
+    if np.isinf(structure.backbone).any():
+        return Refusal("backbone", "the backbone has an infinite coordinate")
+    if not np.isfinite(structure.backbone[:, :3]).all(axis=(1, 2)).any():
+        return Refusal("backbone", "no residue has its N, CA and C atoms resolved")
     return None
 
 

@@ -46,9 +46,17 @@ def relative_deviation(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
 
 
 def rotated(structure: Structure, rotation: npt.NDArray[np.float64]) -> Structure:
-    """Return `structure` turned by a rotation matrix, its cell with it."""
+    """Return `structure` turned by a rotation matrix, its cell and backbone with it."""
     cell = None if structure.cell is None else structure.cell @ rotation.T
-    return replace(structure, positions=structure.positions @ rotation.T, cell=cell)
+    backbone = None if structure.backbone is None else structure.backbone @ rotation.T
+    positions = structure.positions @ rotation.T
+    return replace(structure, positions=positions, cell=cell, backbone=backbone)
+
+
+def shifted(structure: Structure, by: npt.NDArray[np.float64]) -> Structure:
+    """Return `structure` moved by a vector in Å."""
+    backbone = None if structure.backbone is None else structure.backbone + by
+    return replace(structure, positions=structure.positions + by, backbone=backbone)
 
 
 def random_rotation(seed: int) -> npt.NDArray[np.float64]:
@@ -140,9 +148,7 @@ def _movement(wrapper: Wrapper, taken: Sequence[Structure], base: Embedded) -> l
             checks.append(Check(name, "not_applicable", None, None, detail))
             continue
         moved = [
-            rotated(s, random_rotation(7 + i))
-            if name == "rotation"
-            else replace(s, positions=s.positions + _TRANSLATION)
+            rotated(s, random_rotation(7 + i)) if name == "rotation" else shifted(s, _TRANSLATION)
             for i, s in enumerate(taken)
         ]
         expected = base.latents
@@ -162,6 +168,8 @@ def _empty(wrapper: Wrapper) -> Check:
     name = "empty structure refused"
     if wrapper.card.accepts.needs == "nothing":
         return Check(name, "not_applicable", None, None, "the model takes anything")
-    empty = Structure("empty", np.empty(0, np.uint8), np.empty((0, 3)), smiles="")
+    empty = Structure(
+        "empty", np.empty(0, np.uint8), np.empty((0, 3)), smiles="", selfies="", sequence=""
+    )
     found = wrapper.refuse(empty)
     return _yes(name, found is not None and found.code == "empty", f"refused as {found}")

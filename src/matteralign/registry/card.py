@@ -68,7 +68,14 @@ class Accepts(Strict):
     )
     max_atoms: int | None = None
     max_tokens: int | None = None
-    needs: Literal["positions", "smiles", "nothing"] = "positions"
+    max_residues: int | None = None
+    needs: Literal[
+        "positions", "smiles", "selfies", "text", "sequence", "backbone", "atoms", "nothing"
+    ] = Field(
+        default="positions",
+        description="what of a structure the model reads; text: whatever its prompt asks for; "
+        "atoms: the elements alone",
+    )
 
     @field_validator("elements")
     @classmethod
@@ -87,7 +94,7 @@ class LatentSpec(Strict):
 
     layer: str = Field(description="where in the network the vector is read")
     documented: str = Field(description="function or paper that documents this layer")
-    pooling: Literal["mean over atoms", "mean over tokens", "none"]
+    pooling: Literal["mean over atoms", "mean over tokens", "mean over residues", "none"]
     dim: int = Field(gt=0)
 
 
@@ -122,7 +129,7 @@ class ModelCard(Strict):
     family: str
     wrapper: str = Field(description="module of matteralign.models")
     environment: str
-    modality: Literal["3d", "smiles", "any"]
+    modality: Literal["3d", "smiles", "selfies", "text", "sequence", "structure", "any"]
     architecture: str
     embedding: Literal["equivariant", "invariant", "vanilla", "fingerprint", "random"]
     training_data: list[str] = []

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 SCHEMA = pa.schema(
     [
@@ -35,6 +35,20 @@ SCHEMA = pa.schema(
             metadata={"doc": "cell vectors a b c as rows, or null", "unit": "angstrom"},
         ),
         pa.field("pbc", pa.list_(pa.bool_(), 3), metadata={"doc": "periodic along a b c"}),
+        pa.field(
+            "sequence",
+            pa.string(),
+            metadata={"doc": "amino acids of the whole chain, one letter each, X where unknown"},
+        ),
+        pa.field(
+            "backbone",
+            pa.list_(pa.float64()),
+            metadata={
+                "doc": "N, CA, C and O of each residue of `sequence`, 12 numbers each, NaN where "
+                "not resolved",
+                "unit": "angstrom",
+            },
+        ),
         pa.field("charge", pa.int32(), metadata={"doc": "total charge", "unit": "e"}),
         pa.field("spin", pa.int32(), metadata={"doc": "spin multiplicity 2S+1"}),
         pa.field("energy", pa.float64(), metadata={"doc": "DFT total energy", "unit": "eV"}),
@@ -60,6 +74,12 @@ class Structure:
         Cell vectors in Å as rows, shape (3, 3), or None.
     pbc
         Periodicity along the three cell vectors, shape (3,), bool.
+    sequence
+        Amino acids of a protein chain, one letter each, unresolved residues included; X where
+        the residue is none of the twenty and has no parent among them.
+    backbone
+        N, CA, C and O of each residue of `sequence` in Å, shape (L, 4, 3), float64; NaN where
+        an atom was not resolved.
     charge, spin
         Total charge in e; spin multiplicity 2S + 1.
     energy
@@ -73,6 +93,8 @@ class Structure:
     pbc: npt.NDArray[np.bool_] | None = None
     smiles: str | None = None
     selfies: str | None = None
+    sequence: str | None = None
+    backbone: npt.NDArray[np.float64] | None = None
     charge: int = 0
     spin: int = 1
     energy: float | None = None
@@ -104,6 +126,10 @@ class Structure:
         pbc = np.zeros(3, bool) if self.pbc is None else self.pbc
         digest.update(cell + b"\0" + np.asarray(pbc, "?").tobytes())
         digest.update(f"{self.charge} {self.spin}".encode())
+        if self.sequence is not None or self.backbone is not None:
+            digest.update(repr(self.sequence).encode() + b"\0")
+            backbone = np.empty(0) if self.backbone is None else self.backbone
+            digest.update(np.asarray(backbone, "<f8").tobytes())
         return digest.hexdigest()
 
 
@@ -217,6 +243,8 @@ def _row(s: Structure) -> dict[str, Any]:
         "positions": np.ravel(s.positions),
         "cell": None if s.cell is None else np.ravel(s.cell),
         "pbc": [False] * 3 if s.pbc is None else s.pbc.tolist(),
+        "sequence": s.sequence,
+        "backbone": None if s.backbone is None else np.ravel(s.backbone),
         "charge": s.charge,
         "spin": s.spin,
         "energy": s.energy,
@@ -226,7 +254,7 @@ def _row(s: Structure) -> dict[str, Any]:
 
 
 def _structure(row: dict[str, Any]) -> Structure:
-    cell = row["cell"]
+    cell, backbone = row["cell"], row["backbone"]
     return Structure(
         id=row["id"],
         numbers=np.asarray(row["numbers"], np.uint8),
@@ -235,6 +263,8 @@ def _structure(row: dict[str, Any]) -> Structure:
         pbc=np.asarray(row["pbc"], bool),
         smiles=row["smiles"],
         selfies=row["selfies"],
+        sequence=row["sequence"],
+        backbone=None if backbone is None else np.asarray(backbone, np.float64).reshape(-1, 4, 3),
         charge=row["charge"],
         spin=row["spin"],
         energy=row["energy"],
