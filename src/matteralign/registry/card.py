@@ -103,6 +103,10 @@ class Claims(Strict):
 
     rotation: Literal["invariant", "equivariant", "not invariant", "not applicable"]
     translation: Literal["invariant", "not applicable"]
+    permutation: Literal["invariant", "not invariant", "not applicable"] | None = Field(
+        default=None,
+        description="of the atoms; null: invariant for a model that reads positions or atoms",
+    )
     tolerance: float = Field(
         default=1e-4, gt=0, description="relative deviation below which a latent is unchanged"
     )
@@ -144,6 +148,12 @@ class ModelCard(Strict):
     batch: int = Field(default=2000, gt=0, description="budget per batch: atoms or tokens")
     options: dict[str, Any] = {}
     reference: str
+
+    @property
+    def permutation(self) -> str:
+        """What the card claims of reordered atoms, where it says nothing by what it reads."""
+        reads = self.accepts.needs in ("positions", "atoms")
+        return self.claims.permutation or ("invariant" if reads else "not applicable")
 
     def identity(self) -> dict[str, Any]:
         """Return the part of the card that decides a latent; prose is left out."""

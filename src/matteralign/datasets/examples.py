@@ -1,0 +1,108 @@
+"""A dozen structures of every kind, made here: what a model is tried on."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from ase import Atoms
+from ase.build import bulk, fcc111, molecule
+
+from matteralign.datasets.peptides import ideal_backbone
+from matteralign.datasets.smiles import canonical_smiles, selfies_of
+from matteralign.registry.card import ModelCard
+from matteralign.store.structures import Structure
+
+# Names in ASE's G2 set: geometries at MP2(full)/6-31G(d).
+_MOLECULES = {
+    "CH3CH2OH": "CCO",
+    "C6H6": "c1ccccc1",
+    "CH3COOH": "CC(=O)O",
+    "C4H4O": "c1ccoc1",
+    "HCN": "C#N",
+    "CH3CH2NH2": "CCN",
+}
+_HELIX, _STRAND = (-57.0, -47.0), (-120.0, 130.0)
+
+
+def examples(card: ModelCard) -> list[Structure]:
+    """Return structures of the kinds that a card's model reads, the refused ones among them.
+
+    Proteins for models of chains; molecules, ions, radicals and crystals for the others; all
+    of them for a model that takes anything.
+    """
+    if card.accepts.needs in ("sequence", "backbone"):
+        return chains()
+    if card.accepts.needs == "nothing":
+        return [*molecules(), *species(), *crystals(), *chains()]
+    return [*molecules(), *species(), *crystals()]
+
+
+def molecules() -> list[Structure]:
+    """Return neutral closed-shell molecules with SMILES and SELFIES."""
+    return [_molecule(name, molecule(name), smiles) for name, smiles in _MOLECULES.items()]
+
+
+def species() -> list[Structure]:
+    """Return an anion, a cation, a radical and a triplet."""
+    ammonium = molecule("CH4")
+    ammonium.numbers[0] = 7
+    return [
+        _molecule("hydroxide", molecule("OH"), "[OH-]", charge=-1),
+        _molecule("ammonium", ammonium, "[NH4+]", charge=1),
+        _molecule("methyl", molecule("CH3"), "[CH3]", spin=2),
+        _molecule("dioxygen", molecule("O2"), "O=O", spin=3),
+    ]
+
+
+def crystals() -> list[Structure]:
+    """Return silicon, rock salt in a primitive cell and a copper slab, each rattled."""
+    slab = fcc111("Cu", (2, 2, 3), vacuum=8.0)
+    slab.pbc = True
+    made = {
+        "Si": bulk("Si") * (2, 1, 1),
+        "NaCl": bulk("NaCl", "rocksalt", a=5.64),
+        "Cu(111)": slab,
+    }
+    rng = np.random.default_rng(0)
+    return [
+        Structure(
+            name,
+            atoms.numbers.astype(np.uint8),
+            atoms.positions + rng.normal(0, 0.05, atoms.positions.shape),
+            np.array(atoms.cell),
+            np.array(atoms.pbc),
+        )
+        for name, atoms in made.items()
+    ]
+
+
+def chains() -> list[Structure]:
+    """Return a helix, a strand of all twenty residues and a chain with a gap."""
+    sequence = "MTEYKXLVVVGAGG"
+    gap = ideal_backbone(len(sequence), *_STRAND)
+    gap[4:6] = np.nan
+    return [
+        _chain("helix", "GSHMKVLAAGIE", ideal_backbone(12, *_HELIX)),
+        _chain("strand", "ACDEFGHIKLMNPQRSTVWY", ideal_backbone(20, *_STRAND)),
+        _chain("gap", sequence, gap),
+    ]
+
+
+def _molecule(name: str, atoms: Atoms, smiles: str, charge: int = 0, spin: int = 1) -> Structure:
+    canonical = canonical_smiles(smiles)
+    return Structure(
+        name,
+        atoms.numbers.astype(np.uint8),
+        atoms.positions.astype(np.float64),
+        smiles=canonical,
+        selfies=selfies_of(canonical or smiles),
+        charge=charge,
+        spin=spin,
+    )
+
+
+def _chain(name: str, sequence: str, backbone: npt.NDArray[np.float64]) -> Structure:
+    atoms = backbone.reshape(-1, 3)
+    seen = np.isfinite(atoms).all(axis=1)
+    numbers = np.tile(np.array([7, 6, 6, 8], np.uint8), len(sequence))
+    return Structure(name, numbers[seen], atoms[seen], sequence=sequence, backbone=backbone)
