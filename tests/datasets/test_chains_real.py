@@ -75,6 +75,6 @@ def test_files_without_proteins_have_no_chains(files: dict[str, Path]) -> None:
 def test_chains_known_by_name(
     chain: str, length: int, unresolved: int, start: str, files: dict[str, Path]
 ) -> None:
-    (found,) = [c for c in read_chains(files[chain.split("_")[0]]) if c.id == chain]
+    (found,) = [c for c in read_chains(files[chain.split("_", maxsplit=1)[0]]) if c.id == chain]
     assert (len(found.sequence), found.sequence[:30]) == (length, start)
     assert np.isnan(found.backbone[:, :3]).any(axis=(1, 2)).sum() == unresolved
