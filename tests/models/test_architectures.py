@@ -14,12 +14,19 @@ pytestmark = [pytest.mark.models, pytest.mark.network]
 CARDS = load_cards()
 # One of each network: the other rows differ in their file and their seed alone.
 TRIED = {
+    "language": ["chemberta", "chemgpt-1.2b"],
     "mace": [
         "mace-mp-medium-equivariant", "mace-mp-large", "mace-off23-medium", "mace-off23-large",
     ],
     "orb": ["orb-v2", "orb-v3-direct-20-omat-random", "orb-v3-conservative-inf-omat"],
 }  # fmt: skip
-PRINTED_OTHERWISE = {"mace-mp-medium", "mace-mp-medium-equivariant", "orb-v2"}
+PRINTED_OTHERWISE = {
+    "chemberta",
+    "chemgpt-1.2b",
+    "mace-mp-medium",
+    "mace-mp-medium-equivariant",
+    "orb-v2",
+}
 
 
 @pytest.mark.parametrize("wrapper", TRIED)
