@@ -25,7 +25,10 @@ TRIED = {
     ],
     "orb": ["orb-v2", "orb-v3-direct-20-omat-random", "orb-v3-conservative-inf-omat"],
 }  # fmt: skip
-PRINTED_OTHERWISE = {"mace-mp-medium", "mace-mp-medium-equivariant", "orb-v2"}
+PRINTED_OTHERWISE = {
+    "esm-if1", "esm2-150m", "esm2-650m", "esm2-8m", "mace-mp-medium",
+    "mace-mp-medium-equivariant", "orb-v2", "proteinmpnn",
+}  # fmt: skip
 
 
 @pytest.fixture

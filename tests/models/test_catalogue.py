@@ -31,14 +31,17 @@ def test_a_file_is_named_as_its_model_and_lies_with_its_family() -> None:
         assert (path.stem, path.parent.name) == (card.key, card.family)
 
 
+NEEDS = {
+    "3d": "positions", "any": "nothing", "sequence": "sequence", "smiles": "smiles",
+    "structure": "backbone",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("card", CARDS.values(), ids=CARDS.keys())
 def test_a_card_names_what_exists(card: ModelCard) -> None:
     assert card.wrapper in WRAPPER_VERSIONS
     assert get_environment(card.environment).requirements.exists()
-    assert (
-        card.accepts.needs
-        == {"3d": "positions", "smiles": "smiles", "any": "nothing"}[card.modality]
-    )
+    assert card.accepts.needs == NEEDS[card.modality]
     assert (card.checkpoint.weights == "none") == (not card.checkpoint.files)
     if card.parameters.study is not None and card.parameters.study != card.parameters.measured:
         assert card.parameters.note
@@ -62,7 +65,7 @@ def test_a_card_of_the_user_fits_beside_the_others() -> None:
 
 
 STUDY_ROWS = {
-    "random": 1, "mace": 8, "orb": 10,
+    "random": 1, "esm2": 3, "esm_if1": 1, "mace": 8, "orb": 10, "protein_mpnn": 1,
 }  # fmt: skip
 
 
@@ -75,7 +78,8 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 
 TAGS = {
-    "Alexandria", "MP-r2SCAN", "MPtrj", "OMat24", "Pistachio reactions", "SPICE",
+    "AlphaFold UniRef50", "Alexandria", "MP-r2SCAN", "MPtrj", "OMat24", "PDB",
+    "Pistachio reactions", "SPICE", "UniRef50",
 }  # fmt: skip
 
 
