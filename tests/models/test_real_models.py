@@ -42,6 +42,8 @@ TOLERANCES: dict[str, tuple[float, float | None]] = {
     "chgnet-r2scan": (5e-6, 1e-5),
     "orb-d3-xs-v2": (5e-6, 1e-5),
     "rxnfp-bert": (5e-6, None),
+    "rxnmapper-albert": (5e-6, None),
+    "soap": (1e-6, None),
 }
 
 

@@ -36,8 +36,8 @@ class ChainWrapper(Wrapper):
 def resolved(structure: Structure, atoms: int) -> npt.NDArray[np.bool_]:
     """Return which residues have the first `atoms` of N, CA, C and O, shape (L,)."""
     assert structure.backbone is not None
-    found: npt.NDArray[np.bool_] = np.isfinite(structure.backbone[:, :atoms]).all(axis=(1, 2))
-    return found
+    flat = structure.backbone[:, :atoms].reshape(len(structure.backbone), -1)
+    return np.asarray(np.isfinite(flat).all(axis=1), np.bool_)
 
 
 def centred(structure: Structure, atoms: int) -> npt.NDArray[np.float32]:
