@@ -23,9 +23,14 @@ TRIED = {
 PRINTED_OTHERWISE = {
     "chemberta",
     "chemgpt-1.2b",
+    "esm-if1",
+    "esm2-150m",
+    "esm2-650m",
+    "esm2-8m",
     "mace-mp-medium",
     "mace-mp-medium-equivariant",
     "orb-v2",
+    "proteinmpnn",
 }
 
 
