@@ -8,7 +8,17 @@ import typer
 from rich.console import Console
 
 from matteralign import __version__
-from matteralign.cli import arrays, catalogue, checking, compute, inputs, people, schemas, show
+from matteralign.cli import (
+    arrays,
+    catalogue,
+    checking,
+    compute,
+    inputs,
+    model_list,
+    people,
+    schemas,
+    show,
+)
 from matteralign.core.errors import MatterAlignError
 
 app = typer.Typer(
@@ -19,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (people, checking, arrays, catalogue, inputs, compute, show, schemas):
+for module in (people, model_list, checking, arrays, catalogue, inputs, compute, show, schemas):
     module.register(app)
 
 

@@ -22,7 +22,7 @@ CONTRACT_VERSION = 1
 _TRANSLATION = np.array([3.7, -2.1, 0.9])
 _LEAST_SHARE = 0.5
 _ENERGY = 1e-4  # eV per atom: float32 networks, total energies near -10^4 eV
-_REFERENCED = 12
+_REFERENCED = 3  # first and last structures: molecules and crystals
 _UNSEEN = {
     "rotation": "the model does not see coordinates",
     "translation": "the model does not see coordinates",
@@ -116,12 +116,13 @@ def _reference(wrapper: Wrapper, taken: Sequence[Structure], base: Embedded) -> 
     name = "energies of the package"
     if base.energies is None:
         return not_applicable(name, "the model predicts no energy")
-    found = [wrapper.reference_energy(s) for s in taken[:_REFERENCED]]
-    known = [energy for energy in found if energy is not None]
-    if len(known) < len(found):
+    rows = sorted({*range(len(taken))[:_REFERENCED], *range(len(taken))[-_REFERENCED:]})
+    found = {row: wrapper.reference_energy(taken[row]) for row in rows}
+    if any(energy is None for energy in found.values()):
         return not_applicable(name, "the wrapper names no calculator of the package")
-    some = taken[: len(known)]
-    deviation = float((np.abs(base.energies[: len(known)] - known) / _atoms(some)).max())
+    atoms = _atoms([taken[row] for row in rows])
+    package = np.array(list(found.values()), np.float64)
+    deviation = float((np.abs(base.energies[rows] - package) / atoms).max())
     return bound(name, deviation, _ENERGY, "largest deviation from its calculator, eV per atom")
 
 
