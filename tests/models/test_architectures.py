@@ -20,19 +20,18 @@ SCRIPT = Path(__file__).parent / "reference" / "architectures.py"
 CARDS = load_cards()
 # One of each network: the other rows differ in their file and their seed alone.
 TRIED = {
-    "language": ["chemberta", "chemgpt-1.2b"],
     "mace": [
         "mace-mp-medium-equivariant", "mace-mp-large", "mace-off23-medium", "mace-off23-large",
     ],
     "orb": ["orb-v2", "orb-v3-direct-20-omat-random", "orb-v3-conservative-inf-omat"],
+    "text": [
+        "chemberta", "chemgpt-1.2b", "deepseek-r1-distill-llama-8b",
+        "qwen3-30b-a3b-thinking-2507-blank", "gpt-oss-20b-blank-atomistic",
+    ],
 }  # fmt: skip
 PRINTED_OTHERWISE = {
-    "chemberta",
-    "chemgpt-1.2b",
-    "mace-mp-medium",
-    "mace-mp-medium-equivariant",
-    "orb-v2",
-}
+    "chemberta", "chemgpt-1.2b", "mace-mp-medium", "mace-mp-medium-equivariant", "orb-v2",
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -54,12 +53,12 @@ def build(model_python: Callable[[str], Path], tmp_path: Path) -> Callable[..., 
     return run
 
 
-@pytest.mark.parametrize("wrapper", TRIED)
+@pytest.mark.parametrize("family", TRIED)
 def test_an_untrained_network_keeps_the_contract_of_its_card(
-    wrapper: str, build: Callable[..., Any]
+    family: str, build: Callable[..., Any]
 ) -> None:
-    found = build(TRIED[wrapper])
-    for key in TRIED[wrapper]:
+    found = build(TRIED[family])
+    for key in TRIED[family]:
         # The count, the loaded network's against the card's, is a clause of the contract.
         assert [c for c in found[key]["checks"] if c["status"] == "fail"] == [], key
         assert found[key]["weights"] == "untrained"
@@ -70,5 +69,6 @@ def test_counts_are_those_of_the_study_or_explained() -> None:
     for key, card in CARDS.items():
         count = card.parameters
         if count.study not in (None, count.measured):
-            assert key in PRINTED_OTHERWISE
+            # The table rounds chat models to billions.
+            assert key in PRINTED_OTHERWISE or card.wrapper == "chat"
             assert count.note

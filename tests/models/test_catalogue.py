@@ -63,7 +63,7 @@ def test_a_card_of_the_user_fits_beside_the_others() -> None:
 
 
 STUDY_ROWS = {
-    "random": 1, "language": 2, "mace": 8, "orb": 10,
+    "random": 1, "chat": 9, "language": 2, "mace": 8, "orb": 10,
 }  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 TAGS = {
     "Alexandria", "MP-r2SCAN", "MPtrj", "OMat24", "Pistachio reactions", "PubChem", "SPICE",
-    "USPTO reactions",
+    "USPTO reactions", "internet text",
 }  # fmt: skip
 
 

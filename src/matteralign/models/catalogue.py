@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matteralign.models.base import Wrapper
 
 _CLASSES = {
+    "chat": "matteralign.models.chat:ChatWrapper",
     "chgnet": "matteralign.models.chgnet:ChgnetWrapper",
     "composition": "matteralign.models.composition:CompositionWrapper",
     "fingerprint": "matteralign.models.fingerprint:FingerprintWrapper",
@@ -27,6 +28,7 @@ _CLASSES = {
 # Raise a number whenever the same card and structures would give other latents: rows made
 # by the old code are then made again.
 WRAPPER_VERSIONS: dict[str, int] = {
+    "chat": 1,
     "chgnet": 1,
     "composition": 1,
     "fingerprint": 1,
