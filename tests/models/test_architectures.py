@@ -30,7 +30,8 @@ TRIED = {
     ],
 }  # fmt: skip
 PRINTED_OTHERWISE = {
-    "chemberta", "chemgpt-1.2b", "mace-mp-medium", "mace-mp-medium-equivariant", "orb-v2",
+    "chemberta", "chemgpt-1.2b", "esm-if1", "esm2-150m", "esm2-650m", "esm2-8m", "mace-mp-medium",
+    "mace-mp-medium-equivariant", "orb-v2", "proteinmpnn",
 }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def test_a_card_names_what_exists(card: ModelCard) -> None:
     assert get_environment(card.environment).requirements.exists()
     needs = {
         "3d": {"positions"}, "smiles": {"smiles"}, "selfies": {"selfies"}, "text": {"text"},
-        "any": {"nothing", "atoms"},
+        "sequence": {"sequence"}, "structure": {"backbone"}, "any": {"nothing", "atoms"},
     }  # fmt: skip
     assert card.accepts.needs in needs[card.modality]
     assert (card.checkpoint.weights == "none") == (not card.checkpoint.files)
@@ -63,7 +63,8 @@ def test_a_card_of_the_user_fits_beside_the_others() -> None:
 
 
 STUDY_ROWS = {
-    "random": 1, "chat": 9, "language": 2, "mace": 8, "orb": 10,
+    "random": 1, "chat": 9, "esm2": 3, "esm_if1": 1, "language": 2, "mace": 8, "orb": 10,
+    "protein_mpnn": 1,
 }  # fmt: skip
 
 
@@ -76,8 +77,8 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 
 TAGS = {
-    "Alexandria", "MP-r2SCAN", "MPtrj", "OMat24", "Pistachio reactions", "PubChem", "SPICE",
-    "USPTO reactions", "internet text",
+    "AlphaFold UniRef50", "Alexandria", "MP-r2SCAN", "MPtrj", "OMat24", "PDB",
+    "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions", "UniRef50", "internet text",
 }  # fmt: skip
 
 

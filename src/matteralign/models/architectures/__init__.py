@@ -16,6 +16,8 @@ from matteralign.registry.stand_in import stand_in_of
 
 _BUILDERS = {
     "chat": "matteralign.models.architectures.chat",
+    "esm2": "matteralign.models.architectures.esm2",
+    "esm_if1": "matteralign.models.architectures.esm_if1",
     "language": "matteralign.models.architectures.language",
     "mace": "matteralign.models.architectures.mace",
     "orb": "matteralign.models.architectures.orb",
