@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _CLASSES = {
     "chgnet": "matteralign.models.chgnet:ChgnetWrapper",
+    "fairchem1": "matteralign.models.fairchem1:Fairchem1Wrapper",
     "fingerprint": "matteralign.models.fingerprint:FingerprintWrapper",
     "huggingface": "matteralign.models.huggingface:HuggingFaceWrapper",
     "mace": "matteralign.models.mace:MaceWrapper",
@@ -25,6 +26,7 @@ _CLASSES = {
 # by the old code are then made again.
 WRAPPER_VERSIONS: dict[str, int] = {
     "chgnet": 1,
+    "fairchem1": 1,
     "fingerprint": 1,
     "huggingface": 1,
     "mace": 1,

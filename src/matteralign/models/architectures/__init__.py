@@ -15,6 +15,7 @@ from matteralign.registry.card import ModelCard
 from matteralign.registry.stand_in import stand_in_of
 
 _BUILDERS = {
+    "fairchem1": "matteralign.models.architectures.fairchem1",
     "mace": "matteralign.models.architectures.mace",
     "orb": "matteralign.models.architectures.orb",
 }
