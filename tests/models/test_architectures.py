@@ -21,6 +21,7 @@ CARDS = load_cards()
 # One of each network: the other rows differ in their file and their seed alone.
 TRIED = {
     "fairchem1": ["eqv2-small-mp", "eqv2-dens-medium-mp", "esen-mp", "esen-omat"],
+    "language": ["chemberta", "chemgpt-1.2b"],
     "mace": [
         "mace-mp-medium-equivariant", "mace-mp-large", "mace-off23-medium", "mace-off23-large",
     ],
@@ -32,7 +33,18 @@ SLOW = {
 }
 # Whose stand-ins are smaller than the model: the full one is built for its count.
 FULL = {"fairchem1": [key for key, card in CARDS.items() if card.wrapper == "fairchem1"]}
-PRINTED_OTHERWISE = {"mace-mp-medium", "mace-mp-medium-equivariant", "orb-v2"}
+PRINTED_OTHERWISE = {
+    "chemberta",
+    "chemgpt-1.2b",
+    "esm-if1",
+    "esm2-150m",
+    "esm2-650m",
+    "esm2-8m",
+    "mace-mp-medium",
+    "mace-mp-medium-equivariant",
+    "orb-v2",
+    "proteinmpnn",
+}
 
 
 @pytest.fixture
