@@ -30,7 +30,7 @@ CARDS = {c["key"]: ModelCard.model_validate(c) for c in json.loads(Path(sys.argv
 FOLDER = Path(sys.argv[2])
 prepare_environment(1, FOLDER / "scratch")
 import transformers  # noqa: E402
-from full_sizes import counts  # noqa: E402
+from text_sizes import counts  # noqa: E402
 
 transformers.logging.disable_progress_bar()
 
