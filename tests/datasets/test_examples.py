@@ -7,14 +7,13 @@ import pytest
 from ase.geometry import get_dihedrals
 
 from matteralign.datasets.examples import chains, examples
-from matteralign.datasets.peptides import ideal_backbone
+from matteralign.datasets.peptides import backbone
 from matteralign.registry.card import ModelCard
 
 
-@pytest.mark.parametrize(("phi", "psi"), [(-57.0, -47.0), (-120.0, 130.0), (60.0, 10.0)])
-def test_a_backbone_has_its_torsions_and_bond_lengths(phi: float, psi: float) -> None:
-    b = ideal_backbone(8, phi, psi)
-    n, ca, c, o = np.swapaxes(b, 0, 1)
+def test_a_backbone_has_its_torsions_and_bond_lengths() -> None:
+    torsions = np.random.default_rng(0).uniform(-170, 170, (9, 3))
+    n, ca, c, o = np.swapaxes(backbone(torsions), 0, 1)
     for first, second, length in ((n, ca, 1.458), (ca, c, 1.525), (c, o, 1.231)):
         np.testing.assert_allclose(np.linalg.norm(first - second, axis=1), length)
     np.testing.assert_allclose(np.linalg.norm(c[:-1] - n[1:], axis=1), 1.329)
@@ -24,13 +23,16 @@ def test_a_backbone_has_its_torsions_and_bond_lengths(phi: float, psi: float) ->
         found = get_dihedrals(q - p, r - q, s - r)  # ASE's own, 0 to 360 degrees
         return (found + 180) % 360 - 180
 
-    np.testing.assert_allclose(torsion(c[:-1], n[1:], ca[1:], c[1:]), phi)
-    np.testing.assert_allclose(torsion(n[:-1], ca[:-1], c[:-1], n[1:]), psi)
-    np.testing.assert_allclose(np.abs(torsion(ca[:-1], c[:-1], n[1:], ca[1:])), 180)
+    phi, psi, omega = torsions.T
+    np.testing.assert_allclose(torsion(c[:-1], n[1:], ca[1:], c[1:]), phi[1:])
+    np.testing.assert_allclose(torsion(n[:-1], ca[:-1], c[:-1], n[1:]), psi[:-1])
+    np.testing.assert_allclose(torsion(ca[:-1], c[:-1], n[1:], ca[1:]), omega[:-1])
+    # The oxygen lies across from the next nitrogen.
+    np.testing.assert_allclose(np.cos(np.radians(torsion(n, ca, c, o) - psi)), -1)
 
 
 def test_a_helix_is_held_by_its_hydrogen_bonds() -> None:
-    b = ideal_backbone(12, -57.0, -47.0)
+    b = backbone(np.tile([-57.0, -47.0, 180.0], (12, 1)))
     np.testing.assert_allclose(np.linalg.norm(b[:-4, 3] - b[4:, 0], axis=1), 3.0, atol=0.2)
 
 

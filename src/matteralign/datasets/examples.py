@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
-from matteralign.datasets.peptides import ideal_backbone
+from matteralign.datasets.peptides import peptide
 from matteralign.datasets.smiles import canonical_smiles, selfies_of
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
@@ -20,7 +19,6 @@ _MOLECULES = {
     "HCN": "C#N",
     "CH3CH2NH2": "CCN",
 }
-_HELIX, _STRAND = (-57.0, -47.0), (-120.0, 130.0)
 
 
 def examples(card: ModelCard) -> list[Structure]:
@@ -78,14 +76,11 @@ def crystals() -> list[Structure]:
 
 
 def chains() -> list[Structure]:
-    """Return a helix, a strand of all twenty residues and a chain with a gap."""
-    sequence = "MTEYKXLVVVGAGG"
-    gap = ideal_backbone(len(sequence), *_STRAND)
-    gap[4:6] = np.nan
+    """Return a helix, a strand of all twenty residues and a chain with a gap and an X."""
     return [
-        _chain("helix", "GSHMKVLAAGIE", ideal_backbone(12, *_HELIX)),
-        _chain("strand", "ACDEFGHIKLMNPQRSTVWY", ideal_backbone(20, *_STRAND)),
-        _chain("gap", sequence, gap),
+        peptide(12, 1, sequence="GSHMKVLAAGIE"),
+        peptide(20, 2, "strand", sequence="ACDEFGHIKLMNPQRSTVWY"),
+        peptide(14, 3, "strand", gap=(4, 5), sequence="MTEYKXLVVVGAGG"),
     ]
 
 
@@ -100,10 +95,3 @@ def _molecule(name: str, atoms: Atoms, smiles: str, charge: int = 0, spin: int =
         charge=charge,
         spin=spin,
     )
-
-
-def _chain(name: str, sequence: str, backbone: npt.NDArray[np.float64]) -> Structure:
-    atoms = backbone.reshape(-1, 3)
-    seen = np.isfinite(atoms).all(axis=1)
-    numbers = np.tile(np.array([7, 6, 6, 8], np.uint8), len(sequence))
-    return Structure(name, numbers[seen], atoms[seen], sequence=sequence, backbone=backbone)

@@ -1,68 +1,98 @@
-"""Protein backbones of ideal geometry, from torsion angles alone."""
+"""Protein chains of ideal geometry, from torsion angles alone."""
 
 from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-# Engh and Huber, Acta Cryst. A 1991, 47, 392: lengths in Å, angles in degrees.
-_N_CA, _CA_C, _C_N, _C_O = 1.458, 1.525, 1.329, 1.231
-_ANGLE_N, _ANGLE_CA, _ANGLE_C, _ANGLE_O = 121.7, 111.2, 116.2, 120.8
-_OMEGA = 180.0
+from matteralign.store.structures import Structure
 
 Array = npt.NDArray[np.float64]
 
+# Engh and Huber, Acta Cryst. A 1991, 47, 392: lengths in Å, angles in degrees.
+_N_CA, _CA_C, _C_N, _C_O = 1.458, 1.525, 1.329, 1.231
+_AT_N, _AT_CA, _AT_C, _AT_O = 121.7, 111.0, 117.2, 120.1
+_TWENTY = "ACDEFGHIKLMNPQRSTVWY"
+# φ, ψ and ω. A peptide bond of exactly 180° has a torsion whose sign is a matter of rounding,
+# and exact repeats have equal distances: networks that see either cannot be told from noise.
+_REGIONS = {"helix": (-63.0, -42.0, 178.0), "strand": (-120.0, 135.0, 178.0)}
+_SPREAD = (8.0, 8.0, 5.0)
 
-def ideal_backbone(length: int, phi: float, psi: float) -> Array:
-    """Return N, CA, C and O of a chain with the same torsions at every residue.
+
+def backbone(torsions: npt.NDArray[Any]) -> Array:
+    """Return N, CA, C and O of a chain in Å, shape (L, 4, 3).
 
     Parameters
     ----------
-    length
-        Number of residues, at least 1.
-    phi, psi
-        In degrees; −57 and −47 give an α-helix, −120 and 130 a strand.
-
-    Returns
-    -------
-    ndarray
-        Shape (length, 4, 3), in Å.
+    torsions
+        φ, ψ and ω of each residue in degrees, shape (L, 3). The first φ and the last ω place
+        no atom.
     """
-    angle = np.radians(_ANGLE_CA)
-    chain = [
-        np.zeros(3),
-        np.array([_N_CA, 0.0, 0.0]),
-        np.array([_N_CA - _CA_C * np.cos(angle), _CA_C * np.sin(angle), 0.0]),
-    ]
-    for _ in range(length):  # one residue more than asked for: its N places the last O
-        chain.append(place(chain[-3:], _C_N, _ANGLE_C, psi))
-        chain.append(place(chain[-3:], _N_CA, _ANGLE_N, _OMEGA))
-        chain.append(place(chain[-3:], _CA_C, _ANGLE_CA, phi))
-    trace = np.array(chain).reshape(-1, 3, 3)
-    here, following = trace[:length], trace[1:, 0]
-    oxygen = [
-        place([n, ca, c], _C_O, _ANGLE_O, _torsion(n, ca, c, after) + 180.0)
-        for (n, ca, c), after in zip(here, following, strict=True)
-    ]
-    return np.concatenate([here, np.array(oxygen)[:, None]], axis=1)
+    n, ca = np.zeros(3), np.array([_N_CA, 0.0, 0.0])
+    bend = np.radians(_AT_CA)
+    c = ca + _CA_C * np.array([-np.cos(bend), np.sin(bend), 0.0])
+    made = []
+    for residue, (_, psi, omega) in enumerate(torsions):
+        made.append([n, ca, c, place((n, ca, c), _C_O, _AT_O, psi + 180.0)])
+        if residue + 1 < len(torsions):
+            following = place((n, ca, c), _C_N, _AT_C, psi)
+            next_ca = place((ca, c, following), _N_CA, _AT_N, omega)
+            c = place((c, following, next_ca), _CA_C, _AT_CA, torsions[residue + 1][0])
+            n, ca = following, next_ca
+    return np.array(made)
 
 
-def place(before: list[Array], length: float, angle: float, torsion: float) -> Array:
-    """Return the next atom from three, its bond length, bond angle and torsion (degrees)."""
+def place(before: tuple[Array, Array, Array], length: float, angle: float, torsion: float) -> Array:
+    """Return the atom bonded to the last of three.
+
+    Parameters
+    ----------
+    before
+        Positions a, b and c.
+    length
+        From c to the atom, in Å.
+    angle, torsion
+        b-c-atom and a-b-c-atom in degrees.
+    """
     a, b, c = before
     bend, turn = np.radians(angle), np.radians(torsion)
-    axis = (c - b) / np.linalg.norm(c - b)
-    normal = np.cross(b - a, axis)
+    along = (c - b) / np.linalg.norm(c - b)
+    normal = np.cross(b - a, along)
     normal /= np.linalg.norm(normal)
-    local = length * np.array(
-        [-np.cos(bend), np.sin(bend) * np.cos(turn), np.sin(bend) * np.sin(turn)]
-    )
-    moved: Array = c + np.column_stack([axis, np.cross(normal, axis), normal]) @ local
+    frame = np.stack([along, np.cross(normal, along), normal], axis=1)
+    local = np.array([-np.cos(bend), np.sin(bend) * np.cos(turn), np.sin(bend) * np.sin(turn)])
+    moved: Array = c + length * (frame @ local)
     return moved
 
 
-def _torsion(a: Array, b: Array, c: Array, d: Array) -> float:
-    axis = (c - b) / np.linalg.norm(c - b)
-    first = (a - b) - ((a - b) @ axis) * axis
-    second = (d - c) - ((d - c) @ axis) * axis
-    return float(np.degrees(np.arctan2(np.cross(axis, first) @ second, first @ second)))
+def peptide(
+    length: int,
+    seed: int = 0,
+    region: Literal["helix", "strand"] = "helix",
+    gap: Collection[int] = (),
+    sequence: str | None = None,
+) -> Structure:
+    """Return a chain with torsions drawn about those of a helix or a strand.
+
+    Parameters
+    ----------
+    gap
+        Residues without coordinates.
+    sequence
+        One letter for each residue; drawn from the twenty where it is left out.
+    """
+    rng = np.random.default_rng(seed)
+    atoms = backbone(rng.normal(_REGIONS[region], _SPREAD, (length, 3)))
+    atoms[list(gap)] = np.nan
+    kept = np.isfinite(atoms).all(axis=2)
+    numbers = np.broadcast_to(np.array([7, 6, 6, 8], np.uint8), (length, 4))
+    return Structure(
+        id=f"{region}{length}-{seed}",
+        numbers=numbers[kept],
+        positions=atoms[kept],
+        sequence=sequence or "".join(rng.choice(list(_TWENTY), length)),
+        backbone=atoms,
+    )
