@@ -14,6 +14,8 @@ from matteralign.sources.recorded import accept, accepted, known
 
 State = Literal["none", "real", "architecture", "missing"]
 Report = Callable[[str], None]
+_INERT = (".jinja", ".json", ".safetensors", ".txt")
+"""Formats that hold data alone, beside a file that executes code."""
 
 
 def fetch_weights(
@@ -83,7 +85,7 @@ def _with_known_hashes(card: ModelCard) -> ModelCard:
     files = [known(pinned) or pinned for pinned in card.checkpoint.files]
     if card.checkpoint.executes_code:
         for pinned in card.checkpoint.files:
-            if not accepted(pinned):
+            if not pinned.name.endswith(_INERT) and not accepted(pinned):
                 found = known(pinned)
                 raise UserError(
                     f"{card.key}: opening {pinned.name} executes code, and its hash is on no card. "
