@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.metrics.candidates import Proposed
 from matteralign.metrics.errors import MetricInputError
 from matteralign.metrics.plan import Piece
 from matteralign.metrics.rank_counts import RankRequest
@@ -53,8 +54,8 @@ class Kept(Protocol):
         """Add what `other` holds for the same rows."""
         ...
 
-    def found(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[Any]]:
-        """Return columns (rows, c), how many count in each row, and thresholds (rows,)."""
+    def found(self) -> Proposed:
+        """Return the candidates; they may be reordered in place."""
         ...
 
 

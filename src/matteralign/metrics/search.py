@@ -20,6 +20,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from matteralign.metrics.backend import Array, Backend, Cut, Kept
+from matteralign.metrics.candidates import Proposed
 from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.kernels.exact import rank_candidates, search_row
 from matteralign.metrics.plan import Piece, Step, steps
@@ -98,7 +99,8 @@ def search(
     Effort
     """
     n = len(x)
-    centred = (x - mean).astype(dtype, copy=False)
+    wide = np.result_type(x, dtype)
+    centred = np.subtract(x, mean.astype(wide), dtype=wide).astype(dtype, copy=False)
     cut = backend.search_cut(x.shape[1], centred.itemsize, memory_bytes)
     whole = _Search(backend, cut, x, centred, mean, wanted, threads)
     found: dict[int, list[Found]] = {}
@@ -241,31 +243,33 @@ class _Search:
         kind: int,
         out: Found,
         low: int,
-        held: tuple[npt.NDArray[Any], ...],
+        held: Proposed,
     ) -> npt.NDArray[np.int64]:
         """Order the candidates of some rows; return the rows that may miss a neighbour."""
-        index, count, threshold = (x[part[0] - low : part[-1] + 1 - low] for x in held)
-        return self._order(kind, out, part, index, count, threshold, self.forms[kind])
+        proposed = held.part(part[0] - low, part[-1] + 1 - low)
+        return self._order(kind, out, part, proposed, self.forms[kind])
 
     def _order(
         self,
         kind: int,
         out: Found,
         part: npt.NDArray[np.int64],
-        candidates: IndexArray,
-        counts: IndexArray,
-        threshold: npt.NDArray[Any],
+        proposed: Proposed,
         f: Form,
     ) -> npt.NDArray[np.int64]:
         k = min(self.wanted[kind], out.limit - 1)
         index = np.full((len(part), self.wanted[kind]), -1, np.int32)
         score = np.full((len(part), self.wanted[kind]), np.inf)
-        rank_candidates(self.x, self.geometry.norms, kind, part, candidates, counts, index, score)
+        if k > 0:
+            rank_candidates(
+                self.x, self.geometry.norms, kind, part, k, proposed.columns, proposed.scores,
+                proposed.count, f.constant[part], index, score,
+            )  # fmt: skip
         out.index[part], out.score[part] = index, score
         if k == 0:
             return part[:0]
-        bound = threshold.astype(np.float64) + f.constant[part]
-        sure = np.isinf(threshold) | (score[:, k - 1] < bound)
+        bound = proposed.threshold.astype(np.float64) + f.constant[part]
+        sure = np.isinf(proposed.threshold) | (score[:, k - 1] < bound)
         left: npt.NDArray[np.int64] = part[~sure]
         return left
 
@@ -288,7 +292,7 @@ class _Search:
                 # Sent to plus infinity by the negative lead: a row is not its own neighbour.
                 backend.put(tile, here, part[here] - first, -np.inf)
                 backend.offer_rows(tile, there, part, columns, -out.limit, mine)
-            left.append(self._order(kind, out, part, *mine.found(), f))
+            left.append(self._order(kind, out, part, mine.found(), f))
         return np.concatenate(left)
 
     def _one_by_one(self, row: int, *, kind: int, out: Found) -> None:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 
 from matteralign.metrics.backend import Counting, Cut, Strips
+from matteralign.metrics.candidates import Proposed
 from matteralign.metrics.errors import MetricInputError
 from matteralign.metrics.kernels.exact import COSINE
 from matteralign.metrics.plan import Piece
@@ -79,8 +80,8 @@ class TorchKept:
         values, places = torch.topk(scores, most, dim=1, largest=False, sorted=False)
         self._merge(values, (places + first).to(torch.int32))
 
-    def found(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[Any]]:
-        """Return columns, nearest first, how many there are, and the worst score kept.
+    def found(self) -> Proposed:
+        """Return the candidates, nearest first; the threshold is the worst score kept.
 
         What was turned away scores at least as much as the worst that was kept; a list that
         is not full has turned nothing away.
@@ -88,8 +89,8 @@ class TorchKept:
         values, order = torch.sort(self.values, dim=1)
         index = torch.gather(self.index, 1, order)
         count = torch.isfinite(values).sum(dim=1, dtype=torch.int32)
-        out = (index.cpu().numpy(), count.cpu().numpy(), values[:, -1].cpu().numpy())
-        return out[0], out[1], out[2]
+        scores = values.cpu().numpy()
+        return Proposed(index.cpu().numpy(), scores, count.cpu().numpy(), scores[:, -1].copy())
 
     def _merge(self, values: Tensor, index: Tensor) -> None:
         both = torch.cat([self.values, values], dim=1)
