@@ -139,6 +139,8 @@ class _Search:
         self.forms = {kind: form(kind, self.geometry, centred.dtype) for kind in wanted}
         self.on_device = {kind: backend.form(f) for kind, f in self.forms.items()}
         self.threads = threads
+        # One worker may write to the lists of all rows; several would get in each other's way.
+        self.alone = backend.workers(threads) == 1
         self.effort = Effort()
 
     def run(
@@ -210,7 +212,10 @@ class _Search:
             kept = rows[kind].part(piece.start - low, piece.stop - low)
             self.backend.offer_rows(tile, f, at, columns, piece.start, kept)
             if inside and piece.stop < step.stop:
-                other = local.candidates(kind).part(first - step.start, step.stop - step.start)
+                if self.alone:
+                    other = rows[kind].part(first - low, step.stop - low)
+                else:
+                    other = local.candidates(kind).part(first - step.start, step.stop - step.start)
                 behind = max(0, piece.stop - first)
                 self.backend.offer_columns(tile, f, at, columns, behind, other)
 
