@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -15,6 +16,9 @@ from numba.extending import intrinsic
 
 WIDTH = 64
 """Entries per word of bits."""
+
+ALL = np.uint64(2**WIDTH - 1)
+"""A word with every bit set."""
 
 _CONTRACT = ("contract",)
 
@@ -78,6 +82,26 @@ def column_bits(typingctx: Any, line, start, own, bounds, lead, offset, factor):
         lead_vector, offset_vector, factor_vector = scalars
         score = _score(builder, lead_vector, tile, more, offset_vector, factor_vector)
         return _bits(builder, score, bound)
+
+    return signature, code
+
+
+@intrinsic
+def either_bits(typingctx: Any, a, b, h, limit, start, own, bar):  # type: ignore[no-untyped-def]
+    """Return the bits of ``v < bar or v < limit[j]`` with ``v = own + h[j] - (a[j] + b[j])``."""
+    signature = types.uint64(a, b, h, limit, types.intp, own, bar)
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first, second, half, limits = (
+            _word(context, builder, sig.args[i], args[i], args[4]) for i in range(4)
+        )
+        own_vector, bar_vector = (_same(builder, args[i]) for i in (5, 6))
+        total = builder.fadd(own_vector, half)
+        v = builder.fsub(total, builder.fadd(first, second))
+        below = builder.or_(
+            builder.fcmp_ordered("<", v, bar_vector), builder.fcmp_ordered("<", v, limits)
+        )
+        return builder.bitcast(below, ir.IntType(WIDTH))
 
     return signature, code
 
