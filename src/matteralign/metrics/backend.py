@@ -8,7 +8,6 @@ a device; they are indexed and sliced alike. Nothing behind the seam is of size 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -21,6 +20,7 @@ from matteralign.metrics.errors import MetricInputError
 from matteralign.metrics.plan import Piece
 from matteralign.metrics.rank_counts import RankRequest
 from matteralign.metrics.scores import Form
+from matteralign.metrics.workers import Workers
 
 Array = Any
 """An array of a backend."""
@@ -215,7 +215,7 @@ class Backend(Protocol):
         start: int,
         stop: int,
         blocks: npt.NDArray[np.int64],
-        pool: ThreadPoolExecutor,
+        pool: Workers,
     ) -> npt.NDArray[np.float64]:
         """Return products of all lines with each other over ``start:stop``, in float64.
 

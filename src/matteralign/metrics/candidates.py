@@ -25,7 +25,7 @@ class Proposed(NamedTuple):
     columns : ndarray of int32, shape (R, c)
     scores : ndarray, shape (R, c)
         In the precision of the search.
-    count : ndarray of int32, shape (R,)
+    counts : ndarray of int32, shape (R,)
         How many of the c count, from the left.
     threshold : ndarray, shape (R,)
         Whatever is not among them scores at least this.
@@ -33,7 +33,7 @@ class Proposed(NamedTuple):
 
     columns: npt.NDArray[np.int32]
     scores: npt.NDArray[Any]
-    count: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.int32]
     threshold: npt.NDArray[Any]
 
     def part(self, start: int, stop: int) -> Proposed:

@@ -142,7 +142,7 @@ class Member:
             valid = self.valid[start:stop]
             if self.single:
                 # A power of two: exact in float32.
-                rows = np.asarray(self.source[start:stop], np.float32)
+                rows: npt.NDArray[Any] = np.asarray(self.source[start:stop], np.float32)
                 rows = rows * np.float32(self.factor)
             else:
                 rows = self.block(start, stop)

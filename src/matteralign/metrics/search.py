@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -25,6 +24,7 @@ from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.kernels.exact import rank_candidates, search_row
 from matteralign.metrics.plan import Piece, Step, steps
 from matteralign.metrics.scores import Form, Geometry, form
+from matteralign.metrics.workers import Workers
 
 _CHUNK_BYTES = 256 * 1024**2
 
@@ -111,8 +111,8 @@ def search(
     with (
         backend.session(),
         threadpool_limits(1),
-        ThreadPoolExecutor(backend.workers(threads)) as tiles,
-        ThreadPoolExecutor(max(1, threads)) as pool,
+        Workers(backend.workers(threads)) as tiles,
+        Workers(threads) as pool,
     ):
         for position, (low, high) in enumerate(groups):
             tell = _share(progress, position, len(groups))
@@ -150,8 +150,8 @@ class _Search:
         edges: Sequence[int],
         found: Mapping[int, list[Found]],
         dtype: npt.DTypeLike,
-        tiles: ThreadPoolExecutor,
-        pool: ThreadPoolExecutor,
+        tiles: Workers,
+        pool: Workers,
         tell: Callable[[float], None],
     ) -> None:
         """Fill the lists of rows ``low:high``."""
@@ -172,7 +172,7 @@ class _Search:
                 # The panel's own rows first: the bounds they find spare the other tiles'
                 # columns from starting at nothing.
                 own_rows = [p for p in active if p.start >= step.start]
-                list(tiles.map(work, own_rows))
+                tiles.map(work, own_rows)
                 local.start_from(
                     {
                         kind: part.part(step.start - low, step.stop - low)
@@ -180,7 +180,7 @@ class _Search:
                     }
                 )
                 active = [p for p in active if p.start < step.start]
-            list(tiles.map(work, active))
+            tiles.map(work, active)
             if inside:
                 local.start_from({})
                 for kind, part in local.filled():
@@ -226,12 +226,12 @@ class _Search:
         low: int,
         high: int,
         rows: Kept,
-        pool: ThreadPoolExecutor,
+        pool: Workers,
     ) -> None:
         held = rows.part(0, high - low).found()
         parts = np.array_split(np.arange(low, high), max(1, min(self.threads * 4, high - low)))
         work = partial(self._certify, kind=kind, out=out, low=low, held=held)
-        open_rows = np.concatenate(list(pool.map(work, [p for p in parts if len(p)])))
+        open_rows = np.concatenate(pool.map(work, [p for p in parts if len(p)]))
         self.effort.certified += high - low - len(open_rows)
         if len(open_rows) == 0:
             return
@@ -239,7 +239,7 @@ class _Search:
             self.effort.double += len(open_rows)
             open_rows = self._in_double(kind, out, open_rows)
         self.effort.one_by_one += len(open_rows)
-        list(pool.map(partial(self._one_by_one, kind=kind, out=out), open_rows.tolist()))
+        pool.map(partial(self._one_by_one, kind=kind, out=out), open_rows.tolist())
 
     def _certify(
         self,
@@ -268,7 +268,7 @@ class _Search:
         if k > 0:
             rank_candidates(
                 self.x, self.geometry.norms, kind, part, k, proposed.columns, proposed.scores,
-                proposed.count, f.constant[part], index, score,
+                proposed.counts, f.constant[part], index, score,
             )  # fmt: skip
         out.index[part], out.score[part] = index, score
         if k == 0:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -25,6 +24,7 @@ from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.plan import Piece, Step, steps
 from matteralign.metrics.rank_counts import RankRequest, RankSums
 from matteralign.metrics.sums import BlockSums, MatrixSums
+from matteralign.metrics.workers import Workers
 from matteralign.stats.blocks import block_edges, block_of
 
 _OFFSET_ROWS = 64
@@ -120,13 +120,13 @@ def stream(
     with (
         backend.session(),
         threadpool_limits(1),
-        ThreadPoolExecutor(backend.workers(threads)) as pool,
+        Workers(backend.workers(threads)) as pool,
     ):
         for number in range(first, len(walk)):
             step = walk[number]
             before = sum(sizes[:number]) / sum(sizes)
             share = sizes[number] / sum(sizes)
-            columns = list(pool.map(partial(run.columns, step=step), range(len(members))))
+            columns = pool.map(partial(run.columns, step=step), range(len(members)))
             for place, piece in enumerate(step.rows):
                 run.piece(piece, step, columns, pool)
                 if progress:
@@ -174,9 +174,9 @@ class _Pass:
         squares = np.zeros((len(members), self.n))
         offsets = np.zeros((len(members), self.n), dtype)
         for place, member in enumerate(members):
-            squares[place] = _squared_lengths(member)
+            squares[place], shift = _lengths_and_offsets(member, distances)
             if distances:
-                offsets[place] = _offsets(member, squares[place])
+                offsets[place] = shift
         self.squares = backend.array(squares.astype(dtype))
         self.offsets = backend.array(offsets)
         self.distances = self._kind(pairs, -2.0 * offsets) if distances else None
@@ -211,7 +211,7 @@ class _Pass:
         piece: Piece,
         step: Step,
         columns: Sequence[Array],
-        pool: ThreadPoolExecutor,
+        pool: Workers,
     ) -> None:
         """Take one piece of rows against the panel, all members."""
         parts = step.columns_of(piece)
@@ -224,7 +224,7 @@ class _Pass:
             shape = (len(parts), len(self.members), len(self.patterns))
             kind.squares = self.backend.zeros(shape, np.float64)
         fill = partial(self._fill, piece=piece, step=step, parts=parts, columns=columns)
-        list(pool.map(fill, range(len(self.members))))
+        pool.map(fill, range(len(self.members)))
         count = len(self.members)
         for kind in self._kinds():
             start, squares = 0, self.backend.numpy(kind.squares)
@@ -402,22 +402,26 @@ def _gram_blocks(pairs: BoolArray | None, count: int) -> npt.NDArray[np.int64]:
     return np.asarray(out, np.int64).reshape(-1, 2)
 
 
-def _squared_lengths(member: Member) -> FloatArray:
-    out = np.zeros(member.n)
+def _lengths_and_offsets(member: Member, offsets: bool) -> tuple[FloatArray, FloatArray]:
+    """Return squared lengths of the centred rows, and offsets of their distances.
+
+    An offset is the row's mean distance, less half the grand mean, estimated from a few
+    columns: with it taken off, little is left to lose in sums of the tiles' precision.
+    """
+    squares, means = np.zeros(member.n), np.zeros(member.n)
+    valid = np.flatnonzero(member.valid)
+    count = min(_OFFSET_ROWS, len(valid)) if offsets else 0
+    chosen = valid[np.linspace(0, len(valid) - 1, count).astype(int)]
+    some = np.empty((count, member.d))
+    for place, row in enumerate(chosen):
+        some[place] = member.centred(row, row + 1, np.float64)
+    lengths = np.einsum("ij,ij->i", some, some)
+    columns = some.astype(np.float32).T
     for start, stop in member.spans():
         rows = member.centred(start, stop, np.float64)
-        out[start:stop] = np.einsum("ij,ij->i", rows, rows)
-    return out
-
-
-def _offsets(member: Member, squares: FloatArray) -> FloatArray:
-    """Estimate each row's mean distance, less half the grand mean, from a few columns."""
-    valid = np.flatnonzero(member.valid)
-    chosen = valid[np.linspace(0, len(valid) - 1, min(_OFFSET_ROWS, len(valid))).astype(int)]
-    some = np.concatenate([member.centred(r, r + 1, np.float64) for r in chosen])
-    means = np.zeros(member.n)
-    for start, stop in member.spans():
-        products = member.centred(start, stop, np.float64) @ some.T
-        square = squares[start:stop, None] + squares[chosen] - 2.0 * products
-        means[start:stop] = np.sqrt(np.maximum(square, 0.0)).mean(axis=1)
-    return means - 0.5 * float(means[member.valid].mean())
+        squares[start:stop] = np.einsum("ij,ij->i", rows, rows)
+        if count:
+            products = rows.astype(np.float32) @ columns
+            square = squares[start:stop, None] + lengths - 2.0 * products
+            means[start:stop] = np.sqrt(np.maximum(square, 0.0)).mean(axis=1)
+    return squares, means - 0.5 * float(means[member.valid].mean())

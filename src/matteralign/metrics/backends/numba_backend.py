@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +17,7 @@ from matteralign.metrics.kernels.select import scan_columns, scan_rows
 from matteralign.metrics.plan import PANEL, PIECE, Piece
 from matteralign.metrics.rank_counts import RankRequest
 from matteralign.metrics.scores import Form
+from matteralign.metrics.workers import Workers
 
 _GRAM_PARTS = 8
 
@@ -161,7 +161,7 @@ class NumbaBackend:
         start: int,
         stop: int,
         blocks: npt.NDArray[np.int64],
-        pool: ThreadPoolExecutor,
+        pool: Workers,
     ) -> npt.NDArray[np.float64]:
         """Sum in as many parts on one thread as on many, so that the sums do not differ."""
         cuts = np.linspace(start, stop, _GRAM_PARTS + 1).astype(int)

@@ -9,7 +9,6 @@ rounding: below 1e-6 in dCor and CKA from single-precision tiles, 1e-10 from dou
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +24,7 @@ from matteralign.metrics.kernels.exact import COSINE
 from matteralign.metrics.plan import Piece
 from matteralign.metrics.rank_counts import RankRequest
 from matteralign.metrics.scores import Form
+from matteralign.metrics.workers import Workers
 
 Tensor = Any
 
@@ -292,7 +292,7 @@ class TorchBackend:
         start: int,
         stop: int,
         blocks: npt.NDArray[np.int64],
-        pool: ThreadPoolExecutor,
+        pool: Workers,
     ) -> npt.NDArray[np.float64]:
         """Multiply runs of all lines at once, add the runs up in float64."""
         count = len(lines)

@@ -57,9 +57,7 @@ def row_bits(typingctx: Any, line, start, add, weight, lead, offset, bound):  # 
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         at = args[1]
-        tile, more, factor = (
-            _word(context, builder, sig.args[i], args[i], at) for i in (0, 2, 3)
-        )
+        tile, more, factor = (_word(context, builder, sig.args[i], args[i], at) for i in (0, 2, 3))
         scalars = (_same(builder, args[i]) for i in (4, 5, 6))
         lead_vector, offset_vector, bound_vector = scalars
         score = _score(builder, lead_vector, tile, more, offset_vector, factor)
@@ -75,9 +73,7 @@ def column_bits(typingctx: Any, line, start, own, bounds, lead, offset, factor):
 
     def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         at = args[1]
-        tile, more, bound = (
-            _word(context, builder, sig.args[i], args[i], at) for i in (0, 2, 3)
-        )
+        tile, more, bound = (_word(context, builder, sig.args[i], args[i], at) for i in (0, 2, 3))
         scalars = (_same(builder, args[i]) for i in (4, 5, 6))
         lead_vector, offset_vector, factor_vector = scalars
         score = _score(builder, lead_vector, tile, more, offset_vector, factor_vector)
@@ -114,5 +110,3 @@ def lowest_bit(typingctx: Any, word):  # type: ignore[no-untyped-def]
         return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
 
     return types.intp(types.uint64), code
-
-

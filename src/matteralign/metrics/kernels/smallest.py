@@ -7,9 +7,9 @@ from matteralign.metrics.kernels.jit import jit
 
 @jit
 def select_smallest(values, index, keep):
-    """Bring the `keep` smallest of some values to their front, their numbers with them; return the largest of them.
+    """Bring the `keep` smallest of some values to their front; return the largest of them.
 
-    Hoare's selection, pivots by median of three.
+    The numbers in `index` move with them. Hoare's selection, pivots by median of three.
     """
     low, high = 0, len(values) - 1
     last = keep - 1
