@@ -84,6 +84,15 @@ def project() -> Path:
 
 
 @pytest.fixture(scope="session")
+def assets() -> Path:
+    """The folder of real records that the environment names; tests that read it are skipped."""
+    folder = os.environ.get("MATTERALIGN_ASSETS")
+    if not folder:
+        pytest.skip("MATTERALIGN_ASSETS does not name a folder of real records")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
 def model_python() -> Callable[[str], Path]:
     """Return the Python of a named environment, built when it is not there."""
     return lambda name: ensure_environment(get_environment(name))

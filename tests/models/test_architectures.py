@@ -20,12 +20,24 @@ SCRIPT = Path(__file__).parent / "reference" / "architectures.py"
 CARDS = load_cards()
 # One of each network: the other rows differ in their file and their seed alone.
 TRIED = {
+    "language": ["chemberta", "chemgpt-1.2b"],
     "mace": [
         "mace-mp-medium-equivariant", "mace-mp-large", "mace-off23-medium", "mace-off23-large",
     ],
     "orb": ["orb-v2", "orb-v3-direct-20-omat-random", "orb-v3-conservative-inf-omat"],
 }  # fmt: skip
-PRINTED_OTHERWISE = {"mace-mp-medium", "mace-mp-medium-equivariant", "orb-v2"}
+PRINTED_OTHERWISE = {
+    "chemberta",
+    "chemgpt-1.2b",
+    "esm-if1",
+    "esm2-150m",
+    "esm2-650m",
+    "esm2-8m",
+    "mace-mp-medium",
+    "mace-mp-medium-equivariant",
+    "orb-v2",
+    "proteinmpnn",
+}
 
 
 @pytest.fixture

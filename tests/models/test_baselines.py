@@ -1,4 +1,4 @@
-"""The two models that need no network run here, in the workflow's own environment."""
+"""The models that need no network run here, in the workflow's own environment."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
+from matteralign.core.errors import UserError
 from matteralign.models.base import Wrapper
 from matteralign.models.baseline import RandomWrapper
+from matteralign.models.composition import CompositionWrapper
 from matteralign.models.contract import check_contract
 from matteralign.models.fingerprint import FingerprintWrapper
 from matteralign.registry.load import load_cards
@@ -27,6 +29,11 @@ def random() -> RandomWrapper:
 @pytest.fixture
 def ecfp4() -> FingerprintWrapper:
     return FingerprintWrapper(CARDS["ecfp4"], {}, "cpu")
+
+
+@pytest.fixture
+def composition() -> CompositionWrapper:
+    return CompositionWrapper(CARDS["composition"], {}, "cpu")
 
 
 def test_random_vectors_are_standard_normal_and_independent(
@@ -69,7 +76,28 @@ def test_ecfp4_is_the_morgan_fingerprint_of_radius_two(
     assert set(np.unique(bits)) == {0.0, 1.0}
 
 
-@pytest.mark.parametrize("name", ["random", "ecfp4"])
+def test_a_composition_is_the_share_of_each_element(
+    composition: CompositionWrapper, ethanol: Structure, water: Structure
+) -> None:
+    latents = composition.embed([ethanol, water]).latents
+    expected = np.zeros((2, 118), np.float32)
+    expected[0, [0, 5, 7]] = [6 / 9, 2 / 9, 1 / 9]
+    expected[1, [0, 7]] = [2 / 3, 1 / 3]
+    np.testing.assert_array_equal(latents, expected)
+    card = CARDS["composition"].model_copy(update={"options": {"values": "counts"}})
+    counts = CompositionWrapper(card, {}, "cpu").embed([ethanol]).latents
+    np.testing.assert_array_equal(counts, expected[:1] * 9)
+    broken = replace(ethanol, positions=ethanol.positions * np.nan)
+    assert composition.refuse(broken) is None
+
+
+def test_a_composition_knows_only_its_two_values() -> None:
+    card = CARDS["composition"].model_copy(update={"options": {"values": "fraction"}})
+    with pytest.raises(UserError, match="did you mean 'fractions'"):
+        CompositionWrapper(card, {}, "cpu")
+
+
+@pytest.mark.parametrize("name", ["random", "ecfp4", "composition"])
 def test_contract(
     name: str, small_molecules: list[Structure], request: pytest.FixtureRequest
 ) -> None:

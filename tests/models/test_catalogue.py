@@ -35,10 +35,11 @@ def test_a_file_is_named_as_its_model_and_lies_with_its_family() -> None:
 def test_a_card_names_what_exists(card: ModelCard) -> None:
     assert card.wrapper in WRAPPER_VERSIONS
     assert get_environment(card.environment).requirements.exists()
-    assert (
-        card.accepts.needs
-        == {"3d": "positions", "smiles": "smiles", "any": "nothing"}[card.modality]
-    )
+    needs = {
+        "3d": {"positions"}, "smiles": {"smiles"}, "selfies": {"selfies"}, "text": {"text"},
+        "sequence": {"sequence"}, "structure": {"backbone"}, "any": {"nothing", "atoms"},
+    }  # fmt: skip
+    assert card.accepts.needs in needs[card.modality]
     assert (card.checkpoint.weights == "none") == (not card.checkpoint.files)
     if card.parameters.study is not None and card.parameters.study != card.parameters.measured:
         assert card.parameters.note
@@ -62,7 +63,8 @@ def test_a_card_of_the_user_fits_beside_the_others() -> None:
 
 
 STUDY_ROWS = {
-    "random": 1, "mace": 8, "orb": 10,
+    "random": 1, "esm2": 3, "esm_if1": 1, "language": 2, "mace": 8, "orb": 10,
+    "protein_mpnn": 1,
 }  # fmt: skip
 
 
@@ -75,7 +77,8 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 
 TAGS = {
-    "Alexandria", "MP-r2SCAN", "MPtrj", "OMat24", "Pistachio reactions", "SPICE",
+    "AlphaFold UniRef50", "Alexandria", "MP-r2SCAN", "MPtrj", "OMat24", "PDB",
+    "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions", "UniRef50",
 }  # fmt: skip
 
 
@@ -90,11 +93,11 @@ def test_files_that_no_registry_serves_can_be_stood_in_for() -> None:
 
 
 def test_untrained_networks_of_different_models_are_different() -> None:
-    seeds: dict[object, set[str]] = {}
+    seeds: dict[object, set[tuple[str, ...]]] = {}
     for card in CARDS.values():
         if card.checkpoint.stand_in is not None:
-            names = {f.name for f in card.checkpoint.files}
-            seeds.setdefault((card.wrapper, card.checkpoint.stand_in.seed), set()).update(names)
+            names = tuple(f.name for f in card.checkpoint.files)
+            seeds.setdefault((card.wrapper, card.checkpoint.stand_in.seed), set()).add(names)
     assert all(len(names) == 1 for names in seeds.values())
 
 

@@ -193,6 +193,25 @@ class Backend(Protocol):
         """Write distances less an offset of the row and one of the column."""
         ...
 
+    def products_to_distances(
+        self,
+        tile: Array,
+        start: int,
+        rows: Array,
+        columns: Array,
+        x_rows: Array,
+        x_columns: Array,
+        least: Any,
+        offsets: tuple[Array, Array],
+        out: Array,
+    ) -> None:
+        """Do `to_squares` and `to_distances` for the columns from `start` on that fit `out`.
+
+        `columns` and `x_columns` are those of the part; what the tile holds there afterwards
+        is not defined.
+        """
+        ...
+
     def clear_masked(self, out: Array, rows: Array, columns: Array) -> None:
         """Multiply with the masks (1 and 0) of rows and columns."""
         ...

@@ -13,24 +13,36 @@ if TYPE_CHECKING:
 
 _CLASSES = {
     "chgnet": "matteralign.models.chgnet:ChgnetWrapper",
+    "composition": "matteralign.models.composition:CompositionWrapper",
+    "esm2": "matteralign.models.esm2:Esm2Wrapper",
+    "esm_if1": "matteralign.models.esm_if1:EsmIf1Wrapper",
     "fingerprint": "matteralign.models.fingerprint:FingerprintWrapper",
     "huggingface": "matteralign.models.huggingface:HuggingFaceWrapper",
+    "language": "matteralign.models.language:LanguageWrapper",
     "mace": "matteralign.models.mace:MaceWrapper",
     "orb": "matteralign.models.orb:OrbWrapper",
+    "protein_mpnn": "matteralign.models.protein_mpnn:ProteinMpnnWrapper",
     "random": "matteralign.models.baseline:RandomWrapper",
     "sevennet": "matteralign.models.sevennet:SevennetWrapper",
+    "soap": "matteralign.models.soap:SoapWrapper",
 }
 
 # Raise a number whenever the same card and structures would give other latents: rows made
 # by the old code are then made again.
 WRAPPER_VERSIONS: dict[str, int] = {
     "chgnet": 1,
+    "composition": 1,
+    "esm2": 1,
+    "esm_if1": 1,
     "fingerprint": 1,
     "huggingface": 1,
+    "language": 1,
     "mace": 1,
     "orb": 1,
+    "protein_mpnn": 1,
     "random": 1,
     "sevennet": 1,
+    "soap": 1,
 }
 
 

@@ -25,10 +25,14 @@ def structures() -> list[Structure]:
     made["NaCl"] = bulk("NaCl", "rocksalt", a=5.64)
     made["NaCl"].positions += np.random.default_rng(0).normal(0, 0.05, (2, 3))
     smiles = {"CH3CH2OH": "CCO", "C6H6": "c1ccccc1", "H2O": "O", "NaCl": "[Na+].[Cl-]"}
+    selfies = {
+        "CH3CH2OH": "[C][C][O]", "H2O": "[O]", "C6H6": "[C][=C][C][=C][C][=C][Ring1][=Branch1]",
+    }  # fmt: skip
     return [
         Structure(
             name, atoms.numbers.astype(np.uint8), atoms.positions,
             np.array(atoms.cell), np.array(atoms.pbc), smiles=smiles[name],
+            selfies=selfies.get(name),
         )
         for name, atoms in made.items()
     ]  # fmt: skip

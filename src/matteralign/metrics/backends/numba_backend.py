@@ -137,6 +137,23 @@ class NumbaBackend:
         """Distances less offsets."""
         tiles.to_distances(tile, start, rows, columns, out)
 
+    def products_to_distances(
+        self,
+        tile: Matrix,
+        start: int,
+        rows: Matrix,
+        columns: Matrix,
+        x_rows: Matrix,
+        x_columns: Matrix,
+        least: Any,
+        offsets: tuple[Matrix, Matrix],
+        out: Matrix,
+    ) -> None:
+        """Distances less offsets, each line while it is in the first-level cache."""
+        tiles.products_to_distances(
+            tile, start, rows, columns, x_rows, x_columns, least, *offsets, out
+        )
+
     def clear_masked(self, out: Matrix, rows: Matrix, columns: Matrix) -> None:
         """Mask."""
         tiles.clear_masked(out, rows, columns)

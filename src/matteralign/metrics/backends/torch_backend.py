@@ -266,6 +266,23 @@ class TorchBackend:
         out -= rows[:, None]
         out -= columns
 
+    def products_to_distances(
+        self,
+        tile: Tensor,
+        start: int,
+        rows: Tensor,
+        columns: Tensor,
+        x_rows: Tensor,
+        x_columns: Tensor,
+        least: Any,
+        offsets: tuple[Tensor, Tensor],
+        out: Tensor,
+    ) -> None:
+        """Squares, then distances, of the part."""
+        part = tile[:, start : start + out.shape[1]]
+        self.to_squares(part, rows, columns, x_rows, x_columns, least)
+        self.to_distances(part, 0, *offsets, out)
+
     def clear_masked(self, out: Tensor, rows: Tensor, columns: Tensor) -> None:
         """Mask."""
         out *= rows[:, None]
