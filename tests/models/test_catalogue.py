@@ -54,7 +54,8 @@ def test_a_licence_that_restricts_use_says_so() -> None:
 
 def test_pickles_are_marked() -> None:
     marked = {key for key, card in CARDS.items() if card.checkpoint.executes_code}
-    assert marked == {key for key, card in CARDS.items() if card.wrapper in ("mace", "sevennet")}
+    pickled = ("fairchem1", "mace", "sevennet")
+    assert marked == {key for key, card in CARDS.items() if card.wrapper in pickled}
 
 
 def test_a_card_of_the_user_fits_beside_the_others() -> None:
@@ -63,8 +64,8 @@ def test_a_card_of_the_user_fits_beside_the_others() -> None:
 
 
 STUDY_ROWS = {
-    "random": 1, "esm2": 3, "esm_if1": 1, "language": 2, "mace": 8, "orb": 10,
-    "protein_mpnn": 1,
+    "random": 1, "chat": 9, "esm2": 3, "esm_if1": 1, "fairchem1": 13, "language": 2, "mace": 8,
+    "orb": 10, "protein_mpnn": 1,
 }  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 TAGS = {
     "AlphaFold UniRef50", "Alexandria", "MP-r2SCAN", "MPtrj", "OMat24", "PDB",
-    "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions", "UniRef50",
+    "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions", "UniRef50", "internet text",
 }  # fmt: skip
 
 
