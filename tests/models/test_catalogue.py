@@ -57,7 +57,8 @@ def test_a_licence_that_restricts_use_says_so() -> None:
 
 def test_pickles_are_marked() -> None:
     marked = {key for key, card in CARDS.items() if card.checkpoint.executes_code}
-    assert marked == {key for key, card in CARDS.items() if card.wrapper in ("mace", "sevennet")}
+    pickled = ("fairchem1", "mace", "sevennet")
+    assert marked == {key for key, card in CARDS.items() if card.wrapper in pickled}
 
 
 def test_a_card_of_the_user_fits_beside_the_others() -> None:
@@ -66,8 +67,8 @@ def test_a_card_of_the_user_fits_beside_the_others() -> None:
 
 
 STUDY_ROWS = {
-    "random": 1, "esm2": 3, "esm3": 2, "esm_if1": 1, "esmc": 2, "language": 2, "mace": 8, "orb": 10,
-    "protein_mpnn": 1,
+    "random": 1, "chat": 9, "esm2": 3, "esm3": 2, "esm_if1": 1, "esmc": 2, "fairchem1": 13,
+    "language": 2, "mace": 8, "orb": 10, "protein_mpnn": 1,
 }  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 TAGS = {
     "AlphaFold UniRef50", "Alexandria", "MP-r2SCAN", "MPtrj", "OMat24", "PDB",
-    "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions", "UniRef50",
+    "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions", "UniRef50", "internet text",
 }  # fmt: skip
 
 

@@ -1,7 +1,12 @@
-"""Build the untrained network of each card twice, load it by its wrapper, try its contract."""
+"""Build the untrained network of each card twice, load it by its wrapper, try its contract.
+
+Where a script ``<wrapper>_package.py`` lies beside this one, its `deviations` says how far the
+wrapper is from what the model's own package gives for the same file.
+"""
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -39,18 +44,26 @@ def structures() -> list[Structure]:
 
 
 report = {}
+seen: set[str] = set()
+here = Path(__file__).parent
 for card in cards:
     kept = []
-    # What is random is the package's; one network of each family shows that it is seeded.
-    for time in ("first", "second") if card is cards[0] else ("first",):
+    # What is random is the package's; one network of each wrapper shows that it is seeded.
+    for time in ("first", "second") if card.wrapper not in seen else ("first",):
         where = folder / card.key / time
         where.mkdir(parents=True)
         wrapper, files = build_and_load(card, where, threads=1)
         taken = [s for s in structures() if wrapper.refuse(s) is None]
         kept.append(wrapper.embed(taken).latents)
+    seen.add(card.wrapper)
     report[card.key] = {
         "weights": wrapper.card.checkpoint.weights,
         "checks": check_contract(wrapper, structures()),
         "again": relative_deviation(kept[0], kept[-1]),
+        "package": {},
     }
+    if (here / f"{card.wrapper}_package.py").exists():
+        package = importlib.import_module(f"{card.wrapper}_package")
+        path = where / card.checkpoint.files[0].name
+        report[card.key]["package"] = package.deviations(wrapper, path, taken)
 print(json.dumps(report))
