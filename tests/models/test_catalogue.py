@@ -48,9 +48,11 @@ def test_a_card_names_what_exists(card: ModelCard) -> None:
 
 def test_a_licence_that_restricts_use_says_so() -> None:
     restricted = {key for key, card in CARDS.items() if card.checkpoint.restricted}
-    assert restricted == {*OFF23, "mace-omat-0-small"}
+    assert restricted == {
+        *OFF23, "mace-omat-0-small", "esm3-sequence", "esm3-structure", "esmc-600m",
+    }  # fmt: skip
     for key in restricted:
-        assert "academic" in (CARDS[key].checkpoint.restricted or "")
+        assert re.search("academic|non-commercial", CARDS[key].checkpoint.restricted or "")
 
 
 def test_pickles_and_code_are_marked() -> None:
@@ -76,8 +78,8 @@ def test_a_card_of_the_user_fits_beside_the_others() -> None:
 
 
 STUDY_ROWS = {
-    "random": 1, "chat": 9, "esm2": 3, "esm_if1": 1, "fairchem1": 13, "language": 3, "mace": 8,
-    "orb": 10, "protein_mpnn": 1,
+    "random": 1, "chat": 9, "esm2": 3, "esm3": 2, "esm_if1": 1, "esmc": 2, "fairchem1": 13,
+    "language": 3, "mace": 8, "orb": 10, "protein_mpnn": 1,
 }  # fmt: skip
 
 
