@@ -13,6 +13,7 @@ from matteralign.cli import (
     catalogue,
     checking,
     compute,
+    fetching,
     inputs,
     model_list,
     people,
@@ -29,7 +30,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (people, model_list, checking, arrays, catalogue, inputs, compute, show, schemas):
+_MODULES = (
+    people, model_list, checking, arrays, catalogue, fetching, inputs, compute, show, schemas,
+)  # fmt: skip
+for module in _MODULES:
     module.register(app)
 
 

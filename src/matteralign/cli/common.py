@@ -15,6 +15,7 @@ from matteralign.align.study import Study, open_study
 from matteralign.config.load import load_config
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
+from matteralign.sources.settings import use_mirrors
 
 CONFIG_VARIABLE = "MATTERALIGN_CONFIG"
 
@@ -30,8 +31,10 @@ DEFAULT_CONFIG = Path("config.yaml")
 
 
 def study_of(config: Path) -> Study:
-    """Read and check the configuration."""
-    return open_study(load_config(config))
+    """Read and check the configuration; its mirrors count from here on."""
+    found = load_config(config)
+    use_mirrors(found.mirrors)
+    return open_study(found)
 
 
 def cards_of(config: Path) -> Mapping[str, ModelCard]:
