@@ -43,6 +43,9 @@ TOLERANCES: dict[str, tuple[float, float | None]] = {
     "orb-d3-xs-v2": (5e-6, 1e-5),
     "rxnfp-bert": (5e-6, None),
     "soap": (1e-6, None),
+    "mattersim-1m": (5e-6, 1e-5),
+    "minimol": (5e-6, None),
+    "dpa3-mptrj": (5e-6, 1e-5),
 }
 
 
