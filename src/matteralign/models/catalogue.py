@@ -12,15 +12,21 @@ if TYPE_CHECKING:
     from matteralign.models.base import Wrapper
 
 _CLASSES = {
+    "chat": "matteralign.models.chat:ChatWrapper",
     "chgnet": "matteralign.models.chgnet:ChgnetWrapper",
     "composition": "matteralign.models.composition:CompositionWrapper",
     "dpa": "matteralign.models.dpa:DpaWrapper",
+    "esm2": "matteralign.models.esm2:Esm2Wrapper",
+    "esm_if1": "matteralign.models.esm_if1:EsmIf1Wrapper",
+    "fairchem1": "matteralign.models.fairchem1:Fairchem1Wrapper",
     "fingerprint": "matteralign.models.fingerprint:FingerprintWrapper",
     "huggingface": "matteralign.models.huggingface:HuggingFaceWrapper",
+    "language": "matteralign.models.language:LanguageWrapper",
     "mace": "matteralign.models.mace:MaceWrapper",
     "mattersim": "matteralign.models.mattersim:MattersimWrapper",
     "minimol": "matteralign.models.minimol:MinimolWrapper",
     "orb": "matteralign.models.orb:OrbWrapper",
+    "protein_mpnn": "matteralign.models.protein_mpnn:ProteinMpnnWrapper",
     "random": "matteralign.models.baseline:RandomWrapper",
     "sevennet": "matteralign.models.sevennet:SevennetWrapper",
     "soap": "matteralign.models.soap:SoapWrapper",
@@ -29,15 +35,21 @@ _CLASSES = {
 # Raise a number whenever the same card and structures would give other latents: rows made
 # by the old code are then made again.
 WRAPPER_VERSIONS: dict[str, int] = {
+    "chat": 1,
     "chgnet": 1,
     "composition": 1,
     "dpa": 1,
+    "esm2": 1,
+    "esm_if1": 1,
+    "fairchem1": 1,
     "fingerprint": 1,
     "huggingface": 1,
+    "language": 1,
     "mace": 1,
     "mattersim": 1,
     "minimol": 1,
     "orb": 1,
+    "protein_mpnn": 1,
     "random": 1,
     "sevennet": 1,
     "soap": 1,

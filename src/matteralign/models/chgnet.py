@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from chgnet.model import CHGNet
 from pymatgen.core import Lattice
 from pymatgen.core import Structure as Crystal
 
 from matteralign.models.base import Embedded, Wrapper
+from matteralign.models.boxes import boxed_cell
 from matteralign.models.checks import Refusal, nearest_distances
 from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard
@@ -83,23 +83,9 @@ class ChgnetWrapper(Wrapper):
 
     def crystal(self, structure: Structure) -> Crystal:
         """Return the pymatgen structure that the network sees, molecules in their box."""
-        cell = self._cell(structure)
         return Crystal(
-            Lattice(cell),
+            Lattice(boxed_cell(structure, float(self.options["vacuum"]))),
             [int(z) for z in structure.numbers],
             np.asarray(structure.positions, np.float64),
             coords_are_cartesian=True,
         )
-
-    def _cell(self, structure: Structure) -> npt.NDArray[np.float64]:
-        vacuum = float(self.options["vacuum"])
-        if not structure.periodic or structure.pbc is None or structure.cell is None:
-            return np.diag(np.ptp(structure.positions, axis=0) + vacuum)
-        # Slabs and wires: free directions get vectors normal to the periodic ones.
-        cell = np.array(structure.cell, np.float64)
-        periodic = cell[structure.pbc]
-        _, _, basis = np.linalg.svd(periodic)
-        for row, normal in zip(np.flatnonzero(~structure.pbc), basis[len(periodic) :], strict=True):
-            extent = float(np.ptp(structure.positions @ normal))
-            cell[row] = normal * (extent + vacuum)
-        return cell

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import io
+import logging
 import os
 import sys
 import warnings
@@ -103,6 +104,27 @@ def quiet_import() -> Iterator[None]:
         for name in set(os.environ) - set(before):
             del os.environ[name]
         os.environ.update(before)
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Load or build a network whose package logs its configuration as it goes.
+
+    fairchem sets up a log on standard output for the whole process; here the job's lines are
+    the log.
+    """
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    root.addHandler(logging.NullHandler())
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+        root.handlers[:] = handlers
+        root.setLevel(level)
 
 
 def resolve_device(name: str) -> str:

@@ -13,7 +13,7 @@ from harness import compare
 from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Split
-from transformers import BertModel
+from transformers import AlbertModel, BertModel
 
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
@@ -32,7 +32,8 @@ def setup(card: ModelCard, files: dict[str, Path]) -> Any:
     vocabulary = {word: number for number, word in enumerate(words)}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Split(Regex(PATTERN), "isolated")
-    model = BertModel.from_pretrained(folder, local_files_only=True).eval()
+    kind = {"albert": AlbertModel, "bert": BertModel}[card.options["architecture"]]
+    model = kind.from_pretrained(folder, local_files_only=True).eval()
     return tokenizer, model, vocabulary
 
 

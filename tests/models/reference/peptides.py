@@ -1,7 +1,8 @@
 """Protein chains of ideal geometry, for tests in every environment.
 
 Bond lengths and angles are those of Engh and Huber (1991); torsions are drawn about the
-helix or the strand, so that chains fold differently and none is flat.
+helix or the strand, and about a flat peptide bond: at exactly 180° the sign of a torsion is
+a matter of rounding.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import numpy as np
 from matteralign.store.structures import Structure
 
 _TWENTY = "ACDEFGHIKLMNPQRSTVWY"
-_REGIONS = {"helix": (-63.0, -42.0), "strand": (-120.0, 135.0)}
+_REGIONS = {"helix": (-63.0, -42.0, 178.0), "strand": (-120.0, 135.0, 178.0)}
 
 
 def _place(a, b, c, length, angle, torsion):
@@ -28,17 +29,17 @@ def _place(a, b, c, length, angle, torsion):
 
 
 def backbone(torsions):
-    """Return N, CA, C and O of a chain, shape (L, 4, 3), from (phi, psi) in degrees."""
+    """Return N, CA, C and O of a chain, shape (L, 4, 3), from (phi, psi, omega) in degrees."""
     n, ca = np.zeros(3), np.array([1.458, 0.0, 0.0])
     bend = np.radians(111.0)
     c = ca + 1.525 * np.array([-np.cos(bend), np.sin(bend), 0.0])
     made = []
-    for i, (_, psi) in enumerate(torsions):
+    for i, (_, psi, omega) in enumerate(torsions):
         o = _place(n, ca, c, 1.231, 120.1, psi + 180.0)
         made.append([n, ca, c, o])
         if i + 1 < len(torsions):
             n_next = _place(n, ca, c, 1.329, 117.2, psi)
-            ca_next = _place(ca, c, n_next, 1.458, 121.7, 180.0)
+            ca_next = _place(ca, c, n_next, 1.458, 121.7, omega)
             c = _place(c, n_next, ca_next, 1.525, 111.0, torsions[i + 1][0])
             n, ca = n_next, ca_next
     return np.array(made)
@@ -47,7 +48,7 @@ def backbone(torsions):
 def peptide(length, seed=0, region="helix", gap=(), sequence=None):
     """Return a chain; residues in `gap` have no coordinates."""
     rng = np.random.default_rng(seed)
-    atoms = backbone(rng.normal(_REGIONS[region], 8.0, (length, 2)))
+    atoms = backbone(rng.normal(_REGIONS[region], (8.0, 8.0, 5.0), (length, 3)))
     atoms[list(gap)] = np.nan
     kept = np.isfinite(atoms).all(axis=2)
     numbers = np.broadcast_to(np.array([7, 6, 6, 8], np.uint8), (length, 4))

@@ -1,0 +1,46 @@
+"""ESM2 networks without weights: the two files that fair-esm loads."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import torch
+
+from matteralign.models.fair_esm import esm
+from matteralign.registry.card import ModelCard, StandIn
+
+_CONTACTS = "contact_head.regression"
+
+
+def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
+    """Save an untrained network under the names and with the keys of the published files.
+
+    Options
+    -------
+    layers, width, heads
+        Of the transformer.
+    """
+    layers, width, heads = (int(stand_in.options[n]) for n in ("layers", "width", "heads"))
+    torch.manual_seed(stand_in.seed)
+    model = esm.ESM2(num_layers=layers, embed_dim=width, attention_heads=heads)
+    tensors = model.state_dict()
+    contacts = {name: tensors.pop(name) for name in list(tensors) if name.startswith(_CONTACTS)}
+    main, regression = sorted((f.name for f in card.checkpoint.files), key=len)
+    config = Namespace(
+        encoder_layers=layers,
+        encoder_embed_dim=width,
+        encoder_attention_heads=heads,
+        token_dropout=True,
+    )
+    torch.save(
+        {"cfg": {"model": config}, "model": {_published(n): t for n, t in tensors.items()}},
+        folder / main,
+    )
+    torch.save({"model": contacts}, folder / regression)
+
+
+def _published(name: str) -> str:
+    if name.startswith("contact_head"):
+        return name
+    return f"encoder.{name}" if name.startswith("lm_head") else f"encoder.sentence_encoder.{name}"

