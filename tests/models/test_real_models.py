@@ -46,7 +46,6 @@ TOLERANCES: dict[str, tuple[float, float | None]] = {
     "soap": (1e-6, None),
     "mattersim-1m": (5e-6, 1e-5),
     "minimol": (5e-6, None),
-    "dpa3-mptrj": (5e-6, 1e-5),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from matteralign.store.structures import Structure
 
 def setup(card: ModelCard, files: dict[str, Path]) -> Any:
     (path,) = files.values()
+    os.environ["HOME"] = tempfile.mkdtemp()  # it makes a folder there, used or not
     calculator = MatterSimCalculator.from_checkpoint(str(path), device="cpu")
     seen: list[np.ndarray] = []
     calculator.potential.model.final.register_forward_pre_hook(
