@@ -29,6 +29,7 @@ TRIED = {
         "chemberta", "chemgpt-1.2b", "deepseek-r1-distill-llama-8b",
         "qwen3-30b-a3b-thinking-2507-blank", "gpt-oss-20b-blank-atomistic",
     ],
+    "text-with-code": ["molformer-xl"],
 }  # fmt: skip
 # Networks that differ from those in size alone.
 SLOW = {
@@ -37,8 +38,9 @@ SLOW = {
 # Whose stand-ins are smaller than the model: the full one is built for its count.
 FULL = {"fairchem1": [key for key, card in CARDS.items() if card.wrapper == "fairchem1"]}
 PRINTED_OTHERWISE = {
-    "chemberta", "chemgpt-1.2b", "esm-if1", "esm2-150m", "esm2-650m", "esm2-8m", "mace-mp-medium",
-    "mace-mp-medium-equivariant", "orb-v2", "proteinmpnn",
+    "chemberta", "chemgpt-1.2b", "esm-if1", "esm2-150m", "esm2-650m", "esm2-8m", "esm3-sequence",
+    "esm3-structure", "esmc-300m", "esmc-600m", "mace-mp-medium", "mace-mp-medium-equivariant",
+    "molformer-xl", "orb-v2", "proteinmpnn",
 }  # fmt: skip
 
 

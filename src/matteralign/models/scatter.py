@@ -1,7 +1,8 @@
-"""What fairchem-core 1.10 and graphium import from torch_scatter and torch_sparse, in plain torch.
+"""What packages import from torch_scatter and torch_sparse, in plain torch.
 
-Neither package has a wheel for a current torch, and no compiler is to be needed. Only the
-functions that they name are here; the sparse matrices serve models that are not wrapped.
+Neither has a wheel for a current torch, and no compiler is to be needed. Only the functions that
+fairchem-core 1.10, fair-esm and graphium name are here; sparse matrices serve models that are
+not wrapped.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ def scatter_add(
     out: torch.Tensor | None = None,
     dim_size: int | None = None,
 ) -> torch.Tensor:
-    """Add up the entries of `src` that share an index along `dim`; see `scatter`."""
-    return scatter(src, index, dim, out, dim_size, "sum")
+    """Add the entries of `src` that share an index along `dim`; see `scatter`."""
+    return scatter(src, index, dim, out, dim_size)
 
 
 def segment_coo(

@@ -41,7 +41,8 @@ class Checkpoint(Strict):
         default=None, description="shown before first use when the licence restricts use"
     )
     executes_code: bool = Field(
-        default=False, description="the format is a pickle, opened only after its hash matched"
+        default=False,
+        description="a file is a pickle or Python, opened only after its hash matched",
     )
 
     gated: str | None = Field(
