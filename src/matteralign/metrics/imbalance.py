@@ -190,5 +190,5 @@ def fits_the_pass(
     held = math.fsum(held for held, _ in edges_per_row)
     return (
         max((compared for _, compared in edges_per_row), default=0.0) <= COUNTED_EDGES
-        and held * n * (itemsize + 4) <= memory_bytes / 4
+        and held * n * (itemsize + 4) <= 3 * memory_bytes / 8
     )
