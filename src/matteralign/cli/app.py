@@ -10,6 +10,7 @@ from rich.console import Console
 from matteralign import __version__
 from matteralign.cli import (
     arrays,
+    authoring,
     catalogue,
     checking,
     compute,
@@ -31,7 +32,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _MODULES = (
-    people, model_list, checking, arrays, catalogue, fetching, inputs, compute, show, schemas,
+    people, model_list, authoring, checking, arrays, catalogue, fetching, inputs, compute, show,
+    schemas,
 )  # fmt: skip
 for module in _MODULES:
     module.register(app)

@@ -30,6 +30,7 @@ from matteralign.store.structures import SampleSet, read_structures
 _NEEDED = {
     "embed": ("structures", "latent", "predictions", "shards"),
     "architecture": ("folder", "result"),
+    "measure": ("structures", "result"),
 }
 
 
@@ -40,7 +41,8 @@ class Job(BaseModel):
     ----------
     verb
         ``embed`` writes `latent` with its sidecar and `predictions`; ``architecture`` builds
-        the card's untrained files below `folder` and writes their hashes to `result`.
+        the card's untrained files below `folder` and writes their hashes to `result`;
+        ``measure`` writes the loaded network's parameter count and width to `result`.
     card
         The model's card.
     files
@@ -55,7 +57,7 @@ class Job(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    verb: Literal["embed", "architecture"]
+    verb: Literal["embed", "architecture", "measure"]
     card: ModelCard
     files: dict[str, Path] = {}
     structures: Path | None = None
@@ -119,8 +121,25 @@ def run_job(path: Path) -> None:
         assert job.structures is not None
         sample = read_structures(job.structures)
         _check_sample(job, sample)
+        if job.verb == "measure":
+            _measure(job, sample)
+            return
         wrapper = load_wrapper(job.card, job.files, job.device, job.threads)
         _embed(job, wrapper, sample)
+
+
+def _measure(job: Job, sample: SampleSet) -> None:
+    """Write what a new card cannot know before the checkpoint was loaded."""
+    assert job.result is not None
+    wrapper = load_wrapper(job.card, job.files, job.device, job.threads, counted=False)
+    taken = [s for s in sample.structures if wrapper.refuse(s) is None][:1]
+    if not taken:
+        raise UserError(f"card {job.card.key}: the model takes none of the example structures")
+    found = {
+        "parameters": wrapper.n_parameters(),
+        "dim": wrapper.embed(taken).latents.shape[1],
+    }
+    write_json(job.result, found)
 
 
 def _embed(job: Job, wrapper: Wrapper, sample: SampleSet) -> None:

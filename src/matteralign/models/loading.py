@@ -59,9 +59,19 @@ def verify_files(card: ModelCard, files: dict[str, Path]) -> None:
 
 
 def load_wrapper(
-    card: ModelCard, files: dict[str, Path], device: str = "cpu", threads: int = 1
+    card: ModelCard,
+    files: dict[str, Path],
+    device: str = "cpu",
+    threads: int = 1,
+    *,
+    counted: bool = True,
 ) -> Wrapper:
     """Verify the files, load the model and compare its parameter count with the card.
+
+    Parameters
+    ----------
+    counted
+        Whether the card's count is known and must fit.
 
     Raises
     ------
@@ -83,7 +93,7 @@ def load_wrapper(
     names = {f.name for f in card.checkpoint.files}
     wrapper = kind(card, {name: path for name, path in files.items() if name in names}, device)
     found = wrapper.n_parameters()
-    if found != card.parameters.measured:
+    if counted and found != card.parameters.measured:
         raise MatterAlignError(
             f"model {card.key}: the loaded network has {found:,} parameters, its card says "
             f"{card.parameters.measured:,}; correct the card or the checkpoint"

@@ -40,7 +40,7 @@ def run_worker(
     Parameters
     ----------
     verb
-        ``embed``, ``check`` or ``architecture``.
+        ``embed``, ``architecture`` or ``measure``.
     files
         Path of each checkpoint file by its name on the card.
     threads

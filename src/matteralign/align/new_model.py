@@ -1,0 +1,105 @@
+"""Draft a card: what the family says, what the user adds, what the network itself tells."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from matteralign.core.errors import UserError
+from matteralign.core.files import read_json
+from matteralign.core.suggest import unknown
+from matteralign.core.validation import explain
+from matteralign.datasets.examples import examples
+from matteralign.registry.card import ModelCard
+from matteralign.runtime.launch import run_worker
+from matteralign.store.structures import write_structures
+
+# What is the model's own and no other card's business.
+_OWN = ("name", "training_data", "dft_level", "study_row", "parameters", "checkpoint", "reference")
+UNSTATED = "not stated"
+
+
+def template_of(cards: Mapping[str, ModelCard], family: str) -> ModelCard:
+    """Return the first card of a family, whose wrapper, layer and claims a new one shares.
+
+    Raises
+    ------
+    UserError
+        If there is no such family.
+    """
+    for card in cards.values():
+        if card.family == family:
+            return card
+    raise UserError(
+        unknown("family", family, {card.family for card in cards.values()})
+        + " A family of its own starts with --new-family"
+    )
+
+
+def drafted(template: ModelCard, fields: Mapping[str, Any]) -> ModelCard:
+    """Return a card with the family's fields of `template` and the model's own `fields`.
+
+    Raises
+    ------
+    UserError
+        If a value is not one for its field.
+    """
+    shared = template.model_dump(mode="json", exclude_defaults=True)
+    for name in _OWN:
+        shared.pop(name, None)
+    checkpoint = {
+        "weights": "trained",
+        "licence": UNSTATED,
+        "executes_code": template.checkpoint.executes_code,
+    }
+    own = {"parameters": {"measured": 0}, "reference": UNSTATED}
+    given = {name: value for name, value in fields.items() if value is not None}
+    given["checkpoint"] = checkpoint | dict(given.get("checkpoint", {}))
+    return validated(shared | own | given)
+
+
+def validated(fields: Mapping[str, Any]) -> ModelCard:
+    """Return a card from plain values.
+
+    Raises
+    ------
+    UserError
+        One line for each field that is wrong.
+    """
+    try:
+        return ModelCard.model_validate(dict(fields))
+    except ValidationError as error:
+        raise UserError("\n".join(explain(error, ModelCard))) from error
+
+
+def measured(
+    card: ModelCard, files: Mapping[str, Path], report: Callable[[str], None]
+) -> ModelCard:
+    """Load the checkpoint in its environment; return the card with its count and width.
+
+    Raises
+    ------
+    MatterAlignError
+        If the wrapper cannot load it; the worker has said why.
+    """
+    with tempfile.TemporaryDirectory(prefix="matteralign-") as folder:
+        structures, result = Path(folder) / "structures.parquet", Path(folder) / "found.json"
+        write_structures(structures, examples(card), slice_name="new", dataset="examples")
+        run_worker(
+            "measure",
+            card,
+            files=files,
+            threads=1,
+            device="cpu",
+            report=report,
+            structures=structures,
+            result=result,
+        )
+        found = read_json(result)
+    count = card.parameters.model_copy(update={"measured": found["parameters"]})
+    latent = card.latent.model_copy(update={"dim": found["dim"]})
+    return card.model_copy(update={"parameters": count, "latent": latent})

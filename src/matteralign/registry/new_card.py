@@ -1,0 +1,77 @@
+"""Write model cards: the next index, the text, the place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from matteralign.core.errors import MatterAlignError, UserError
+from matteralign.core.files import write_text
+from matteralign.core.hashing import sha256_file
+from matteralign.registry.card import ModelCard
+from matteralign.registry.load import read_card
+
+FIRST_OWN = 900
+"""Indices from here on are for cards outside the package, which so never meet new ones in it."""
+
+
+def next_index(cards: Iterable[ModelCard], *, own: bool) -> int:
+    """Return the next free index, for a card of the user's own or one of the package.
+
+    Raises
+    ------
+    MatterAlignError
+        If the package has no index left below those of users' cards.
+    """
+    taken = [card.index for card in cards if own or card.index < FIRST_OWN]
+    free = max([*taken, FIRST_OWN - 1 if own else -1]) + 1
+    if not own and free >= FIRST_OWN:
+        raise MatterAlignError(f"indices below {FIRST_OWN} are used up")
+    return free
+
+
+def pinned_file(path: Path, name: str | None = None, url: str | None = None) -> dict[str, Any]:
+    """Return what a card says of a file on this machine: its name, hash, size and source.
+
+    Parameters
+    ----------
+    name
+        As the wrapper calls it; else the file's own.
+    url
+        Where others get it; the file itself is a source either way.
+
+    Raises
+    ------
+    UserError
+        If there is no such file.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such checkpoint file")
+    sources = [*([] if url is None else [{"url": url}]), {"url": path.resolve().as_uri()}]
+    return {
+        "name": name or path.name,
+        "sha256": sha256_file(path),
+        "size": path.stat().st_size,
+        "sources": sources,
+    }
+
+
+def write_card(card: ModelCard, folder: Path) -> Path:
+    """Write a card as ``<key>.yaml`` and return its path.
+
+    Raises
+    ------
+    UserError
+        If the file is there already.
+    """
+    path = folder / f"{card.key}.yaml"
+    if path.exists():
+        raise UserError(f"{path}: there is a card of this name; choose another key or edit it")
+    fields = card.model_dump(mode="json", exclude_defaults=True)
+    write_text(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=96))
+    if read_card(path) != card:
+        raise MatterAlignError(f"{path}: the card does not read back as it was written")
+    return path
