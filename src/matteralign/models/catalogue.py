@@ -37,7 +37,7 @@ _CLASSES = {
 # by the old code are then made again.
 WRAPPER_VERSIONS: dict[str, int] = {
     "chat": 1,
-    "chgnet": 1,
+    "chgnet": 2,
     "composition": 1,
     "esm2": 1,
     "esm3": 1,

@@ -78,12 +78,22 @@ class ChgnetWrapper(Wrapper):
 
     def embed(self, batch: Sequence[Structure]) -> Embedded:
         graphs = [self._model.graph_converter(self.crystal(s)).to(self.device) for s in batch]
+        # A batch without a single angle skips the layers of angles; among others a structure
+        # without one gets their biases. Apart, each has what it has alone.
+        angles = np.array([len(graph.bond_graph) > 0 for graph in graphs])
+        groups = [rows for rows in (np.flatnonzero(angles), np.flatnonzero(~angles)) if len(rows)]
         with torch.no_grad():
-            out = self._model(graphs, task="e", return_crystal_feas=True)
+            outs = [
+                self._model([graphs[row] for row in rows], task="e", return_crystal_feas=True)
+                for rows in groups
+            ]
+        back = np.argsort(np.concatenate(groups))
         counts = np.array([s.n_atoms for s in batch])
-        features = out["crystal_fea"].double().cpu().numpy()
-        energies = out["e"].double().cpu().numpy().reshape(-1) * counts
-        return Embedded((features / counts[:, None]).astype(np.float32), energies)
+        features = np.concatenate([out["crystal_fea"].double().cpu().numpy() for out in outs])
+        energies = np.concatenate([out["e"].double().cpu().numpy().reshape(-1) for out in outs])
+        return Embedded(
+            (features[back] / counts[:, None]).astype(np.float32), energies[back] * counts
+        )
 
     def crystal(self, structure: Structure) -> Crystal:
         """Return the pymatgen structure that the network sees, molecules in their box."""
