@@ -26,13 +26,18 @@ TRIED = {
         "mace-mp-medium-equivariant", "mace-mp-large", "mace-off23-medium", "mace-off23-large",
     ],
     "orb": ["orb-v2", "orb-v3-direct-20-omat-random", "orb-v3-conservative-inf-omat"],
+    "pet": ["pet-mad"],
+    "uma": ["uma-small", "uma-medium"],
 }  # fmt: skip
 # Networks that differ from those in size alone.
 SLOW = {
     "fairchem1": ["eqv2-medium-omat", "eqv2-large-ompa", "eqv2-dens-small-mp", "esen-oam"],
 }
 # Whose stand-ins are smaller than the model: the full one is built for its count.
-FULL = {"fairchem1": [key for key, card in CARDS.items() if card.wrapper == "fairchem1"]}
+FULL = {
+    wrapper: [key for key, card in CARDS.items() if card.wrapper == wrapper]
+    for wrapper in ("fairchem1", "uma")
+}
 PRINTED_OTHERWISE = {
     "chemberta",
     "chemgpt-1.2b",

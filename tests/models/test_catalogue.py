@@ -54,7 +54,7 @@ def test_a_licence_that_restricts_use_says_so() -> None:
 
 def test_pickles_are_marked() -> None:
     marked = {key for key, card in CARDS.items() if card.checkpoint.executes_code}
-    pickled = ("fairchem1", "mace", "sevennet")
+    pickled = ("fairchem1", "mace", "pet", "sevennet", "uma")
     assert marked == {key for key, card in CARDS.items() if card.wrapper in pickled}
 
 
@@ -65,7 +65,7 @@ def test_a_card_of_the_user_fits_beside_the_others() -> None:
 
 STUDY_ROWS = {
     "random": 1, "esm2": 3, "esm_if1": 1, "fairchem1": 13, "language": 2, "mace": 8,
-    "orb": 10, "protein_mpnn": 1,
+    "orb": 10, "pet": 1, "protein_mpnn": 1, "uma": 2,
 }  # fmt: skip
 
 
@@ -78,7 +78,8 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 
 TAGS = {
-    "AlphaFold UniRef50", "Alexandria", "MP-r2SCAN", "MPtrj", "OMat24", "PDB",
+    "AlphaFold UniRef50", "Alexandria", "MAD", "MP-r2SCAN", "MPtrj", "OC20", "ODAC25", "OMC25",
+    "OMat24", "OMol25", "PDB",
     "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions", "UniRef50",
 }  # fmt: skip
 
