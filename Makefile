@@ -4,6 +4,8 @@
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 SLICE ?= qm9-demo
+# Tests run side by side; most of them keep one core busy.
+TEST_WORKERS ?= 2
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
@@ -25,7 +27,7 @@ demo: .venv/.workflow
 	@$(BIN)/matteralign run $(SLICE) --cores $(CORES)
 
 test: .venv/.test
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: .venv/.test
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)

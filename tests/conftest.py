@@ -35,6 +35,18 @@ settings.register_profile("matteralign", deadline=None)
 settings.load_profile("matteralign")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the longest files: beside them the others fill the second core."""
+    longest = ("tests/workflow", "tests/models", "tests/metrics")
+    first = {folder: place for place, folder in enumerate(longest)}
+
+    def rank(item: pytest.Item) -> int:
+        folder = item.path.parent.relative_to(PROJECT).as_posix()
+        return first.get(folder, len(longest))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def untouched_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Give the tests an empty home and fail the session when one of them writes to it.
@@ -56,6 +68,7 @@ def untouched_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("caches")),
         "MPLCONFIGDIR": str(tmp_path_factory.mktemp("matplotlib")),
         "HOME": str(home),
+        "MATTERALIGN_BACKOFF": "0.01",
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in moved.items():

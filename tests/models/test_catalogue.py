@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,15 +48,30 @@ def test_a_card_names_what_exists(card: ModelCard) -> None:
 
 def test_a_licence_that_restricts_use_says_so() -> None:
     restricted = {key for key, card in CARDS.items() if card.checkpoint.restricted}
-    assert restricted == {*OFF23, "mace-omat-0-small"}
+    assert restricted == {
+        *OFF23, "mace-omat-0-small", "esm3-sequence", "esm3-structure", "esmc-600m",
+    }  # fmt: skip
     for key in restricted:
-        assert "academic" in (CARDS[key].checkpoint.restricted or "")
+        assert re.search("academic|non-commercial", CARDS[key].checkpoint.restricted or "")
 
 
-def test_pickles_are_marked() -> None:
+def test_pickles_and_code_are_marked() -> None:
     marked = {key for key, card in CARDS.items() if card.checkpoint.executes_code}
+    code = {k for k, c in CARDS.items() if any(f.name.endswith(".py") for f in c.checkpoint.files)}
+    assert code == {key for key, card in CARDS.items() if card.options.get("remote_code")}
     pickled = ("fairchem1", "mace", "pet", "sevennet", "uma")
-    assert marked == {key for key, card in CARDS.items() if card.wrapper in pickled}
+    assert marked == code | {key for key, card in CARDS.items() if card.wrapper in pickled}
+
+
+def test_files_of_a_hub_are_of_one_revision() -> None:
+    for card in CARDS.values():
+        urls = [s.url for f in card.checkpoint.files for s in f.sources if s.kind == "url"]
+        hub = [re.search(r"huggingface\.co/.*/resolve/([^/]*)/", url) for url in urls]
+        revisions = {found[1] for found in hub if found}
+        assert len(revisions) <= 1
+        # A commit, or the tag of a release.
+        pinned = r"[0-9a-f]{40}|v\d+\.\d+\.\d+"
+        assert all(re.fullmatch(pinned, revision) for revision in revisions), card.key
 
 
 def test_a_card_of_the_user_fits_beside_the_others() -> None:
@@ -64,8 +80,8 @@ def test_a_card_of_the_user_fits_beside_the_others() -> None:
 
 
 STUDY_ROWS = {
-    "random": 1, "esm2": 3, "esm_if1": 1, "fairchem1": 13, "language": 2, "mace": 8,
-    "orb": 10, "pet": 1, "protein_mpnn": 1, "uma": 2,
+    "random": 1, "chat": 9, "esm2": 3, "esm3": 2, "esm_if1": 1, "esmc": 2, "fairchem1": 13,
+    "language": 3, "mace": 8, "orb": 10, "pet": 1, "protein_mpnn": 1, "uma": 2,
 }  # fmt: skip
 
 
@@ -78,9 +94,9 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 
 TAGS = {
-    "AlphaFold UniRef50", "Alexandria", "MAD", "MP-r2SCAN", "MPtrj", "OC20", "ODAC25", "OMC25",
-    "OMat24", "OMol25", "PDB",
-    "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions", "UniRef50",
+    "AlphaFold UniRef50", "Alexandria", "MAD", "MP-r2SCAN", "MPtrj", "OC20", "ODAC25",
+    "OMC25", "OMat24", "OMol25", "PDB", "Pistachio reactions", "PubChem", "SPICE",
+    "USPTO reactions", "UniRef50", "ZINC", "internet text",
 }  # fmt: skip
 
 

@@ -23,23 +23,27 @@ pytestmark = [pytest.mark.models, pytest.mark.network]
 SCRIPT = Path(__file__).parent / "reference" / "proteins.py"
 CARDS = load_cards()
 TRIED = {
+    "esm": ["esmc-300m", "esm3-sequence", "esm3-structure"],
     "main": ["esm2-8m", "esm-if1", "proteinmpnn"],
 }
 # Float32 networks, another order of operations: the relative deviation that was seen, doubled.
-AGREE = {"esm2": 2e-6, "esm_if1": 2e-6, "protein_mpnn": 2e-6}
+AGREE = {"esm2": 2e-6, "esm3": 2e-6, "esm_if1": 2e-6, "esmc": 2e-6, "protein_mpnn": 2e-6}
 
 SEQUENCE = {
-    "no chain": "sequence", "no residues": "empty", "2000 residues": "size",
-    "letter J": "residue", "letter a": "residue", "letter *": "residue",
+    "no chain": "sequence", "no residues": "empty", "letter J": "residue", "letter a": "residue",
+    "letter *": "residue",
 }  # fmt: skip
 BACKBONE = {
     "no chain": "sequence", "no residues": "empty", "no coordinates": "backbone",
     "no backbone": "backbone", "backbone of another length": "backbone", "infinite": "backbone",
 }  # fmt: skip
 REFUSED = {
-    "esm2": SEQUENCE,
-    "esm_if1": BACKBONE,
-    "protein_mpnn": BACKBONE | {"no oxygen": "backbone"},
+    "esm-if1": BACKBONE,
+    "esm2-8m": SEQUENCE | {"2000 residues": "size"},
+    "esm3-sequence": SEQUENCE,
+    "esm3-structure": BACKBONE,
+    "esmc-300m": SEQUENCE,
+    "proteinmpnn": BACKBONE | {"no oxygen": "backbone"},
 }
 
 
@@ -119,7 +123,7 @@ def test_chains_that_a_model_cannot_take_have_a_reason(
     key: str, found: Callable[[str], Any]
 ) -> None:
     refused = {name: code for name, code in found(key)["bad"].items() if code != "taken"}
-    assert refused == REFUSED[CARDS[key].wrapper]
+    assert refused == REFUSED[key]
 
 
 @pytest.mark.assets

@@ -111,6 +111,7 @@ DECIDES: dict[str, Any] = {
     "accepts": {"elements": "1,6"},
     "options": {"seed": 1},
     "batch": 7,
+    "prompt": {"file": "blank.txt", "sha256": SHA},
     "checkpoint": {
         "weights": "none",
         "licence": "MIT",

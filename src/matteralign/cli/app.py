@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from matteralign import __version__
-from matteralign.cli import arrays, catalogue, compute, inputs, people, schemas, show
+from matteralign.cli import arrays, catalogue, compute, fetching, inputs, people, schemas, show
 from matteralign.core.errors import MatterAlignError
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (people, arrays, catalogue, inputs, compute, show, schemas):
+for module in (people, arrays, catalogue, fetching, inputs, compute, show, schemas):
     module.register(app)
 
 

@@ -12,6 +12,7 @@ import typer
 from matteralign.align.layout import Layout
 from matteralign.align.study import Study, open_study
 from matteralign.config.load import load_config
+from matteralign.sources.settings import use_mirrors
 
 CONFIG_VARIABLE = "MATTERALIGN_CONFIG"
 
@@ -27,8 +28,10 @@ DEFAULT_CONFIG = Path("config.yaml")
 
 
 def study_of(config: Path) -> Study:
-    """Read and check the configuration."""
-    return open_study(load_config(config))
+    """Read and check the configuration; its mirrors count from here on."""
+    found = load_config(config)
+    use_mirrors(found.mirrors)
+    return open_study(found)
 
 
 def layout_of(study: Study, slice_name: str) -> Layout:

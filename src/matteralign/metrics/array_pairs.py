@@ -28,6 +28,8 @@ class ArrayPairs:
     pairs : sequence of (str, str)
     specs : sequence of MetricSpec
         Of the metrics of this module.
+    statistics : bool
+        Compute intervals too.
     memory_bytes, threads : int
     """
 
@@ -37,10 +39,12 @@ class ArrayPairs:
         pairs: Sequence[tuple[str, str]],
         specs: Sequence[MetricSpec],
         *,
+        statistics: bool,
         memory_bytes: int,
         threads: int,
     ) -> None:
         self._members, self._specs = members, specs
+        self._statistics = statistics
         self._memory, self._threads = memory_bytes, threads
         self._groups: dict[bytes, list[tuple[str, str]]] = {}
         for a, b in pairs:
@@ -89,6 +93,7 @@ class ArrayPairs:
                 permutations=spec.integer("permutations"),
                 seed=seed,
                 memory_bytes=self._memory,
+                intervals=self._statistics,
                 **options,
             )
         if spec.metric == "gfre":
@@ -99,9 +104,14 @@ class ArrayPairs:
 
     def _rows(self, name: str, common: BoolArray) -> FloatArray:
         member = self._members[name]
-        return np.concatenate(
-            [member.block(start, stop)[common[start:stop]] for start, stop in member.spans()]
-        )
+        out = np.empty((int(common.sum()), member.d))
+        place = 0
+        for start, stop in member.spans():
+            rows, kept = member.block(start, stop), common[start:stop]
+            count = int(kept.sum())
+            out[place : place + count] = rows if count == len(rows) else rows[kept]
+            place += count
+        return out
 
 
 def _scored(outcome: IdCor | Reconstruction | NotApplicable, n: int) -> Scored:

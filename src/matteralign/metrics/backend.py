@@ -8,7 +8,6 @@ a device; they are indexed and sliced alike. Nothing behind the seam is of size 
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -16,10 +15,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.metrics.candidates import Proposed
 from matteralign.metrics.errors import MetricInputError
 from matteralign.metrics.plan import Piece
 from matteralign.metrics.rank_counts import RankRequest
 from matteralign.metrics.scores import Form
+from matteralign.metrics.workers import Workers
 
 Array = Any
 """An array of a backend."""
@@ -53,8 +54,8 @@ class Kept(Protocol):
         """Add what `other` holds for the same rows."""
         ...
 
-    def found(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[Any]]:
-        """Return columns (rows, c), how many count in each row, and thresholds (rows,)."""
+    def found(self) -> Proposed:
+        """Return the candidates; they may be reordered in place."""
         ...
 
 
@@ -192,6 +193,25 @@ class Backend(Protocol):
         """Write distances less an offset of the row and one of the column."""
         ...
 
+    def products_to_distances(
+        self,
+        tile: Array,
+        start: int,
+        rows: Array,
+        columns: Array,
+        x_rows: Array,
+        x_columns: Array,
+        least: Any,
+        offsets: tuple[Array, Array],
+        out: Array,
+    ) -> None:
+        """Do `to_squares` and `to_distances` for the columns from `start` on that fit `out`.
+
+        `columns` and `x_columns` are those of the part; what the tile holds there afterwards
+        is not defined.
+        """
+        ...
+
     def clear_masked(self, out: Array, rows: Array, columns: Array) -> None:
         """Multiply with the masks (1 and 0) of rows and columns."""
         ...
@@ -214,7 +234,7 @@ class Backend(Protocol):
         start: int,
         stop: int,
         blocks: npt.NDArray[np.int64],
-        pool: ThreadPoolExecutor,
+        pool: Workers,
     ) -> npt.NDArray[np.float64]:
         """Return products of all lines with each other over ``start:stop``, in float64.
 

@@ -9,12 +9,36 @@ that does not.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.kernels.select import merge
+
+
+class Proposed(NamedTuple):
+    """The candidates of R rows.
+
+    Attributes
+    ----------
+    columns : ndarray of int32, shape (R, c)
+    scores : ndarray, shape (R, c)
+        In the precision of the search.
+    counts : ndarray of int32, shape (R,)
+        How many of the c count, from the left.
+    threshold : ndarray, shape (R,)
+        Whatever is not among them scores at least this.
+    """
+
+    columns: npt.NDArray[np.int32]
+    scores: npt.NDArray[Any]
+    counts: npt.NDArray[np.int32]
+    threshold: npt.NDArray[Any]
+
+    def part(self, start: int, stop: int) -> Proposed:
+        """Return some of the rows."""
+        return Proposed(*(x[start:stop] for x in self))
 
 
 @dataclass(frozen=True)
@@ -79,9 +103,9 @@ class Candidates:
         at = self.threshold[: len(other.threshold)]
         np.minimum(at, other.threshold, out=at)
 
-    def found(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[Any]]:
-        """Return the columns held, how many there are in each row, and the thresholds."""
-        return self.index, self.count, self.threshold
+    def found(self) -> Proposed:
+        """Return what is held, sharing memory."""
+        return Proposed(self.index, self.values, self.count, self.threshold)
 
     def take(self, other: Candidates) -> None:
         """Add what `other` holds for the same rows."""

@@ -91,6 +91,7 @@ class Engine:
             members,
             self._pairs,
             [s for s in specs if s.metric in array_pairs.METRICS],
+            statistics=options.statistics,
             memory_bytes=options.memory_bytes,
             threads=options.threads,
         )

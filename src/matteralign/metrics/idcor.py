@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +31,7 @@ from matteralign.metrics.kernels.joint import CANDIDATES
 from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.specs import MetricSpec
 from matteralign.metrics.standard import Standard, standardise
+from matteralign.metrics.workers import Workers
 from matteralign.stats.blocks import block_of
 from matteralign.stats.jackknife import interval
 
@@ -206,7 +206,7 @@ def idcor_all(
         require_same_rows(len(members[0]), len(x), "the first member", "another")
     called = list(names) or [f"member {i}" for i in range(len(members))]
     run = _Run(members, called, spec, threads, intervals)
-    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+    with threadpool_limits(1), Workers(threads) as pool:
         return run.all(pairs, memory_bytes, pool, progress)
 
 
@@ -234,7 +234,7 @@ class _Run:
         self,
         pairs: Sequence[tuple[int, int]],
         memory_bytes: int,
-        pool: ThreadPoolExecutor,
+        pool: Workers,
         progress: Progress | None,
     ) -> list[IdCor | NotApplicable]:
         used = sorted({m for pair in pairs for m in pair})
@@ -291,12 +291,12 @@ class _Run:
             yield batch
 
     def _batch(
-        self, pairs: list[tuple[int, int]], pool: ThreadPoolExecutor, step: Callable[[], None]
+        self, pairs: list[tuple[int, int]], pool: Workers, step: Callable[[], None]
     ) -> list[IdCor | NotApplicable]:
         used = sorted({m for pair in pairs for m in pair})
         place = {m: i for i, m in enumerate(used)}
         standard = [self._standard[m] for m in used]
-        made = list(pool.map(Standard.single, standard))
+        made = pool.map(Standard.single, standard)
         single, half = [m[0] for m in made], [m[1] for m in made]
         new = [m for m in used if m not in self._alone]
         first = [place[a] for a, _ in pairs] + [place[m] for m in new]
@@ -305,7 +305,7 @@ class _Run:
             standard, single, half, np.asarray(first, np.int32), np.asarray(second, np.int32)
         )
         near = nearest_two(space, pool, self._threads, step)
-        dims = list(pool.map(self._dimension, near))
+        dims = pool.map(self._dimension, near)
         self._alone.update(zip(new, dims[len(pairs) :], strict=True))
         order = sorted(range(len(pairs)), key=lambda k: second[k])
         null: list[list[float] | NotApplicable] = [[] for _ in pairs]

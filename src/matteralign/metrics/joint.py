@@ -8,7 +8,6 @@ standardised rows; `settle` makes the result equal to float64.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +24,7 @@ from matteralign.metrics.kernels.joint import (
     settle,
 )
 from matteralign.metrics.standard import Standard, first_of_codes
+from matteralign.metrics.workers import Workers
 
 TILE = 512
 """Rows and columns of a tile: a stripe of every member's fits in the second-level cache."""
@@ -87,7 +87,7 @@ class Space:
         return own if b == len(self.members) else own + self.half[b][partner]
 
 
-def nearest_two(space: Space, pool: ThreadPoolExecutor, threads: int, step: Step) -> FloatArray:
+def nearest_two(space: Space, pool: Workers, threads: int, step: Step) -> FloatArray:
     """Return half squared distances of every row to its nearest two, shape (P, n, 2).
 
     Rows left out as duplicates hold infinity.
@@ -128,8 +128,8 @@ def nearest_two(space: Space, pool: ThreadPoolExecutor, threads: int, step: Step
                 products, space.first, space.second, pairs, half, rows, columns, value, index, worst
             )
 
-        list(pool.map(multiply, range(members)))
-        list(pool.map(scan, range(len(shares) - 1)))
+        pool.map(multiply, range(members))
+        pool.map(scan, range(len(shares) - 1))
         if rows == columns:
             step()
 
@@ -155,7 +155,7 @@ def nearest_two(space: Space, pool: ThreadPoolExecutor, threads: int, step: Step
                 resolve(*x, *y, int(rows[r]), same, norm, near[k], two[r])
         nearest[p, rows] = two
 
-    list(pool.map(finish, range(count)))
+    pool.map(finish, range(count))
     return nearest
 
 
@@ -193,7 +193,7 @@ def nearest_two_permuted(
     space: Space,
     groups: Sequence[Rows],
     partners: npt.NDArray[np.int64],
-    pool: ThreadPoolExecutor,
+    pool: Workers,
     step: Step,
 ) -> FloatArray:
     """Return what `nearest_two` returns, for every permutation: shape (P, Q, n, 2).
@@ -220,8 +220,8 @@ def nearest_two_permuted(
         def permuted(q: int, group: Rows = group, minus: Single = minus) -> None:
             _one_permutation(space, minus, group, partners[q], place, nearest[:, q])
 
-        list(pool.map(fill, range(members)))
-        list(pool.map(permuted, range(len(partners))))
+        pool.map(fill, range(members))
+        pool.map(permuted, range(len(partners)))
         step()
     return nearest
 

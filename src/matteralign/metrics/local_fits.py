@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from matteralign.metrics.cutoff_ridge import Halves, Rows, assemble, predict
 from matteralign.metrics.inputs import FloatArray
 from matteralign.metrics.plan import row_blocks
+from matteralign.metrics.workers import Workers
 
 _BATCH_BYTES = 1 << 25
 
@@ -33,7 +33,7 @@ def local_squares(
     targets: Sequence[Parts],
     near: Rows,
     halves: Halves,
-    pool: ThreadPoolExecutor,
+    pool: Workers,
     threads: int,
     memory_bytes: int,
 ) -> list[FloatArray]:
@@ -79,5 +79,5 @@ def local_squares(
 
     # The rows, their coordinates and the decompositions of a batch.
     share = max(1, min(_BATCH_BYTES, memory_bytes // threads))
-    list(pool.map(batch, row_blocks(len(near), 8 * k * (4 * d + 6 * k), share)))
+    pool.map(batch, row_blocks(len(near), 8 * k * (4 * d + 6 * k), share))
     return list(squares)

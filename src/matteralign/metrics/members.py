@@ -139,9 +139,16 @@ class Member:
         out = np.empty((int(self.valid.sum()), self.d), np.float32 if self.single else np.float64)
         place = 0
         for start, stop in self.spans():
-            rows = self.block(start, stop)[self.valid[start:stop]]
-            out[place : place + len(rows)] = rows
-            place += len(rows)
+            valid = self.valid[start:stop]
+            if self.single:
+                # A power of two: exact in float32.
+                rows: npt.NDArray[Any] = np.asarray(self.source[start:stop], np.float32)
+                rows = rows * np.float32(self.factor)
+            else:
+                rows = self.block(start, stop)
+            count = int(valid.sum())
+            out[place : place + count] = rows if count == len(rows) else rows[valid]
+            place += count
         return out
 
 
@@ -184,9 +191,12 @@ def open_member(
     largest = 0.0
     for start, stop in _spans(n, d):
         rows = _rows(source, start, stop, name)
-        refuse_non_finite(rows, mask[start:stop], start, name)
-        if mask[start:stop].any():
-            largest = max(largest, float(np.abs(rows[mask[start:stop]]).max()))
+        kept = rows if mask[start:stop].all() else rows[mask[start:stop]]
+        if kept.size:
+            low, high = float(kept.min()), float(kept.max())
+            if not (math.isfinite(low) and math.isfinite(high)):
+                refuse_non_finite(rows, mask[start:stop], start, name)
+            largest = max(largest, -low, high)
     if mode == "l2" and largest > 0.0:
         largest = 1.0  # rows are scaled before anything else
     # max divides by the largest element: only the unit changes, never the order of distances.
@@ -204,11 +214,13 @@ def _facts(member: Member) -> tuple[FloatArray, bool]:
     first: FloatArray | None = None
     constant = True
     for start, stop in member.spans():
-        rows = member.block(start, stop)[member.valid[start:stop]]
+        rows = member.block(start, stop)
+        if not member.valid[start:stop].all():
+            rows = rows[member.valid[start:stop]]
         if not len(rows):
             continue
         first = rows[0].copy() if first is None else first
-        constant = constant and bool((rows == first).all())
+        constant = constant and bool((rows[-1] == first).all() and (rows == first).all())
         total += rows.sum(axis=0)
     mean = total / int(member.valid.sum())
     return mean.astype(np.float32).astype(np.float64) if member.single else mean, constant

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +29,7 @@ from matteralign.metrics.inputs import (
 from matteralign.metrics.local_fits import local_squares, nearest
 from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.specs import MetricSpec
+from matteralign.metrics.workers import Workers
 from matteralign.stats.blocks import block_of
 from matteralign.stats.jackknife import interval
 
@@ -196,7 +196,7 @@ def gfre_all(
             found.append(_outcome(_squares(truth - predict(fit, target, test))))
         return found
 
-    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+    with threadpool_limits(1), Workers(threads) as pool:
         sources = list(run.sources())
         done = pool.map(lambda a: errors(a, run.targets(a)), sources)
         return run.collect(dict(zip(sources, done, strict=True)))
@@ -234,7 +234,7 @@ def lfre_all(
         }
         for k in specs
     }
-    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+    with threadpool_limits(1), Workers(threads) as pool:
         for a in run.sources() if usable else ():
             train, test = run.parts(a)
             targets = [run.parts(b) for b in run.targets(a)]

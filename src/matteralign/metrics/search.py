@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,10 +19,12 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from matteralign.metrics.backend import Array, Backend, Cut, Kept
+from matteralign.metrics.candidates import Proposed
 from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.kernels.exact import rank_candidates, search_row
 from matteralign.metrics.plan import Piece, Step, steps
 from matteralign.metrics.scores import Form, Geometry, form
+from matteralign.metrics.workers import Workers
 
 _CHUNK_BYTES = 256 * 1024**2
 
@@ -98,7 +99,8 @@ def search(
     Effort
     """
     n = len(x)
-    centred = (x - mean).astype(dtype, copy=False)
+    wide = np.result_type(x, dtype)
+    centred = np.subtract(x, mean.astype(wide), dtype=wide).astype(dtype, copy=False)
     cut = backend.search_cut(x.shape[1], centred.itemsize, memory_bytes)
     whole = _Search(backend, cut, x, centred, mean, wanted, threads)
     found: dict[int, list[Found]] = {}
@@ -109,8 +111,8 @@ def search(
     with (
         backend.session(),
         threadpool_limits(1),
-        ThreadPoolExecutor(backend.workers(threads)) as tiles,
-        ThreadPoolExecutor(max(1, threads)) as pool,
+        Workers(backend.workers(threads)) as tiles,
+        Workers(threads) as pool,
     ):
         for position, (low, high) in enumerate(groups):
             tell = _share(progress, position, len(groups))
@@ -137,6 +139,8 @@ class _Search:
         self.forms = {kind: form(kind, self.geometry, centred.dtype) for kind in wanted}
         self.on_device = {kind: backend.form(f) for kind, f in self.forms.items()}
         self.threads = threads
+        # One worker may write to the lists of all rows; several would get in each other's way.
+        self.alone = backend.workers(threads) == 1
         self.effort = Effort()
 
     def run(
@@ -146,8 +150,8 @@ class _Search:
         edges: Sequence[int],
         found: Mapping[int, list[Found]],
         dtype: npt.DTypeLike,
-        tiles: ThreadPoolExecutor,
-        pool: ThreadPoolExecutor,
+        tiles: Workers,
+        pool: Workers,
         tell: Callable[[float], None],
     ) -> None:
         """Fill the lists of rows ``low:high``."""
@@ -168,7 +172,7 @@ class _Search:
                 # The panel's own rows first: the bounds they find spare the other tiles'
                 # columns from starting at nothing.
                 own_rows = [p for p in active if p.start >= step.start]
-                list(tiles.map(work, own_rows))
+                tiles.map(work, own_rows)
                 local.start_from(
                     {
                         kind: part.part(step.start - low, step.stop - low)
@@ -176,7 +180,7 @@ class _Search:
                     }
                 )
                 active = [p for p in active if p.start < step.start]
-            list(tiles.map(work, active))
+            tiles.map(work, active)
             if inside:
                 local.start_from({})
                 for kind, part in local.filled():
@@ -208,7 +212,10 @@ class _Search:
             kept = rows[kind].part(piece.start - low, piece.stop - low)
             self.backend.offer_rows(tile, f, at, columns, piece.start, kept)
             if inside and piece.stop < step.stop:
-                other = local.candidates(kind).part(first - step.start, step.stop - step.start)
+                if self.alone:
+                    other = rows[kind].part(first - low, step.stop - low)
+                else:
+                    other = local.candidates(kind).part(first - step.start, step.stop - step.start)
                 behind = max(0, piece.stop - first)
                 self.backend.offer_columns(tile, f, at, columns, behind, other)
 
@@ -219,12 +226,12 @@ class _Search:
         low: int,
         high: int,
         rows: Kept,
-        pool: ThreadPoolExecutor,
+        pool: Workers,
     ) -> None:
         held = rows.part(0, high - low).found()
         parts = np.array_split(np.arange(low, high), max(1, min(self.threads * 4, high - low)))
         work = partial(self._certify, kind=kind, out=out, low=low, held=held)
-        open_rows = np.concatenate(list(pool.map(work, [p for p in parts if len(p)])))
+        open_rows = np.concatenate(pool.map(work, [p for p in parts if len(p)]))
         self.effort.certified += high - low - len(open_rows)
         if len(open_rows) == 0:
             return
@@ -232,7 +239,7 @@ class _Search:
             self.effort.double += len(open_rows)
             open_rows = self._in_double(kind, out, open_rows)
         self.effort.one_by_one += len(open_rows)
-        list(pool.map(partial(self._one_by_one, kind=kind, out=out), open_rows.tolist()))
+        pool.map(partial(self._one_by_one, kind=kind, out=out), open_rows.tolist())
 
     def _certify(
         self,
@@ -241,31 +248,33 @@ class _Search:
         kind: int,
         out: Found,
         low: int,
-        held: tuple[npt.NDArray[Any], ...],
+        held: Proposed,
     ) -> npt.NDArray[np.int64]:
         """Order the candidates of some rows; return the rows that may miss a neighbour."""
-        index, count, threshold = (x[part[0] - low : part[-1] + 1 - low] for x in held)
-        return self._order(kind, out, part, index, count, threshold, self.forms[kind])
+        proposed = held.part(part[0] - low, part[-1] + 1 - low)
+        return self._order(kind, out, part, proposed, self.forms[kind])
 
     def _order(
         self,
         kind: int,
         out: Found,
         part: npt.NDArray[np.int64],
-        candidates: IndexArray,
-        counts: IndexArray,
-        threshold: npt.NDArray[Any],
+        proposed: Proposed,
         f: Form,
     ) -> npt.NDArray[np.int64]:
         k = min(self.wanted[kind], out.limit - 1)
         index = np.full((len(part), self.wanted[kind]), -1, np.int32)
         score = np.full((len(part), self.wanted[kind]), np.inf)
-        rank_candidates(self.x, self.geometry.norms, kind, part, candidates, counts, index, score)
+        if k > 0:
+            rank_candidates(
+                self.x, self.geometry.norms, kind, part, k, proposed.columns, proposed.scores,
+                proposed.counts, f.constant[part], index, score,
+            )  # fmt: skip
         out.index[part], out.score[part] = index, score
         if k == 0:
             return part[:0]
-        bound = threshold.astype(np.float64) + f.constant[part]
-        sure = np.isinf(threshold) | (score[:, k - 1] < bound)
+        bound = proposed.threshold.astype(np.float64) + f.constant[part]
+        sure = np.isinf(proposed.threshold) | (score[:, k - 1] < bound)
         left: npt.NDArray[np.int64] = part[~sure]
         return left
 
@@ -288,7 +297,7 @@ class _Search:
                 # Sent to plus infinity by the negative lead: a row is not its own neighbour.
                 backend.put(tile, here, part[here] - first, -np.inf)
                 backend.offer_rows(tile, there, part, columns, -out.limit, mine)
-            left.append(self._order(kind, out, part, *mine.found(), f))
+            left.append(self._order(kind, out, part, mine.found(), f))
         return np.concatenate(left)
 
     def _one_by_one(self, row: int, *, kind: int, out: Found) -> None:

@@ -8,7 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.kernels.jit import jit
+from matteralign.metrics.kernels.columns import (
+    column_facts,
+    deviations,
+    hash_rows,
+    standardised,
+)
 
 _SAFE = 300  # exponents whose squares neither overflow nor underflow
 _BLOCK_BYTES = 1 << 24
@@ -43,32 +48,22 @@ class Standard:
 
     def single(self) -> tuple[npt.NDArray[np.float32], FloatArray]:
         """Return the standardised rows in float32, and half their squared norms in float64."""
-        n, d = self.x.shape
-        rows = np.empty((n, d), np.float32)
-        half = np.empty(n)
-        step = max(1, _BLOCK_BYTES // (8 * d))
-        for start in range(0, n, step):
-            block = (self.x[start : start + step] - self.mean) * self.weight
-            rows[start : start + step] = block
-            half[start : start + step] = 0.5 * np.einsum("ij,ij->i", block, block)
+        rows: npt.NDArray[np.float32]
+        half: FloatArray
+        rows, half = standardised(self.x, self.mean, self.weight)
         return rows, half
 
 
 def standardise(x: FloatArray) -> Standard:
     """Return the standardisation of a checked embedding, shape (n, d)."""
-    largest = np.abs(x).max(axis=0)
+    largest, total, varying = column_facts(x)
     exponent = np.frexp(largest)[1]
     if np.abs(exponent).max() > _SAFE:
         x = np.ldexp(x, -exponent)
-    mean = x.mean(axis=0)
+        total = column_facts(x)[1]
+    mean = total / len(x)
     # Against the rounded mean; the second term removes what that rounding adds.
-    varying = (x != x[0]).any(axis=0)
-    square, shift = np.zeros(x.shape[1]), np.zeros(x.shape[1])
-    step = max(1, _BLOCK_BYTES // (8 * x.shape[1]))
-    for start in range(0, len(x), step):
-        block = x[start : start + step] - mean
-        square += np.einsum("ij,ij->j", block, block)
-        shift += block.sum(axis=0)
+    square, shift = deviations(x, mean)
     variance = square / len(x) - (shift / len(x)) ** 2
     usable = varying & (variance > 0.0)
     weight = np.zeros(x.shape[1])
@@ -79,7 +74,12 @@ def standardise(x: FloatArray) -> Standard:
 
 def row_codes(x: FloatArray) -> npt.NDArray[np.int64]:
     """Return a number from 0 per row of `x`, equal exactly for identical rows."""
-    _, first, code = np.unique(_hashes(x), return_index=True, return_inverse=True)
+    hashes = np.empty(len(x), np.uint64)
+    step = max(1, _BLOCK_BYTES // (8 * x.shape[1]))
+    for start in range(0, len(x), step):
+        plain = np.ascontiguousarray(x[start : start + step], np.float64)
+        hashes[start : start + step] = hash_rows(plain.view(np.uint64))
+    _, first, code = np.unique(hashes, return_index=True, return_inverse=True)
     if len(first) < len(x):
         again = np.flatnonzero(first[code] != np.arange(len(x)))
         if not (x[again] == x[first[code[again]]]).all():
@@ -92,24 +92,3 @@ def first_of_codes(code: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     first = np.zeros(len(code), np.bool_)
     first[np.unique(code, return_index=True)[1]] = True
     return first
-
-
-@jit
-def _hash_words(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    hashes = np.empty(len(words), np.uint64)
-    for i in range(len(words)):
-        h = np.uint64(0x9E3779B97F4A7C15)
-        for k in range(words.shape[1]):
-            h = (h ^ words[i, k]) * np.uint64(0xFF51AFD7ED558CCD)
-            h ^= h >> np.uint64(32)
-        hashes[i] = h
-    return hashes
-
-
-def _hashes(x: FloatArray) -> npt.NDArray[np.uint64]:
-    hashes = np.empty(len(x), np.uint64)
-    step = max(1, _BLOCK_BYTES // (8 * x.shape[1]))
-    for start in range(0, len(x), step):
-        plain = np.ascontiguousarray(x[start : start + step], np.float64) + 0.0  # -0.0 equals 0.0
-        hashes[start : start + step] = _hash_words(plain.view(np.uint64))
-    return hashes

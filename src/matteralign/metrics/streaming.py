@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -20,11 +19,13 @@ from threadpoolctl import threadpool_limits
 
 from matteralign.metrics.backend import Array, Backend, Counting
 from matteralign.metrics.inputs import FloatArray
+from matteralign.metrics.kernels.exact import row_norms
 from matteralign.metrics.kernels.tiles import GRAM_SIDE
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.plan import Piece, Step, steps
 from matteralign.metrics.rank_counts import RankRequest, RankSums
 from matteralign.metrics.sums import BlockSums, MatrixSums
+from matteralign.metrics.workers import Workers
 from matteralign.stats.blocks import block_edges, block_of
 
 _OFFSET_ROWS = 64
@@ -120,13 +121,13 @@ def stream(
     with (
         backend.session(),
         threadpool_limits(1),
-        ThreadPoolExecutor(backend.workers(threads)) as pool,
+        Workers(backend.workers(threads)) as pool,
     ):
         for number in range(first, len(walk)):
             step = walk[number]
             before = sum(sizes[:number]) / sum(sizes)
             share = sizes[number] / sum(sizes)
-            columns = list(pool.map(partial(run.columns, step=step), range(len(members))))
+            columns = pool.map(partial(run.columns, step=step), range(len(members)))
             for place, piece in enumerate(step.rows):
                 run.piece(piece, step, columns, pool)
                 if progress:
@@ -174,9 +175,9 @@ class _Pass:
         squares = np.zeros((len(members), self.n))
         offsets = np.zeros((len(members), self.n), dtype)
         for place, member in enumerate(members):
-            squares[place] = _squared_lengths(member)
+            squares[place], shift = _lengths_and_offsets(member, dtype, distances)
             if distances:
-                offsets[place] = _offsets(member, squares[place])
+                offsets[place] = shift
         self.squares = backend.array(squares.astype(dtype))
         self.offsets = backend.array(offsets)
         self.distances = self._kind(pairs, -2.0 * offsets) if distances else None
@@ -211,7 +212,7 @@ class _Pass:
         piece: Piece,
         step: Step,
         columns: Sequence[Array],
-        pool: ThreadPoolExecutor,
+        pool: Workers,
     ) -> None:
         """Take one piece of rows against the panel, all members."""
         parts = step.columns_of(piece)
@@ -224,7 +225,7 @@ class _Pass:
             shape = (len(parts), len(self.members), len(self.patterns))
             kind.squares = self.backend.zeros(shape, np.float64)
         fill = partial(self._fill, piece=piece, step=step, parts=parts, columns=columns)
-        list(pool.map(fill, range(len(self.members))))
+        pool.map(fill, range(len(self.members)))
         count = len(self.members)
         for kind in self._kinds():
             start, squares = 0, self.backend.numpy(kind.squares)
@@ -249,22 +250,23 @@ class _Pass:
         columns: Sequence[Array],
     ) -> None:
         backend, first = self.backend, parts[0].start
-        rows = self._rows(place, piece.start, piece.stop)
+        if piece.start >= step.start:
+            rows = columns[place][piece.start - step.start : piece.stop - step.start]
+        else:
+            rows = self._rows(place, piece.start, piece.stop)
         across = columns[place][first - step.start :]
         tile = backend.product(rows, across)
         if self.kernels:
             self._kernels(self.kernels, place, piece, parts, tile)
-        if not (self.distances or self.ranks[place]):
-            return
-        squares = self.squares[place]
-        backend.to_squares(
-            tile, squares[piece.start : piece.stop], squares[first : step.stop],
-            rows, across, _LEAST[self.dtype],
-        )  # fmt: skip
         if self.ranks[place]:
+            squares = self.squares[place]
+            backend.to_squares(
+                tile, squares[piece.start : piece.stop], squares[first : step.stop],
+                rows, across, _LEAST[self.dtype],
+            )  # fmt: skip
             self._count(place, piece, parts, tile)
         if self.distances:
-            self._distances(self.distances, place, piece, parts, tile)
+            self._distances(self.distances, place, piece, parts, tile, rows, across)
 
     def _kernels(
         self, kind: _Kind, place: int, piece: Piece, parts: Sequence[Piece], tile: Array
@@ -277,16 +279,31 @@ class _Pass:
             start += piece.size * part.size
 
     def _distances(
-        self, kind: _Kind, place: int, piece: Piece, parts: Sequence[Piece], tile: Array
+        self,
+        kind: _Kind,
+        place: int,
+        piece: Piece,
+        parts: Sequence[Piece],
+        tile: Array,
+        x_rows: Array,
+        x_columns: Array,
     ) -> None:
-        offset, start = self.offsets[place], 0
+        """Turn a tile, of squares where ranks were counted and else of products, into lines."""
+        offset, squares, start = self.offsets[place], self.squares[place], 0
         mask = self.masks[self.pattern_of[place]]
         at = slice(piece.start, piece.stop)
         for number, part in enumerate(parts):
             across = slice(part.start, part.stop)
             out = _view(kind.lines[place], start, piece.size, part.size)
             shift = part.start - parts[0].start
-            self.backend.to_distances(tile, shift, offset[at], offset[across], out)
+            offsets = offset[at], offset[across]
+            if self.ranks[place]:
+                self.backend.to_distances(tile, shift, *offsets, out)
+            else:
+                self.backend.products_to_distances(
+                    tile, shift, squares[at], squares[across], x_rows,
+                    x_columns[shift : shift + part.size], _LEAST[self.dtype], offsets, out,
+                )  # fmt: skip
             if not self.complete[place]:
                 self.backend.clear_masked(out, mask[at], mask[across])
             self._sum(kind, place, piece, part, number, out)
@@ -402,22 +419,28 @@ def _gram_blocks(pairs: BoolArray | None, count: int) -> npt.NDArray[np.int64]:
     return np.asarray(out, np.int64).reshape(-1, 2)
 
 
-def _squared_lengths(member: Member) -> FloatArray:
-    out = np.zeros(member.n)
-    for start, stop in member.spans():
-        rows = member.centred(start, stop, np.float64)
-        out[start:stop] = np.einsum("ij,ij->i", rows, rows)
-    return out
+def _lengths_and_offsets(
+    member: Member, dtype: npt.DTypeLike, offsets: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Return squared lengths of the centred rows of a pass, and offsets of their distances.
 
-
-def _offsets(member: Member, squares: FloatArray) -> FloatArray:
-    """Estimate each row's mean distance, less half the grand mean, from a few columns."""
+    An offset is the row's mean distance, less half the grand mean, estimated from a few
+    columns: with it taken off, little is left to lose in sums of the tiles' precision.
+    """
+    squares, means = np.zeros(member.n), np.zeros(member.n)
     valid = np.flatnonzero(member.valid)
-    chosen = valid[np.linspace(0, len(valid) - 1, min(_OFFSET_ROWS, len(valid))).astype(int)]
-    some = np.concatenate([member.centred(r, r + 1, np.float64) for r in chosen])
-    means = np.zeros(member.n)
+    count = min(_OFFSET_ROWS, len(valid)) if offsets else 0
+    chosen = valid[np.linspace(0, len(valid) - 1, count).astype(int)]
+    some = np.empty((count, member.d))
+    for place, row in enumerate(chosen):
+        some[place] = member.centred(row, row + 1, np.float64)
+    lengths = np.einsum("ij,ij->i", some, some)
+    columns = some.astype(np.float32).T
     for start, stop in member.spans():
-        products = member.centred(start, stop, np.float64) @ some.T
-        square = squares[start:stop, None] + squares[chosen] - 2.0 * products
-        means[start:stop] = np.sqrt(np.maximum(square, 0.0)).mean(axis=1)
-    return means - 0.5 * float(means[member.valid].mean())
+        rows = member.centred(start, stop, dtype)
+        squares[start:stop] = row_norms(rows) ** 2
+        if count:
+            products = rows.astype(np.float32, copy=False) @ columns
+            square = squares[start:stop, None] + lengths - 2.0 * products
+            means[start:stop] = np.sqrt(np.maximum(square, 0.0)).mean(axis=1)
+    return squares, means - 0.5 * float(means[member.valid].mean())

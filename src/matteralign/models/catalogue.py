@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from matteralign.models.base import Wrapper
 
 _CLASSES = {
+    "chat": "matteralign.models.chat:ChatWrapper",
     "chgnet": "matteralign.models.chgnet:ChgnetWrapper",
     "composition": "matteralign.models.composition:CompositionWrapper",
     "esm2": "matteralign.models.esm2:Esm2Wrapper",
+    "esm3": "matteralign.models.esm3:Esm3Wrapper",
     "esm_if1": "matteralign.models.esm_if1:EsmIf1Wrapper",
+    "esmc": "matteralign.models.esmc:EsmcWrapper",
     "fairchem1": "matteralign.models.fairchem1:Fairchem1Wrapper",
     "fingerprint": "matteralign.models.fingerprint:FingerprintWrapper",
     "huggingface": "matteralign.models.huggingface:HuggingFaceWrapper",
@@ -33,10 +36,13 @@ _CLASSES = {
 # Raise a number whenever the same card and structures would give other latents: rows made
 # by the old code are then made again.
 WRAPPER_VERSIONS: dict[str, int] = {
+    "chat": 1,
     "chgnet": 1,
     "composition": 1,
     "esm2": 1,
+    "esm3": 1,
     "esm_if1": 1,
+    "esmc": 1,
     "fairchem1": 1,
     "fingerprint": 1,
     "huggingface": 1,

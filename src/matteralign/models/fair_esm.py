@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import tempfile
-import types
 import warnings
 from argparse import Namespace
 from collections.abc import Iterator
@@ -15,34 +13,25 @@ from typing import Any
 import biotite.structure
 import torch
 
-# First of all: while it is imported it looks for torch_scatter, and must not find the stub.
-from torch_geometric.utils import scatter
-
 from matteralign.models.base import Wrapper
+from matteralign.models.scatter import scatter_in_torch
 from matteralign.models.torch_setup import quiet_import
 
 __all__ = ["esm", "load_fair_esm"]
 
 
 @contextlib.contextmanager
-def _old_names() -> Iterator[None]:
-    """Give esm.inverse_folding the two names it imports and this environment lacks.
-
-    ``torch_scatter`` is called by a decoder that is not the published one alone; biotite has
-    renamed ``filter_backbone``.
-    """
-    stub = types.ModuleType("torch_scatter")
-    stub.__dict__.update(scatter=scatter, scatter_add=scatter)
+def _old_name() -> Iterator[None]:
+    """Give esm.inverse_folding the function that biotite has renamed."""
     structure: Any = biotite.structure
     structure.filter_backbone = biotite.structure.filter_peptide_backbone
-    sys.modules["torch_scatter"] = stub
     try:
         yield
     finally:
-        del sys.modules["torch_scatter"], structure.filter_backbone
+        del structure.filter_backbone
 
 
-with quiet_import(), _old_names():
+with quiet_import(), scatter_in_torch(), _old_name():
     import esm
     import esm.inverse_folding
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.suggest import unknown
+from matteralign.models.torch_setup import count_parameters
 
 _PRECISIONS = {
     "bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32,
@@ -19,8 +21,6 @@ _PRECISIONS = {
 _DTYPE = "dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"
 # Their heads for a whole sentence are no part of a masked language model's file.
 _WITHOUT_POOLER = {"albert", "bert", "molformer", "roberta"}
-_FROM_MXFP4 = 16 / 4.25
-"""Bits of a bfloat16 by bits of an MXFP4 weight: 4 and an 8-bit exponent for every 32."""
 
 
 def load_network(
@@ -30,6 +30,7 @@ def load_network(
     device: str,
     device_map: str | None = None,
     remote_code: bool = False,
+    changes: Mapping[str, Any] | None = None,
 ) -> torch.nn.Module:
     """Load the network below `folder` without its head, ready to run.
 
@@ -45,11 +46,14 @@ def load_network(
         of it on `device`.
     remote_code
         Whether Python files in `folder`, which ``config.json`` names, are run.
+    changes
+        Values that replace those in ``config.json``.
 
     Raises
     ------
     UserError
-        If the precision is not known, or weights that must be expanded do not fit in memory.
+        If the precision is not known, the weights are quantized in a way that cannot be read,
+        or the network is larger than the memory of a CPU.
     MatterAlignError
         If the files lack a weight of the network.
     """
@@ -58,9 +62,11 @@ def load_network(
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     config = AutoConfig.from_pretrained(
-        folder, local_files_only=True, trust_remote_code=remote_code
+        folder, local_files_only=True, trust_remote_code=remote_code, **(changes or {})
     )
-    extra: dict[str, Any] = _expanded(folder, config, precision, device)
+    extra = _quantization(config)
+    if device == "cpu" and not remote_code:
+        _refuse_too_large(config, precision)
     if config.model_type in _WITHOUT_POOLER:
         extra["add_pooling_layer"] = False
     if device_map is not None:
@@ -104,8 +110,12 @@ def load_tokenizer(folder: Path) -> Any:
     return PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
 
 
-def _expanded(folder: Path, config: Any, precision: str, device: str) -> dict[str, Any]:
-    """Ask for MXFP4 weights in full precision, after a look at the memory of a CPU."""
+def _quantization(config: Any) -> dict[str, Any]:
+    """Ask for MXFP4 weights as numbers of the wanted precision; nothing else can be read.
+
+    Kernels that compute in MXFP4 are fetched when they are first used and run on some GPUs
+    alone; the numbers that the weights stand for are the same everywhere.
+    """
     quantized = getattr(config, "quantization_config", None)
     if quantized is None:
         return {}
@@ -115,17 +125,18 @@ def _expanded(folder: Path, config: Any, precision: str, device: str) -> dict[st
             f"weights quantized by {method!r} cannot be read; use a checkpoint in full precision "
             "or in MXFP4"
         )
-    stored = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    width = _PRECISIONS[precision].itemsize / 2
-    needed, there = stored * _FROM_MXFP4 * width, _memory()
-    if device == "cpu" and needed > there:
-        raise UserError(
-            f"MXFP4 weights of {stored / 1e9:.1f} GB become {needed / 1e9:.0f} GB in {precision}, "
-            f"this machine has {there / 1e9:.0f} GB; run the model on a GPU (device cuda), or on "
-            "a machine with more memory"
-        )
     return {"quantization_config": transformers.Mxfp4Config(dequantize=True)}
 
 
-def _memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _refuse_too_large(config: Any, precision: str) -> None:
+    """Refuse a network that is larger than the memory of this machine before reading it."""
+    with torch.device("meta"):
+        count = count_parameters(AutoModel.from_config(config))
+    needed = count * _PRECISIONS[precision].itemsize
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise UserError(
+            f"the network's {count:,} parameters take {needed / 1e9:.0f} GB in {precision}, this "
+            f"machine has {there / 1e9:.0f} GB of memory; run it on a GPU (device cuda), or give "
+            "the card the option cpu_precision: bfloat16 where that is enough"
+        )

@@ -1,7 +1,8 @@
-"""What fairchem-core 1.10 imports from torch_scatter and torch_sparse, in plain torch.
+"""What packages import from torch_scatter and torch_sparse, in plain torch.
 
-Neither package has a wheel for a current torch, and no compiler is to be needed. Only the
-functions that fairchem names are here; its sparse matrices serve models that are not wrapped.
+Neither has a wheel for a current torch, and no compiler is to be needed. Only the functions that
+fairchem-core 1.10 and fair-esm name are here; the sparse matrices of the former serve models
+that are not wrapped.
 """
 
 from __future__ import annotations
@@ -71,6 +72,17 @@ def scatter(
     return src.new_zeros(shape).scatter_reduce(dim, index, src, _REDUCE[reduce], include_self=False)
 
 
+def scatter_add(
+    src: torch.Tensor,
+    index: torch.Tensor,
+    dim: int = -1,
+    out: torch.Tensor | None = None,
+    dim_size: int | None = None,
+) -> torch.Tensor:
+    """Add the entries of `src` that share an index along `dim`; see `scatter`."""
+    return scatter(src, index, dim, out, dim_size)
+
+
 def segment_coo(
     src: torch.Tensor,
     index: torch.Tensor,
@@ -107,7 +119,7 @@ def scatter_in_torch() -> Iterator[None]:
     up anything of that name, has been imported before.
     """
     made = {
-        "torch_scatter": _module("torch_scatter", scatter, segment_coo, segment_csr),
+        "torch_scatter": _module("torch_scatter", scatter, scatter_add, segment_coo, segment_csr),
         "torch_scatter.utils": _module("torch_scatter.utils", broadcast),
         "torch_sparse": _module("torch_sparse", SparseTensor),
     }

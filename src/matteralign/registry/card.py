@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator
 
 from matteralign.core.hashing import sha256_json
-from matteralign.registry.pinned import PinnedFile, Strict
+from matteralign.registry.pinned import PinnedFile, Sha256, Strict
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
 
@@ -41,7 +41,8 @@ class Checkpoint(Strict):
         default=None, description="shown before first use when the licence restricts use"
     )
     executes_code: bool = Field(
-        default=False, description="the format is a pickle, opened only after its hash matched"
+        default=False,
+        description="a file is a pickle or Python, opened only after its hash matched",
     )
 
     gated: str | None = Field(
@@ -102,7 +103,7 @@ class Claims(Strict):
     """Behaviour that the contract test measures."""
 
     rotation: Literal["invariant", "equivariant", "not invariant", "not applicable"]
-    translation: Literal["invariant", "not applicable"]
+    translation: Literal["invariant", "not invariant", "not applicable"]
     tolerance: float = Field(
         default=1e-4, gt=0, description="relative deviation below which a latent is unchanged"
     )
@@ -114,6 +115,13 @@ class Parameters(Strict):
     study: int | None = None
     measured: int = Field(ge=0)
     note: str | None = Field(default=None, description="why the two differ")
+
+
+class PinnedPrompt(Strict):
+    """The prompt of a chat model, pinned by its hash: another prompt gives other latents."""
+
+    file: str = Field(description="name of a file of models/prompts, or a full path")
+    sha256: Sha256
 
 
 class ModelCard(Strict):
@@ -143,11 +151,12 @@ class ModelCard(Strict):
     predicts: list[Literal["energy"]] = []
     batch: int = Field(default=2000, gt=0, description="budget per batch: atoms or tokens")
     options: dict[str, Any] = {}
+    prompt: PinnedPrompt | None = None
     reference: str
 
     def identity(self) -> dict[str, Any]:
         """Return the part of the card that decides a latent; prose is left out."""
-        return {
+        identity = {
             "key": self.key,
             "wrapper": self.wrapper,
             "environment": self.environment,
@@ -158,6 +167,9 @@ class ModelCard(Strict):
             "options": self.options,
             "batch": self.batch,
         }
+        if self.prompt is not None:
+            identity["prompt"] = self.prompt.sha256
+        return identity
 
     def digest(self) -> str:
         """Return the hash of `identity`: it changes exactly when the latents may."""

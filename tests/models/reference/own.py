@@ -6,6 +6,7 @@ implementation that is given the same weights.
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -137,4 +138,59 @@ def _protein_mpnn(files: dict[str, Path], chains: list[Structure]) -> np.ndarray
     return np.stack(rows)
 
 
-_OWN = {"esm2": _esm2, "esm_if1": _esm_if1, "protein_mpnn": _protein_mpnn}
+def _esmc(files: dict[str, Path], chains: list[Structure]) -> np.ndarray:
+    """Ask the package for the logits and embeddings of each protein."""
+    from esm.models.esmc import ESMC
+    from esm.sdk.api import ESMProtein, LogitsConfig
+    from esm.tokenization import get_esmc_model_tokenizers
+
+    tensors = torch.load(*files.values(), weights_only=True)
+    model = ESMC(128, 2, 2, get_esmc_model_tokenizers(), use_flash_attn=False).eval()
+    model.load_state_dict(tensors)
+    rows = []
+    for chain in chains:
+        given = model.encode(ESMProtein(sequence=chain.sequence))
+        found = model.logits(given, LogitsConfig(sequence=True, return_embeddings=True))
+        rows.append(found.embeddings[0, 1:-1].numpy().mean(axis=0))
+    return np.stack(rows)
+
+
+def _esm3(files: dict[str, Path], chains: list[Structure]) -> np.ndarray:
+    """Ask the package for the logits and embeddings of each protein."""
+    from esm.models.esm3 import ESM3
+    from esm.models.vqvae import StructureTokenEncoder
+    from esm.sdk.api import ESMProtein, LogitsConfig
+    from esm.tokenization import get_esm3_model_tokenizers
+    from esm.utils.constants.models import ESM3_OPEN_SMALL
+
+    def structure_encoder(device: str) -> StructureTokenEncoder:
+        made = StructureTokenEncoder(64, n_heads=1, v_heads=8, n_layers=2, d_out=16, n_codes=4096)
+        made.load_state_dict(torch.load(files["esm3_structure_encoder_v0.pth"], weights_only=True))
+        return made.eval()
+
+    os.environ["INFRA_PROVIDER"] = "1"
+    model = ESM3(
+        128, 2, 16, 2, structure_encoder, structure_encoder, structure_encoder,
+        get_esm3_model_tokenizers(ESM3_OPEN_SMALL),
+    ).eval()  # fmt: skip
+    model.load_state_dict(torch.load(files["esm3_sm_open_v1.pth"], weights_only=True))
+    rows = []
+    for chain in chains:
+        there = np.ones(len(chain.sequence), bool)
+        protein = ESMProtein(sequence=chain.sequence)
+        if "esm3_structure_encoder_v0.pth" in files:
+            moved, there = _moved(chain, 3)
+            atoms = np.full((len(moved), 37, 3), np.nan, np.float32)
+            atoms[there, :3] = moved[there]
+            protein = ESMProtein(coordinates=torch.from_numpy(atoms))
+        found = model.logits(
+            model.encode(protein), LogitsConfig(sequence=True, return_embeddings=True)
+        )
+        rows.append(found.embeddings[0, 1:-1].numpy()[there].mean(axis=0))
+    return np.stack(rows)
+
+
+_OWN = {
+    "esm2": _esm2, "esm3": _esm3, "esm_if1": _esm_if1, "esmc": _esmc,
+    "protein_mpnn": _protein_mpnn,
+}  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +17,7 @@ from matteralign.metrics.kernels.select import scan_columns, scan_rows
 from matteralign.metrics.plan import PANEL, PIECE, Piece
 from matteralign.metrics.rank_counts import RankRequest
 from matteralign.metrics.scores import Form
+from matteralign.metrics.workers import Workers
 
 _GRAM_PARTS = 8
 
@@ -137,6 +137,23 @@ class NumbaBackend:
         """Distances less offsets."""
         tiles.to_distances(tile, start, rows, columns, out)
 
+    def products_to_distances(
+        self,
+        tile: Matrix,
+        start: int,
+        rows: Matrix,
+        columns: Matrix,
+        x_rows: Matrix,
+        x_columns: Matrix,
+        least: Any,
+        offsets: tuple[Matrix, Matrix],
+        out: Matrix,
+    ) -> None:
+        """Distances less offsets, each line while it is in the first-level cache."""
+        tiles.products_to_distances(
+            tile, start, rows, columns, x_rows, x_columns, least, *offsets, out
+        )
+
     def clear_masked(self, out: Matrix, rows: Matrix, columns: Matrix) -> None:
         """Mask."""
         tiles.clear_masked(out, rows, columns)
@@ -161,7 +178,7 @@ class NumbaBackend:
         start: int,
         stop: int,
         blocks: npt.NDArray[np.int64],
-        pool: ThreadPoolExecutor,
+        pool: Workers,
     ) -> npt.NDArray[np.float64]:
         """Sum in as many parts on one thread as on many, so that the sums do not differ."""
         cuts = np.linspace(start, stop, _GRAM_PARTS + 1).astype(int)

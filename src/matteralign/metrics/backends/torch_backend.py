@@ -9,7 +9,6 @@ rounding: below 1e-6 in dCor and CKA from single-precision tiles, 1e-10 from dou
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,11 +18,13 @@ import numpy.typing as npt
 import torch
 
 from matteralign.metrics.backend import Counting, Cut, Strips
+from matteralign.metrics.candidates import Proposed
 from matteralign.metrics.errors import MetricInputError
 from matteralign.metrics.kernels.exact import COSINE
 from matteralign.metrics.plan import Piece
 from matteralign.metrics.rank_counts import RankRequest
 from matteralign.metrics.scores import Form
+from matteralign.metrics.workers import Workers
 
 Tensor = Any
 
@@ -79,8 +80,8 @@ class TorchKept:
         values, places = torch.topk(scores, most, dim=1, largest=False, sorted=False)
         self._merge(values, (places + first).to(torch.int32))
 
-    def found(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[Any]]:
-        """Return columns, nearest first, how many there are, and the worst score kept.
+    def found(self) -> Proposed:
+        """Return the candidates, nearest first; the threshold is the worst score kept.
 
         What was turned away scores at least as much as the worst that was kept; a list that
         is not full has turned nothing away.
@@ -88,8 +89,8 @@ class TorchKept:
         values, order = torch.sort(self.values, dim=1)
         index = torch.gather(self.index, 1, order)
         count = torch.isfinite(values).sum(dim=1, dtype=torch.int32)
-        out = (index.cpu().numpy(), count.cpu().numpy(), values[:, -1].cpu().numpy())
-        return out[0], out[1], out[2]
+        scores = values.cpu().numpy()
+        return Proposed(index.cpu().numpy(), scores, count.cpu().numpy(), scores[:, -1].copy())
 
     def _merge(self, values: Tensor, index: Tensor) -> None:
         both = torch.cat([self.values, values], dim=1)
@@ -265,6 +266,23 @@ class TorchBackend:
         out -= rows[:, None]
         out -= columns
 
+    def products_to_distances(
+        self,
+        tile: Tensor,
+        start: int,
+        rows: Tensor,
+        columns: Tensor,
+        x_rows: Tensor,
+        x_columns: Tensor,
+        least: Any,
+        offsets: tuple[Tensor, Tensor],
+        out: Tensor,
+    ) -> None:
+        """Squares, then distances, of the part."""
+        part = tile[:, start : start + out.shape[1]]
+        self.to_squares(part, rows, columns, x_rows, x_columns, least)
+        self.to_distances(part, 0, *offsets, out)
+
     def clear_masked(self, out: Tensor, rows: Tensor, columns: Tensor) -> None:
         """Mask."""
         out *= rows[:, None]
@@ -291,7 +309,7 @@ class TorchBackend:
         start: int,
         stop: int,
         blocks: npt.NDArray[np.int64],
-        pool: ThreadPoolExecutor,
+        pool: Workers,
     ) -> npt.NDArray[np.float64]:
         """Multiply runs of all lines at once, add the runs up in float64."""
         count = len(lines)

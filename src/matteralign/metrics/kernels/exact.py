@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.kernels.jit import jit, jit_sums
+from matteralign.metrics.kernels.smallest import select_smallest
 
 DISTANCE, PRODUCT, COSINE = 0, 1, 2
 
@@ -70,23 +71,46 @@ def _insert(score, column, scores, columns, filled):
 
 
 @jit
-def rank_candidates(x, norms, kind, rows, candidates, counts, out_index, out_score):
-    """Order the candidates of some rows by exact score, ties by lower column."""
+def rank_candidates(
+    x, norms, kind, rows, limit, candidates, proposed, counts, constant, out_index, out_score
+):
+    """Order the candidates of some rows by exact score, ties by lower column.
+
+    Only those that may be among the first are scored: the `limit` best proposed, and of the
+    others each whose proposed score, with the most that it may be off, does not lie behind
+    them all.
+
+    Parameters
+    ----------
+    rows : (R,)
+    limit : int
+        Neighbours wanted, at most the width of the output.
+    candidates, proposed : (R, C)
+        Columns and their scores in the precision of the search.
+    counts : (R,)
+    constant : (R,)
+        A candidate's exact score is at least what was proposed plus this.
+    out_index, out_score : (R, K)
+        Filled from the left.
+    """
+    scores = np.empty(limit)
+    columns = np.empty(limit, np.int64)
     for r in range(len(rows)):
         row = rows[r]
         found = counts[r]
-        scores = np.empty(found)
-        columns = np.empty(found, np.int64)
+        first = min(found, limit)
+        if 0 < first < found:
+            select_smallest(proposed[r, :found], candidates[r, :found], first)
+        filled = 0
         for c in range(found):
-            columns[c] = candidates[r, c]
-        columns.sort()
-        for c in range(found):
-            scores[c] = pair_score(x, norms, row, columns[c], kind)
-        # A stable sort of columns in ascending order breaks ties by lower column.
-        order = np.argsort(scores, kind="mergesort")
-        for c in range(min(found, out_index.shape[1])):
-            out_index[r, c] = columns[order[c]]
-            out_score[r, c] = scores[order[c]]
+            if c >= first and proposed[r, c] + constant[r] > scores[limit - 1]:
+                continue
+            column = np.int64(candidates[r, c])
+            score = pair_score(x, norms, row, column, kind)
+            filled = _insert(score, column, scores[:limit], columns[:limit], filled)
+        for c in range(filled):
+            out_index[r, c] = columns[c]
+            out_score[r, c] = scores[c]
 
 
 @jit

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.inputs import FloatArray
+from matteralign.metrics.kernels.bits import ALL, WIDTH, either_bits, lowest_bit
 from matteralign.metrics.kernels.jit import jit, jit_sums
 
 Single = npt.NDArray[np.float32]
@@ -36,16 +37,6 @@ def _push(value: Single, index: Indices, v: Any, column: int) -> None:
         k -= 1
     value[k] = v
     index[k] = column
-
-
-@jit
-def _any_below(a: Single, b: Single, h: Single, limit: Single, own: Any, bar: Any) -> Any:
-    # Fixed length and integer flags: what the compiler turns into vectors.
-    hits = np.int32(0)
-    for k in range(_CHUNK):
-        v = own + h[k] - (a[k] + b[k])
-        hits |= np.int32(v < bar) | np.int32(v < limit[k])
-    return hits
 
 
 @jit
@@ -121,21 +112,23 @@ def scan_tile(
                 bar = worst[p, row]
                 if diagonal and whole > 0:
                     bar = min(bar, _ceiling(a, b, h, own, low))
-                for start in range(0, width, _CHUNK):
-                    stop = min(start + _CHUNK, width)
-                    part = slice(start, start + _CHUNK)
-                    if start >= whole or _any_below(
-                        a[part], b[part], h[part], limit[part], own, bar
-                    ):
-                        for c in range(start, stop):
-                            v = own + h[c] - (a[c] + b[c])
-                            if v < bar:
-                                _push(value[p, row], index[p, row], v, columns[0] + c)
-                                bar = min(bar, value[p, row, CANDIDATES - 1])
-                            if v < limit[c]:
-                                column = columns[0] + c
-                                _push(value[p, column], index[p, column], v, row)
-                                worst[p, column] = min(limit[c], value[p, column, CANDIDATES - 1])
+                for start in range(0, width, WIDTH):
+                    bits = ALL
+                    if start + WIDTH <= width:
+                        bits = either_bits(a, b, h, limit, start, own, bar)
+                    while bits != 0:
+                        c = start + lowest_bit(bits)
+                        bits &= bits - np.uint64(1)
+                        if c >= width:
+                            break
+                        v = own + h[c] - (a[c] + b[c])
+                        if v < bar:
+                            _push(value[p, row], index[p, row], v, columns[0] + c)
+                            bar = min(bar, value[p, row, CANDIDATES - 1])
+                        if v < limit[c]:
+                            column = columns[0] + c
+                            _push(value[p, column], index[p, column], v, row)
+                            worst[p, column] = min(limit[c], value[p, column, CANDIDATES - 1])
                 worst[p, row] = bar
 
 
@@ -290,7 +283,7 @@ def scan_permuted(
     n = minus.shape[2]
     whole = n - n % _CHUNK
     zero = np.zeros(n, np.float32)
-    never = np.full(_CHUNK, -np.inf, np.float32)
+    never = np.full(n, -np.inf, np.float32)
     low = np.empty(_CHUNK, np.float32)
     gathered = np.empty(n, np.float32)
     own = np.float32(0.0)
@@ -313,13 +306,16 @@ def scan_permuted(
             bar = np.float32(np.inf)
             if whole > 0:
                 bar = _ceiling(a[:_SAMPLE], gathered[:_SAMPLE], zero, own, low)
-            for start in range(0, n, _CHUNK):
-                part = slice(start, start + _CHUNK)
-                if start >= whole or _any_below(
-                    a[part], gathered[part], zero[part], never, own, bar
-                ):
-                    for c in range(start, min(start + _CHUNK, n)):
-                        v = own - (a[c] + gathered[c])
-                        if v < bar:
-                            _push(value[p, r], index[p, r], v, c)
-                            bar = min(bar, value[p, r, CANDIDATES - 1])
+            for start in range(0, n, WIDTH):
+                bits = ALL
+                if start + WIDTH <= n:
+                    bits = either_bits(a, gathered, zero, never, start, own, bar)
+                while bits != 0:
+                    c = start + lowest_bit(bits)
+                    bits &= bits - np.uint64(1)
+                    if c >= n:
+                        break
+                    v = own - (a[c] + gathered[c])
+                    if v < bar:
+                        _push(value[p, r], index[p, r], v, c)
+                        bar = min(bar, value[p, r, CANDIDATES - 1])

@@ -64,6 +64,28 @@ def to_distances(tile, start, rows, columns, out):
 
 
 @jit_sums
+def products_to_distances(
+    tile, start, rows, columns, x_rows, x_columns, least, row_offsets, column_offsets, out
+):
+    """Do `to_squares` and `to_distances` for one part of a tile in one walk; spoils the tile."""
+    two = tile.dtype.type(2)
+    width = out.shape[1]
+    for i in range(out.shape[0]):
+        line = tile[i, start : start + width]
+        target = out[i]
+        own = rows[i]
+        for j in range(width):
+            line[j] = own + columns[j] - two * line[j]
+        if _small(line, own, columns, least):
+            for j in range(width):
+                if line[j] < least * (own + columns[j]):
+                    line[j] = squared_difference(x_rows[i], x_columns[j])
+        shift = row_offsets[i]
+        for j in range(width):
+            target[j] = np.sqrt(line[j]) - shift - column_offsets[j]
+
+
+@jit_sums
 def clear_masked(out, rows, columns):
     """Multiply with the masks (1 and 0) of rows and columns."""
     for i in range(out.shape[0]):

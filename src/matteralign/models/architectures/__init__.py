@@ -15,8 +15,11 @@ from matteralign.registry.card import ModelCard
 from matteralign.registry.stand_in import stand_in_of
 
 _BUILDERS = {
+    "chat": "matteralign.models.architectures.chat",
     "esm2": "matteralign.models.architectures.esm2",
+    "esm3": "matteralign.models.architectures.esm3",
     "esm_if1": "matteralign.models.architectures.esm_if1",
+    "esmc": "matteralign.models.architectures.esmc",
     "fairchem1": "matteralign.models.architectures.fairchem1",
     "language": "matteralign.models.architectures.language",
     "mace": "matteralign.models.architectures.mace",

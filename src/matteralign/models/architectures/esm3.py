@@ -1,0 +1,45 @@
+"""ESM3 networks without weights: the state dicts that the package esm loads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from esm.models.vqvae import StructureTokenEncoder
+
+from matteralign.models.esm3 import NETWORK, STRUCTURE_ENCODER, build_esm3
+from matteralign.models.esmc import HEAD_WIDTH
+from matteralign.registry.card import ModelCard, StandIn
+
+
+def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
+    """Save an untrained network, and the structure encoder where the card has its file.
+
+    Options
+    -------
+    layers, width, vector_heads
+        Of the network.
+    encoder_width, encoder_heads
+        Of the structure encoder, which has two layers and 4,096 codes of 16 numbers.
+    """
+    options: dict[str, Any] = stand_in.options
+    width = int(options["width"])
+    sizes = {
+        "d_model": width,
+        "n_heads": width // HEAD_WIDTH,
+        "v_heads": int(options["vector_heads"]),
+        "n_layers": int(options["layers"]),
+    }
+    torch.manual_seed(stand_in.seed)
+    torch.save(build_esm3(sizes, None).state_dict(), folder / NETWORK)
+    if any(pinned.name == STRUCTURE_ENCODER for pinned in card.checkpoint.files):
+        encoder = StructureTokenEncoder(
+            d_model=int(options["encoder_width"]),
+            n_heads=1,
+            v_heads=int(options["encoder_heads"]),
+            n_layers=2,
+            d_out=16,
+            n_codes=4096,
+        )
+        torch.save(encoder.state_dict(), folder / STRUCTURE_ENCODER)

@@ -1,0 +1,170 @@
+"""Prompts of chat models: text files with a system message and the user's message.
+
+A file has two parts, each after a line with its name in brackets::
+
+    [system]
+    You are an expert chemist who is shown one molecule as a SMILES string.
+    [user]
+    {smiles}
+
+Fields in braces are filled from the structure: `FIELDS` lists them.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import ase
+import numpy as np
+
+from matteralign.core.errors import IntegrityError, UserError
+from matteralign.core.hashing import sha256_file
+from matteralign.core.suggest import unknown
+from matteralign.models.checks import Refusal, refuse_geometry, refuse_smiles
+from matteralign.registry.card import ModelCard
+from matteralign.store.structures import Structure
+
+FOLDER = Path(__file__).parent
+_PARTS = re.compile(r"\[system\]\n(.*?)\n\[user\]\n(.*)", re.DOTALL)
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+def read_out(structure: Structure) -> str:
+    """Return what ASE's ``Atoms.todict`` prints: numbers, positions in Å, cell in Å and pbc.
+
+    Numbers are printed as numpy does by default, but long arrays are not abbreviated.
+    """
+    atoms = ase.Atoms(
+        numbers=structure.numbers.astype(int),
+        positions=structure.positions,
+        cell=structure.cell,
+        pbc=structure.pbc,
+    )
+    with np.printoptions(
+        precision=8, threshold=sys.maxsize, linewidth=75, suppress=False, floatmode="maxprec"
+    ):
+        return str(atoms.todict())
+
+
+def _refuse_selfies(structure: Structure) -> Refusal | None:
+    return None if structure.selfies else Refusal("selfies", "the structure has no SELFIES")
+
+
+@dataclass(frozen=True)
+class _Field:
+    text: Callable[[Structure], str]
+    refuse: Callable[[Structure], Refusal | None]
+
+
+FIELDS: Mapping[str, _Field] = {
+    "atoms": _Field(read_out, refuse_geometry),
+    "selfies": _Field(lambda s: s.selfies or "", _refuse_selfies),
+    "smiles": _Field(lambda s: s.smiles or "", lambda s: refuse_smiles(s.smiles)),
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """The user's message about one structure.
+
+    Attributes
+    ----------
+    text
+        The message.
+    spans
+        Where in `text` the structure is, first and one past the last character of each part.
+    """
+
+    text: str
+    spans: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One prompt file.
+
+    Attributes
+    ----------
+    system
+        The system message, without line ends around it.
+    user
+        The user's message with its fields.
+    """
+
+    system: str
+    user: str
+
+    def refuse(self, structure: Structure) -> Refusal | None:
+        """Return why a field cannot be filled from `structure`, or None when all can."""
+        for name in _FIELD.findall(self.user):
+            found = FIELDS[name].refuse(structure)
+            if found:
+                return found
+        return None
+
+    def message(self, structure: Structure) -> Message:
+        """Fill the fields of the user's message."""
+        parts = _FIELD.split(self.user)
+        text, spans = "", []
+        for i, part in enumerate(parts):
+            start = len(text)
+            text += FIELDS[part].text(structure) if i % 2 else part
+            if i % 2:
+                spans.append((start, len(text)))
+        return Message(text, tuple(spans))
+
+
+def parse_prompt(text: str, path: Path) -> Prompt:
+    """Split a prompt file into its two messages.
+
+    Raises
+    ------
+    UserError
+        If a part is missing, a field is not known, or the user's message has none.
+    """
+    match = _PARTS.fullmatch(text.strip())
+    if match is None:
+        raise UserError(f"{path}: a prompt is a line [system], its text, a line [user], its text")
+    prompt = Prompt(match[1].strip(), match[2].strip())
+    fields = _FIELD.findall(prompt.user)
+    if not fields:
+        raise UserError(f"{path}: the user's message has no field, such as {{smiles}}")
+    for name in fields:
+        if name not in FIELDS:
+            raise UserError(f"{path}: " + unknown("field", name, FIELDS))
+    return prompt
+
+
+def read_prompt(card: ModelCard) -> Prompt:
+    """Read the prompt that a card names: a file of this folder, or one given by its full path.
+
+    Raises
+    ------
+    UserError
+        If the card names none, the file is not there, or it is no prompt.
+    IntegrityError
+        If the file is not the one whose hash the card gives.
+    """
+    if card.prompt is None:
+        raise UserError(
+            f"card {card.key}: wrapper {card.wrapper!r} needs a prompt: file and sha256"
+        )
+    path = FOLDER / card.prompt.file
+    if not path.is_file():
+        known = [p.name for p in FOLDER.glob("*.txt")]
+        raise UserError(
+            f"card {card.key}: "
+            + unknown("prompt", card.prompt.file, known)
+            + "; for a prompt of your own give its full path"
+        )
+    digest = sha256_file(path)
+    if digest != card.prompt.sha256:
+        raise IntegrityError(
+            f"{path}: hashes to {digest}, the card of {card.key} says {card.prompt.sha256}; "
+            "another prompt gives other latents: correct the card, or the file"
+        )
+    return parse_prompt(path.read_text(encoding="utf-8"), path)
