@@ -94,9 +94,9 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 
 TAGS = {
-    "AlphaFold UniRef50", "Alexandria", "MAD", "MP-r2SCAN", "MPtrj", "OC20", "ODAC25",
-    "OMC25", "OMat24", "OMol25", "PDB", "Pistachio reactions", "PubChem", "SPICE",
-    "USPTO reactions", "UniRef50", "ZINC", "internet text",
+    "Alexandria", "AlphaFold UniRef50", "L1000", "MAD", "MP-r2SCAN", "MPtrj", "MatterSim", "OC20",
+    "ODAC25", "OMC25", "OMat24", "OMol25", "PCBA", "PCQM4M", "PDB", "Pistachio reactions",
+    "PubChem", "SPICE", "USPTO reactions", "UniRef50", "ZINC", "internet text",
 }  # fmt: skip
 
 
