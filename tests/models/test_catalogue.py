@@ -92,9 +92,9 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 
 TAGS = {
-    "AlphaFold UniRef50", "Alexandria", "MP-r2SCAN", "MPtrj", "OMat24", "PDB",
-    "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions", "UniRef50", "ZINC",
-    "internet text",
+    "AlphaFold UniRef50", "Alexandria", "L1000", "MP-r2SCAN", "MPtrj", "MatterSim", "OMat24",
+    "PCBA", "PCQM4M", "PDB", "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions",
+    "UniRef50", "ZINC", "internet text",
 }  # fmt: skip
 
 
