@@ -11,9 +11,11 @@ from matteralign import __version__
 from matteralign.cli import (
     arrays,
     catalogue,
+    checking,
     compute,
     fetching,
     inputs,
+    model_list,
     panel,
     people,
     schemas,
@@ -29,7 +31,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (people, panel, arrays, catalogue, fetching, inputs, compute, show, schemas):
+_MODULES = (
+    people, model_list, panel, checking, arrays, catalogue, fetching, inputs, compute, show,
+    schemas,
+)  # fmt: skip
+for module in _MODULES:
     module.register(app)
 
 

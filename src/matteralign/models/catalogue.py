@@ -24,11 +24,15 @@ _CLASSES = {
     "huggingface": "matteralign.models.huggingface:HuggingFaceWrapper",
     "language": "matteralign.models.language:LanguageWrapper",
     "mace": "matteralign.models.mace:MaceWrapper",
+    "mattersim": "matteralign.models.mattersim:MattersimWrapper",
+    "minimol": "matteralign.models.minimol:MinimolWrapper",
     "orb": "matteralign.models.orb:OrbWrapper",
+    "pet": "matteralign.models.pet:PetWrapper",
     "protein_mpnn": "matteralign.models.protein_mpnn:ProteinMpnnWrapper",
     "random": "matteralign.models.baseline:RandomWrapper",
     "sevennet": "matteralign.models.sevennet:SevennetWrapper",
     "soap": "matteralign.models.soap:SoapWrapper",
+    "uma": "matteralign.models.uma:UmaWrapper",
 }
 
 # Raise a number whenever the same card and structures would give other latents: rows made
@@ -46,11 +50,15 @@ WRAPPER_VERSIONS: dict[str, int] = {
     "huggingface": 1,
     "language": 1,
     "mace": 1,
+    "mattersim": 1,
+    "minimol": 1,
     "orb": 1,
+    "pet": 1,
     "protein_mpnn": 1,
     "random": 1,
     "sevennet": 1,
     "soap": 1,
+    "uma": 1,
 }
 
 
