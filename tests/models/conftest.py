@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from matteralign.registry.load import load_cards
 @pytest.fixture(scope="session")
 def checked() -> Callable[[Sequence[str]], dict[str, Checked]]:
     """Return what `check-model` finds of cards: those not checked yet share one process."""
-    cards, found = load_cards(), {}
+    cards, found = load_cards((Path(__file__).parent / "data",)), {}
 
     def check(keys: Sequence[str]) -> dict[str, Checked]:
         check_models(

@@ -28,6 +28,7 @@ TRIED = {
         "mace-mp-medium-equivariant", "mace-mp-large", "mace-off23-medium", "mace-off23-large",
     ],
     "orb": ["orb-v2", "orb-v3-direct-20-omat-random", "orb-v3-conservative-inf-omat"],
+    "pet-and-uma": ["pet-mad", "uma-small", "uma-medium"],
     "text": [
         "chemberta", "chemgpt-1.2b", "deepseek-r1-distill-llama-8b",
         "qwen3-30b-a3b-thinking-2507-blank", "gpt-oss-20b-blank-atomistic",
@@ -39,7 +40,10 @@ SLOW = {
     "fairchem1": ["eqv2-medium-omat", "eqv2-large-ompa", "eqv2-dens-small-mp", "esen-oam"],
 }
 # Whose stand-ins are smaller than the model: the full one is built for its count.
-FULL = {"fairchem1": [key for key, card in CARDS.items() if card.wrapper == "fairchem1"]}
+FULL = {
+    wrapper: [key for key, card in CARDS.items() if card.wrapper == wrapper]
+    for wrapper in ("fairchem1", "pet", "uma")
+}
 PRINTED_OTHERWISE = {
     "chemberta", "chemgpt-1.2b", "esm-if1", "esm2-150m", "esm2-650m", "esm2-8m", "esm3-sequence",
     "esm3-structure", "esmc-300m", "esmc-600m", "mace-mp-medium", "mace-mp-medium-equivariant",

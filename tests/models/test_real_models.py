@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import matteralign
+from matteralign.align.check_records import Checked
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
 
@@ -49,40 +50,47 @@ TOLERANCES: dict[str, tuple[float, float | None]] = {
 }
 
 
-@pytest.fixture
-def run(
+Reports = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def compared(
     model_python: Callable[[str], Path],
     checkpoint_files: Callable[[ModelCard], dict[str, Path]],
     qm9_structures: Callable[[int], Path],
-    tmp_path: Path,
-) -> Callable[..., str]:
-    def start(script: Path, card: ModelCard, n: int, **changes: Any) -> str:
-        files = {name: str(path) for name, path in checkpoint_files(card).items()}
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str], Reports]:
+    """Return what a wrapper's reference script says of its cards, all in one process."""
+    found: dict[str, Reports] = {}
+
+    def run(wrapper: str) -> Reports:
+        if wrapper in found:
+            return found[wrapper]
+        cards = [CARDS[key] for key in TOLERANCES if CARDS[key].wrapper == wrapper]
         job = {
-            "verb": "check",
-            "card": card.model_dump(mode="json"),
-            "files": files,
-            "structures": str(qm9_structures(n)),
-            "threads": 2,
-            "result": str(tmp_path / "result.json"),
+            "cards": [card.model_dump(mode="json") for card in cards],
+            "files": [{n: str(p) for n, p in checkpoint_files(card).items()} for card in cards],
+            "structures": str(qm9_structures(32)),
         }
-        path = tmp_path / "job.json"
-        path.write_text(json.dumps(job | changes))
-        home = tmp_path / "home"
+        folder = tmp_path_factory.mktemp(wrapper)
+        path = folder / "job.json"
+        path.write_text(json.dumps(job))
+        home = folder / "home"
         home.mkdir()
-        # The worker keeps packages out of the home by itself; a reference script does not.
-        elsewhere = dict.fromkeys(("XDG_CACHE_HOME", "CACHED_PATH_CACHE_ROOT"), str(tmp_path / "c"))
-        caches = {} if script.name == "worker.py" else elsewhere
+        # Scripts are started by path: their folder leads the module search.
+        script = HERE / "reference" / f"{wrapper}_reference.py"
+        elsewhere = dict.fromkeys(("XDG_CACHE_HOME", "CACHED_PATH_CACHE_ROOT"), str(folder / "c"))
         done = subprocess.run(
-            [str(model_python(card.environment)), "-W", "ignore", str(script), str(path)],
+            [str(model_python(cards[0].environment)), "-W", "ignore", str(script), str(path)],
             capture_output=True, text=True, check=False, cwd=home,
-            env=os.environ | {"PYTHONPATH": str(PACKAGE.parent), "HOME": str(home)} | caches,
+            env=os.environ | {"PYTHONPATH": str(PACKAGE.parent), "HOME": str(home)} | elsewhere,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
         assert not list(home.iterdir()), "a package wrote into the home folder"
-        return done.stdout
+        found[wrapper] = json.loads(done.stdout.splitlines()[-1])
+        return found[wrapper]
 
-    return start
+    return run
 
 
 # Models of protein chains are tried on chains, by test_proteins.
@@ -93,23 +101,19 @@ REAL = {
 }
 
 
-@pytest.mark.parametrize("card", REAL.values(), ids=REAL.keys())
-def test_contract(card: ModelCard, run: Callable[..., str], tmp_path: Path) -> None:
-    printed = run(PACKAGE / "models" / "worker.py", card, 32)
-    assert printed == ""
-    report = json.loads((tmp_path / "result.json").read_text())
-    failed = [c for c in report["checks"] if c["status"] == "fail"]
-    assert failed == []
+@pytest.mark.parametrize("key", REAL)
+def test_contract(key: str, checked: Callable[[Sequence[str]], dict[str, Checked]]) -> None:
+    found = checked(list(REAL))[key]
+    assert [c for c in found.checks if c["status"] == "fail"] == []
+    assert found.weights in ("trained", "none")
 
 
 @pytest.mark.parametrize("key", TOLERANCES)
 def test_a_batch_agrees_with_the_package_on_each_structure(
-    key: str, run: Callable[..., str]
+    key: str, compared: Callable[[str], Reports]
 ) -> None:
     card = CARDS[key]
-    # Scripts are named after wrappers; started by path, their folder leads the module search.
-    printed = run(HERE / "reference" / f"{card.wrapper}_reference.py", card, 32)
-    report = json.loads(printed.splitlines()[-1])
+    report = compared(card.wrapper)[key]
     latent, energy = TOLERANCES[key]
     assert report["n"] >= 30
     assert report["latent"] <= latent, report

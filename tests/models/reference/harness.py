@@ -15,48 +15,35 @@ from typing import Any
 
 import numpy as np
 
+from matteralign.datasets.examples import crystals
 from matteralign.models.clauses import relative_deviation
 from matteralign.models.loading import load_wrapper
-from matteralign.models.torch_setup import prepare_environment
+from matteralign.models.torch_setup import prepare_environment, release_memory
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure, read_structures
 
 Reference = Callable[[ModelCard, dict[str, Path], Structure], tuple[np.ndarray, float | None]]
 
 
-def crystals() -> list[Structure]:
-    """Return three rattled crystals: silicon, rock salt in a small cell, a copper slab."""
-    from ase.build import bulk, fcc111
-
-    slab = fcc111("Cu", (2, 2, 3), vacuum=8.0)
-    slab.pbc = True
-    rng = np.random.default_rng(0)
-    made = []
-    for name, atoms in {
-        "Si": bulk("Si") * (2, 1, 1),
-        "NaCl": bulk("NaCl", "rocksalt", a=5.64),
-        "Cu": slab,
-    }.items():
-        positions = atoms.positions + rng.normal(0, 0.05, atoms.positions.shape)
-        made.append(
-            Structure(
-                name, atoms.numbers.astype(np.uint8), positions,
-                np.array(atoms.cell), np.array(atoms.pbc),
-            )
-        )  # fmt: skip
-    return made
-
-
 def compare(setup: Callable[[ModelCard, dict[str, Path]], Any], one: Any) -> None:
-    """Run the wrapper on a batch and `one` on each structure; print JSON."""
+    """Run each card's wrapper on a batch and `one` on each structure; print JSON by card."""
     job = json.loads(Path(sys.argv[1]).read_text())
     prepare_environment(2, Path(tempfile.mkdtemp()))
-    card = ModelCard.model_validate(job["card"])
-    files = {name: Path(path) for name, path in job["files"].items()}
-    structures: Sequence[Structure] = read_structures(job["structures"]).structures
+    given = [*read_structures(job["structures"]).structures, *crystals()]
+    report = {}
+    for raw, named in zip(job["cards"], job["files"], strict=True):
+        card = ModelCard.model_validate(raw)
+        files = {name: Path(path) for name, path in named.items()}
+        report[card.key] = _compare(card, files, given, setup, one)
+        release_memory()
+    print(json.dumps(report))
+
+
+def _compare(
+    card: ModelCard, files: dict[str, Path], given: Sequence[Structure], setup: Any, one: Any
+) -> dict[str, Any]:
     wrapper = load_wrapper(card, files, "cpu", 2)
-    structures = [*structures, *crystals()]
-    structures = [s for s in structures if wrapper.refuse(s) is None]
+    structures = [s for s in given if wrapper.refuse(s) is None]
     batch = wrapper.embed(structures)
     package = setup(card, files)
     single = [one(package, s) for s in structures]
@@ -71,4 +58,4 @@ def compare(setup: Callable[[ModelCard, dict[str, Path]], Any], one: Any) -> Non
         energies = np.array([energy for _, energy in single], float)
         atoms = np.array([s.n_atoms for s in structures])
         report["energy"] = float((np.abs(energies - batch.energies) / atoms).max())
-    print(json.dumps(report))
+    return report
