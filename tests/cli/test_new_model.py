@@ -80,11 +80,10 @@ def test_a_checkpoint_of_a_known_family_becomes_a_model_of_a_slice(
 
 @pytest.mark.models
 @pytest.mark.network
-@pytest.mark.parametrize("modality", ["3d", "smiles"])
+@pytest.mark.parametrize("modality", ["3d", pytest.param("smiles", marks=pytest.mark.slow)])
 def test_a_new_family_runs_before_anything_is_replaced(modality: str, tmp_path: Path) -> None:
-    for part in ("src/matteralign", "envs"):
+    for part in ("src/matteralign", "envs", "tests/models/data"):
         shutil.copytree(PROJECT / part, tmp_path / part)
-    (tmp_path / "tests" / "models").mkdir(parents=True)
     for part in ("pyproject.toml", "tests/conftest.py", "tests/models/conftest.py"):
         shutil.copy(PROJECT / part, tmp_path / part)
     package = tmp_path / "src" / "matteralign"
