@@ -35,11 +35,14 @@ SLOW = {
     "fairchem1": ["eqv2-medium-omat", "eqv2-large-ompa", "eqv2-dens-small-mp", "esen-oam"],
 }
 # Whose stand-ins are smaller than the model: the full one is built for its count.
-FULL = {"fairchem1": [key for key, card in CARDS.items() if card.wrapper == "fairchem1"]}
+FULL = {
+    wrapper: [key for key, card in CARDS.items() if card.wrapper == wrapper]
+    for wrapper in ("esm2", "esm3", "esm_if1", "esmc", "fairchem1", "prostt5")
+}
 PRINTED_OTHERWISE = {
     "chemberta", "chemgpt-1.2b", "esm-if1", "esm2-150m", "esm2-650m", "esm2-8m", "esm3-sequence",
     "esm3-structure", "esmc-300m", "esmc-600m", "mace-mp-medium", "mace-mp-medium-equivariant",
-    "orb-v2", "proteinmpnn",
+    "orb-v2", "prostt5-sequence", "prostt5-structure", "proteinmpnn",
 }  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def test_a_card_of_the_user_fits_beside_the_others() -> None:
 
 STUDY_ROWS = {
     "random": 1, "chat": 9, "esm2": 3, "esm3": 2, "esm_if1": 1, "esmc": 2, "fairchem1": 13,
-    "language": 2, "mace": 8, "orb": 10, "protein_mpnn": 1,
+    "language": 2, "mace": 8, "orb": 10, "prostt5": 2, "protein_mpnn": 1,
 }  # fmt: skip
 
 
@@ -82,7 +82,8 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 TAGS = {
     "AlphaFold UniRef50", "Alexandria", "MP-r2SCAN", "MPtrj", "OMat24", "PDB",
-    "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions", "UniRef50", "internet text",
+    "OAS antibodies", "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions",
+    "UniRef50", "internet text",
 }  # fmt: skip
 
 

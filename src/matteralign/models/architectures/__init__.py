@@ -24,6 +24,7 @@ _BUILDERS = {
     "language": "matteralign.models.architectures.language",
     "mace": "matteralign.models.architectures.mace",
     "orb": "matteralign.models.architectures.orb",
+    "prostt5": "matteralign.models.architectures.prostt5",
 }
 
 
