@@ -68,6 +68,7 @@ def untouched_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("caches")),
         "MPLCONFIGDIR": str(tmp_path_factory.mktemp("matplotlib")),
         "HOME": str(home),
+        "MATTERALIGN_BACKOFF": "0.01",
     }
     with pytest.MonkeyPatch.context() as patch:
         for name, value in moved.items():

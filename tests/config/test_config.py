@@ -45,7 +45,7 @@ def test_the_committed_configuration_is_valid(project: Path) -> None:
     assert alone.slices["qm9-demo"] == demo
 
 
-@pytest.mark.parametrize("name", ["config.schema.json", "card.schema.json"])
+@pytest.mark.parametrize("name", ["config.schema.json", "card.schema.json", "dataset.schema.json"])
 def test_the_committed_schemas_are_the_generated_ones(project: Path, name: str) -> None:
     committed = (project / "workflow/schemas" / name).read_text(encoding="utf-8")
     assert committed == generated()[name], "run `make schema` and commit the result"

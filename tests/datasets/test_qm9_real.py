@@ -12,16 +12,17 @@ import pytest
 from rdkit import Chem
 
 from matteralign.core.hashing import sha256_json
-from matteralign.datasets.qm9 import HARTREE_IN_EV, QM9
-from matteralign.sources.cache import ensure
+from matteralign.datasets.base import Dataset
+from matteralign.datasets.card import EV
+from matteralign.datasets.catalogue import get_dataset, open_dataset
 from matteralign.store.structures import SampleSet, read_structures
 
 pytestmark = pytest.mark.network
 
 
 @pytest.fixture(scope="module")
-def qm9() -> QM9:
-    return QM9({pinned.name: ensure(pinned) for pinned in QM9.files})
+def qm9() -> Dataset:
+    return open_dataset(get_dataset("qm9"), print)
 
 
 @pytest.fixture(scope="module")
@@ -29,17 +30,28 @@ def thousand(qm9_structures: Callable[[int], Path]) -> SampleSet:
     return read_structures(qm9_structures(1000))
 
 
-def test_every_molecule_is_there_once(qm9: QM9) -> None:
+def test_every_molecule_is_there_once(qm9: Dataset) -> None:
     ids = qm9.ids()
     assert len(ids) == len(set(ids)) == 130_831
     assert (ids[0], ids[-1]) == ("gdb_1", "gdb_133885")
 
 
-def test_methane_of_the_paper(qm9: QM9) -> None:
+def test_methane_of_the_paper(qm9: Dataset) -> None:
     methane = qm9.read(["gdb_1"])[0]
-    assert methane.energy == pytest.approx(-40.47893 * HARTREE_IN_EV, abs=1e-9)
+    assert methane.energy == pytest.approx(-40.47893 * EV["hartree"], abs=1e-9)
     assert methane.smiles == "C"
     assert methane.numbers.tolist() == [6, 1, 1, 1, 1]
+
+
+def test_numbers_that_end_with_their_point_are_read(qm9: Dataset) -> None:
+    # Acetylene lies on an axis: the file has "0." and "1.".
+    acetylene = qm9.read(["gdb_4"])[0]
+    assert acetylene.positions[0].tolist() == [0.5995394918, 0.0, 1.0]
+    assert len(qm9.read([f"gdb_{i}" for i in range(1, 20)])) == 19
+
+
+def test_the_uncharacterised_are_not_there(qm9: Dataset) -> None:
+    assert not {"gdb_58", "gdb_61", "gdb_133864"} & set(qm9.ids())
 
 
 def test_the_draw_of_a_thousand_is_pinned(thousand: SampleSet) -> None:
@@ -81,7 +93,7 @@ def test_geometries_and_energies_are_physical(thousand: SampleSet) -> None:
         assert distance.min(axis=1).max() < 1.7
         # Hartree per electron lies between those of hydrogen and of fluorine.
         assert structure.energy is not None
-        per_electron = structure.energy / HARTREE_IN_EV / structure.numbers.sum()
+        per_electron = structure.energy / EV["hartree"] / structure.numbers.sum()
         assert -11.2 < per_electron < -3
 
 

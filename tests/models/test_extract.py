@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matteralign.core.errors import MatterAlignError, UserError
-from matteralign.models.base import Embedded, Wrapper
-from matteralign.models.extract import extract, plan_batches
+from matteralign.models.base import GPU_BATCHES, Embedded, Wrapper
+from matteralign.models.batches import out_of_memory, plan_batches
+from matteralign.models.extract import extract
 from matteralign.registry.card import ModelCard
+from matteralign.store.latents import MaskedRow
 from matteralign.store.structures import Structure
 
 MakeCard = Callable[..., ModelCard]
@@ -30,11 +32,14 @@ class Moments(Wrapper):
         self.broken: set[str] = set()
         self.not_finite: set[str] = set()
         self.stop_after: int | None = None
+        self.room: int | None = None
 
     def embed(self, batch: Sequence[Structure]) -> Embedded:
         if self.stop_after is not None and len(self.calls) >= self.stop_after:
             raise KeyboardInterrupt
         self.calls.append([s.id for s in batch])
+        if self.room is not None and sum(s.n_atoms for s in batch) > self.room:
+            raise RuntimeError(f"CUDA out of memory. Tried for {len(batch)} structures")
         for structure in batch:
             if structure.id in self.broken:
                 raise RuntimeError(f"no convergence for {structure.id}\nand a second line")
@@ -128,6 +133,63 @@ def test_a_failing_structure_is_found_and_only_its_row_is_masked(
     np.testing.assert_array_equal(result.latents[others], expected(small_molecules)[others])
     again = run(model, small_molecules, tmp_path)
     assert again.masked == result.masked
+
+
+def test_where_memory_runs_out_the_rest_goes_on_in_half_the_batches(
+    model: Moments, small_molecules: list[Structure], tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    model.room = 9  # not even benzene alone
+    result = run(model, small_molecules, tmp_path)
+    assert result.masked == [
+        MaskedRow(
+            4, "C6H6", "model_error", "RuntimeError: CUDA out of memory. Tried for 1 structures"
+        )
+    ]
+    rest = [i for i in range(12) if i != 4]
+    np.testing.assert_array_equal(result.latents[rest], expected(small_molecules)[rest])
+    tried = [sum(s.n_atoms for s in small_molecules if s.id in call) for call in model.calls]
+    failed = [i for i, atoms in enumerate(tried) if atoms > 9 and len(model.calls[i]) > 1]
+    assert len(failed) == 1, "a budget that was too large is tried once"
+    assert all(
+        atoms <= 6 or len(c) == 1
+        for c, atoms in zip(model.calls[failed[0] + 1 :], tried[failed[0] + 1 :], strict=True)
+    )
+    assert capsys.readouterr().err == "moments: out of memory; going on with at most 6 per batch\n"
+
+
+def test_a_run_that_was_cut_halves_where_the_first_one_did(
+    model: Moments, small_molecules: list[Structure], tmp_path: Path
+) -> None:
+    model.room = 9
+    whole = run(model, small_molecules, tmp_path / "whole")
+    calls, model.calls, model.stop_after = model.calls, [], 6
+    with pytest.raises(KeyboardInterrupt):
+        run(model, small_molecules, tmp_path / "cut")
+    model.calls, model.stop_after, model.room = [], None, None  # memory is free now
+    resumed = run(model, small_molecules, tmp_path / "cut")
+    assert model.calls == calls[6:]
+    assert resumed.latents.tobytes() == whole.latents.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"), True),
+        (RuntimeError("shapes cannot be multiplied"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_errors_of_memory_are_told_from_others(error: Exception, expected: bool) -> None:
+    assert out_of_memory(error) is expected
+
+
+def test_a_gpu_gets_larger_batches(model: Moments) -> None:
+    assert model.budget() == 12
+    model.device = "cuda:1"
+    assert model.budget() == 12 * GPU_BATCHES
 
 
 def test_values_that_are_not_finite_are_masked(

@@ -44,6 +44,8 @@ TOLERANCES: dict[str, tuple[float, float | None]] = {
     "rxnfp-bert": (5e-6, None),
     "rxnmapper-albert": (5e-6, None),
     "soap": (1e-6, None),
+    "mattersim-1m": (5e-6, 1e-5),
+    "minimol": (5e-6, None),
 }
 
 

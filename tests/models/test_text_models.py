@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -140,6 +141,15 @@ def test_a_structure_that_a_prompt_cannot_show_is_a_masked_row(
     assert refused[case][0] == code
     assert refused["without smiles"] is None, "the read-out has no use for it"
     assert refused["shown"] is None
+
+
+def test_latents_name_their_prompt_and_its_hash(found: dict[str, Any]) -> None:
+    sidecar = found["chats"]["sidecar"]
+    path = Path(matteralign.__file__).parent / "models" / "prompts" / "long.txt"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert sidecar["prompt"] == {"file": "long.txt", "sha256": digest}
+    assert sidecar["checkpoint"]["weights"] == "untrained"
+    assert len(sidecar["checkpoint"]["files"]) == 8
 
 
 def test_the_date_and_the_last_words_are_the_card_s(found: dict[str, Any]) -> None:

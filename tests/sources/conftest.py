@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 from matteralign.registry.pinned import PackageSource, PinnedFile
+from tests.serving import server
+
+__all__ = ["server"]
 
 WEIGHTS = bytes(range(256)) * 40
 METADATA = b"Metadata-Version: 2.2\nName: toyweights\nVersion: 1.0\n"
@@ -132,6 +135,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "client-cache"))
     monkeypatch.setenv("MATTERALIGN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MATTERALIGN_BACKOFF", "0.01")
     yield served
     server.shutdown()
     server.server_close()

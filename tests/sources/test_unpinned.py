@@ -59,7 +59,7 @@ def test_an_unknown_hash_is_recorded_once_and_enforced(served: Any) -> None:
         ensure(unpinned)
     path.unlink()
     served.files["w.pt"] = b"served otherwise today"
-    with pytest.raises(FetchError, match="not as pinned"):
+    with pytest.raises(FetchError, match="22 bytes, 7000 are pinned"):
         ensure(unpinned)
 
 

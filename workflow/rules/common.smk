@@ -56,7 +56,7 @@ MODELS = sorted({key for s in STUDY.config.slices.values() for key in s.panel})
 wildcard_constraints:
     slice="|".join(STUDY.config.slices) or "none",
     model="|".join(key.replace(".", r"\.") for key in MODELS) or "none",
-    dataset=r"[a-z0-9\-]+",
+    dataset=r"[a-z0-9\-@]+",
     environment=r"[a-z0-9\-]+",
 
 

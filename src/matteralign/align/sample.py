@@ -7,9 +7,8 @@ from collections.abc import Callable
 from matteralign.align.layout import Layout
 from matteralign.align.study import Study
 from matteralign.core.hashing import sha256_json
-from matteralign.datasets.catalogue import get_dataset
+from matteralign.datasets.catalogue import get_dataset, open_dataset
 from matteralign.datasets.sample import draw
-from matteralign.sources.cache import ensure
 from matteralign.store.structures import write_structures
 
 
@@ -25,13 +24,13 @@ def sample_slice(study: Study, layout: Layout, report: Callable[[str], None]) ->
     """
     chosen = study.slice(layout.slice)
     source = get_dataset(chosen.dataset)
-    dataset = source({pinned.name: ensure(pinned, report) for pinned in source.files})
+    dataset = open_dataset(source, report)
     ids = draw(dataset.ids(), chosen.n, chosen.seed)
     info = {
         "seed": str(chosen.seed),
-        "level_of_theory": source.level_of_theory,
-        "licence": source.licence,
-        "citation": source.citation,
+        "level_of_theory": source.card.level_of_theory,
+        "licence": source.card.licence,
+        "citation": source.card.citation,
         "identity": sha256_json(study.sample_identity(layout.slice)),
     }
     return write_structures(

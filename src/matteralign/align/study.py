@@ -67,14 +67,8 @@ class Study:
     def sample_identity(self, slice_name: str) -> dict[str, Any]:
         """Return what decides the rows of a slice."""
         chosen = self.slice(slice_name)
-        dataset = get_dataset(chosen.dataset)
-        return {
-            "dataset": chosen.dataset,
-            "dataset_version": dataset.version,
-            "files": {pinned.name: pinned.sha256 for pinned in dataset.files},
-            "n": chosen.n,
-            "seed": chosen.seed,
-        }
+        drawn = {"n": chosen.n, "seed": chosen.seed}
+        return get_dataset(chosen.dataset).identity() | drawn
 
     def embed_identity(self, key: str, slice_name: str) -> dict[str, Any]:
         """Return what decides a model's latents on a given sample set."""

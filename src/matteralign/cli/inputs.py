@@ -1,4 +1,4 @@
-"""Verbs that bring what the work needs: datasets, weights, environments."""
+"""Verbs that build what the work needs: untrained networks, environments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import typer
 
 from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, ModelArgument, say, study_of
 from matteralign.core.files import write_json
-from matteralign.core.weights import Weights
 from matteralign.registry.card import ModelCard
 
 OutOption = Annotated[Path | None, typer.Option(help="Record of what is there (JSON).")]
@@ -17,49 +16,8 @@ OutOption = Annotated[Path | None, typer.Option(help="Record of what is there (J
 
 def register(app: typer.Typer) -> None:
     """Add the verbs."""
-    app.command()(fetch)
     app.command()(architecture)
     app.command()(environment)
-
-
-def fetch(
-    dataset: Annotated[str | None, typer.Option(help="Dataset to fetch.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model whose weights to fetch.")] = None,
-    weights: Annotated[
-        Weights, typer.Option(help="Whether an untrained network may stand in for the weights.")
-    ] = "trained",
-    accept: Annotated[
-        str | None, typer.Option(help="Hash of a pickle that no card pins, as its authors give it.")
-    ] = None,
-    out: OutOption = None,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """Bring a dataset's files or a model's weights into the cache, checked by hash."""
-    from matteralign.core.errors import UserError
-    from matteralign.datasets.catalogue import get_dataset
-    from matteralign.registry.load import get_card
-    from matteralign.runtime.weights import fetch_weights
-    from matteralign.sources.cache import ensure
-
-    if (dataset is None) == (model is None):
-        raise UserError("name one of --dataset and --model")
-    record: dict[str, object]
-    if dataset is not None:
-        chosen = get_dataset(dataset)
-        files = list(chosen.files)
-        record = {"dataset": dataset, "licence": chosen.licence, "version": chosen.version}
-        for pinned in files:
-            ensure(pinned, say)
-    else:
-        card = get_card(model or "", study_of(config).cards)
-        if card.checkpoint.restricted:
-            say(f"licence of {card.key}: {card.checkpoint.licence}. {card.checkpoint.restricted}")
-        card = fetch_weights(card, weights, say, accept)
-        files = card.checkpoint.files
-        record = weights_record(card)
-    record["files"] = {p.name: {"sha256": p.sha256, "size": p.size} for p in files}
-    if out is not None:
-        write_json(out, record)
 
 
 def architecture(

@@ -11,12 +11,14 @@ from pydantic import BaseModel
 
 from matteralign.config.schema import StudyConfig
 from matteralign.core.files import write_text
+from matteralign.datasets.card import DatasetCard
 from matteralign.registry.card import ModelCard
 
 FOLDER = Path("workflow/schemas")
 _MODELS: dict[str, type[BaseModel]] = {
     "config.schema.json": StudyConfig,
     "card.schema.json": ModelCard,
+    "dataset.schema.json": DatasetCard,
 }
 
 
@@ -33,7 +35,7 @@ def generated() -> dict[str, str]:
 def schema(
     write: bool = typer.Option(False, "--write", help=f"Write them below {FOLDER}/."),
 ) -> None:
-    """Print the JSON Schema of config.yaml and of a model card, or write both."""
+    """Print the JSON Schema of config.yaml and of the cards, or write them."""
     for name, text in generated().items():
         if write:
             write_text(FOLDER / name, text)

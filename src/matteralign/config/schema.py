@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
+from matteralign.core.mirrors import parse_mirror
 from matteralign.core.weights import Weights
 
 Scaling = Literal["max", "l2", "none"]
@@ -114,6 +122,11 @@ class StudyConfig(_Strict):
     )
     results: str = Field(default="results", description="output folder, relative to the run")
     cards: list[str] = Field(default=[], description="further folders of model cards")
+    mirrors: list[str] = Field(
+        default=[],
+        description="asked before a file's own sources: folders (absolute) or addresses (file://, "
+        "http://, https://) with the same files below, or PREFIX=ADDRESS for those of one prefix",
+    )
     weights: Weights = Field(
         default="trained",
         description="trained: a model whose weights cannot be had stops the run; "
@@ -123,6 +136,13 @@ class StudyConfig(_Strict):
     metrics: Metrics = Metrics()
     tree: Tree = Tree()
     slices: dict[SliceName, Slice] = Field(default={}, description="slices by name")
+
+    @field_validator("mirrors")
+    @classmethod
+    def _mirrors_parse(cls, value: list[str]) -> list[str]:
+        for mirror in value:
+            parse_mirror(mirror)
+        return value
 
     def digest_of(self, *parts: str) -> dict[str, Any]:
         """Return the named sections as plain values, for hashing and for rule parameters."""

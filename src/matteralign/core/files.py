@@ -5,12 +5,24 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from matteralign.core.errors import IntegrityError
+
+_UMASK = threading.Lock()
+
+
+def _umask() -> int:
+    # It can only be read by setting it: to the strictest, for a file that another thread makes
+    # meanwhile.
+    with _UMASK:
+        current = os.umask(0o077)
+        os.umask(current)
+    return current
 
 
 @contextmanager
@@ -34,13 +46,19 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with open(temporary, "rb+") as handle:
-            os.fsync(handle.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-        _sync_folder(target.parent)
+        place_file(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def place_file(temporary: Path, target: Path) -> None:
+    """Flush a finished file to disk and rename it into place, on the same disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(temporary, "rb+") as handle:
+        os.fsync(handle.fileno())
+    temporary.chmod(0o666 & ~_umask())
+    temporary.replace(target)
+    _sync_folder(target.parent)
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
@@ -76,12 +94,6 @@ def read_json(path: str | Path) -> Any:
         raise IntegrityError(
             f"{path}: not valid JSON ({error}); delete it and run its stage again"
         ) from error
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def _sync_folder(folder: Path) -> None:

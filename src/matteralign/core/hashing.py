@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-_CHUNK = 1 << 20
-
 
 def sha256_bytes(data: bytes) -> str:
     """Return the hex SHA-256 of `data`."""
@@ -17,12 +15,15 @@ def sha256_bytes(data: bytes) -> str:
 
 
 def sha256_file(path: str | Path) -> str:
-    """Return the hex SHA-256 of a file, read in blocks of 1 MiB."""
-    digest = hashlib.sha256()
+    """Return the hex SHA-256 of a file, read in blocks."""
     with open(path, "rb") as handle:
-        while chunk := handle.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def md5_file(path: str | Path) -> str:
+    """Return the hex MD5 of a file: for files whose authors publish nothing better."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "md5").hexdigest()
 
 
 def canonical_json(value: Any) -> str:

@@ -1,23 +1,180 @@
-"""The datasets by name."""
+"""The datasets by name: their cards, and the readers of their files."""
 
 from __future__ import annotations
 
-from matteralign.core.errors import UserError
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from matteralign.core.errors import MatterAlignError, UserError
+from matteralign.core.strict_yaml import parse_yaml
 from matteralign.core.suggest import unknown
+from matteralign.core.validation import explain
 from matteralign.datasets.base import Dataset
-from matteralign.datasets.qm9 import QM9
+from matteralign.datasets.card import SEPARATOR, DatasetCard, Version
+from matteralign.sources.recorded import known
+from matteralign.sources.wanted import JOBS, Wanted, bring_all
 
-DATASETS: dict[str, type[Dataset]] = {QM9.name: QM9}
+Report = Callable[[str], None]
+BUILTIN = Path(__file__).parent / "cards"
+
+# Imported when first used: the command line names datasets without reading molecules.
+_READERS = {
+    "aselmdb": "matteralign.datasets.aselmdb:AseLmdb",
+    "qm9-csv": "matteralign.datasets.qm9:Qm9Table",
+    "qm9-xyz": "matteralign.datasets.qm9_original:Qm9Original",
+}
 
 
-def get_dataset(name: str) -> type[Dataset]:
-    """Return a dataset's class.
+@dataclass(frozen=True)
+class Chosen:
+    """One version of a dataset, as a configuration names it.
+
+    Attributes
+    ----------
+    name
+        ``key`` or ``key@version``.
+    """
+
+    name: str
+    card: DatasetCard
+    version: Version
+
+    def wanted(self) -> list[Wanted]:
+        """Return the files as the download layer takes them."""
+        return [pinned.wanted() for pinned in self.version.files]
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the rows beside the draw."""
+        return {
+            "dataset": self.name,
+            "dataset_version": self.card.revision,
+            "files": {pinned.name: pinned.sha256 for pinned in self.version.files},
+        }
+
+
+def dataset_names() -> list[str]:
+    """Return every name that a configuration may use."""
+    return [name for card in load_datasets().values() for name in card.names()]
+
+
+def get_dataset(name: str) -> Chosen:
+    """Return a dataset by its key, or one of its versions by ``key@version``.
 
     Raises
     ------
     UserError
-        If there is no such dataset; the nearest name is offered.
+        If there is no such dataset or version; the nearest name is offered.
     """
-    if name not in DATASETS:
-        raise UserError(unknown("dataset", name, DATASETS))
-    return DATASETS[name]
+    key, _, version = name.partition(SEPARATOR)
+    card = load_datasets().get(key)
+    if card is None or (version or card.default) not in card.versions:
+        raise UserError(unknown("dataset", name, dataset_names()))
+    return Chosen(name, card, card.versions[version or card.default])
+
+
+def open_dataset(chosen: Chosen, report: Report, jobs: int = JOBS) -> Dataset:
+    """Bring what is missing of a dataset's files and return its reader.
+
+    Raises
+    ------
+    FetchError, IntegrityError
+        If a file cannot be had or is damaged.
+    """
+    return reader_class(chosen.version.reader)(
+        chosen.card, chosen.version, _bring(chosen, report, jobs)
+    )
+
+
+def fetch_dataset(name: str, report: Report, jobs: int = JOBS) -> dict[str, object]:
+    """Bring a dataset's files into the cache and return the record of what is there.
+
+    Raises
+    ------
+    FetchError, IntegrityError
+        If a file cannot be had or is damaged.
+    """
+    chosen = get_dataset(name)
+    _bring(chosen, report, jobs)
+    files = [known(pinned) or pinned for pinned in chosen.version.files]
+    return {
+        "dataset": name,
+        "licence": chosen.card.licence,
+        "version": chosen.card.revision,
+        "files": {f.name: {"sha256": f.sha256, "size": f.size} for f in files},
+    }
+
+
+def reader_class(name: str) -> type[Dataset]:
+    """Import and return a reader.
+
+    Raises
+    ------
+    UserError
+        If there is no such reader; the nearest name is offered.
+    """
+    if name not in _READERS:
+        raise UserError(unknown("reader", name, _READERS))
+    module, _, attribute = _READERS[name].partition(":")
+    found: type[Dataset] = getattr(importlib.import_module(module), attribute)
+    return found
+
+
+@cache
+def load_datasets() -> Mapping[str, DatasetCard]:
+    """Return every dataset card by key.
+
+    Raises
+    ------
+    UserError
+        If a card is not valid or two share a key.
+    """
+    cards: dict[str, DatasetCard] = {}
+    for path in sorted(BUILTIN.glob("*.yaml")):
+        card = read_dataset_card(path)
+        if card.key in cards:
+            raise UserError(f"{path}: key {card.key!r} is already taken")
+        cards[card.key] = card
+    return cards
+
+
+def read_dataset_card(path: Path) -> DatasetCard:
+    """Read and validate one dataset card.
+
+    Raises
+    ------
+    UserError
+        If the file is not YAML, a field is missing, unknown or of the wrong kind, or it names
+        a reader that does not exist.
+    """
+    try:
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from error
+    try:
+        card = DatasetCard.model_validate(raw)
+    except ValidationError as error:
+        lines = explain(error, DatasetCard)
+        raise UserError("\n".join(f"{path}: {line}" for line in lines)) from error
+    for name, version in card.versions.items():
+        if version.reader not in _READERS:
+            raise UserError(
+                f"{path}: versions.{name}: {unknown('reader', version.reader, _READERS)}"
+            )
+    return card
+
+
+def _bring(chosen: Chosen, report: Report, jobs: int) -> dict[str, Path]:
+    found = bring_all(chosen.wanted(), report, jobs)
+    paths: dict[str, Path] = {}
+    for wanted, path in found.items():
+        if isinstance(path, MatterAlignError):
+            raise path
+        paths[wanted.pinned.name] = path
+    return paths

@@ -18,6 +18,9 @@ from matteralign.models.checks import Refusal, refuse_common
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 
+GPU_BATCHES = 32
+"""How many batches of a CPU a GPU takes at once, before memory decides."""
+
 
 @dataclass(frozen=True, eq=False)
 class Embedded:
@@ -105,8 +108,19 @@ class Wrapper(ABC):
         raise NotImplementedError(f"{self.card.wrapper} does not say how its latents turn")
 
     def size(self, structure: Structure) -> int:
-        """Return what `structure` costs in a batch: atoms, unless a family counts tokens."""
+        """Return what `structure` costs in a batch: atoms, unless a family counts more exactly.
+
+        Graph networks count edges, text models tokens; `ModelCard.batch` is in the same unit.
+        """
         return max(structure.n_atoms, 1)
+
+    def budget(self) -> int:
+        """Return what a batch may cost, in the unit of `size`.
+
+        A CPU is fastest when a batch fits its caches, which is what the cards hold. A GPU wants
+        many times that; where it is too much, `extract` halves it.
+        """
+        return self.card.batch * (GPU_BATCHES if self.device.startswith("cuda") else 1)
 
     @abstractmethod
     def embed(self, batch: Sequence[Structure]) -> Embedded:
@@ -115,6 +129,14 @@ class Wrapper(ABC):
     @abstractmethod
     def n_parameters(self) -> int:
         """Return the number of parameters of the loaded network."""
+
+    def reference_energy(self, structure: Structure) -> float | None:
+        """Return the total energy in eV by the package's own calculator, one structure alone.
+
+        It is what `embed` is compared with: it must not go through the code of this class.
+        None where the package has no calculator.
+        """
+        return None
 
     def packages(self) -> list[str]:
         """Return the distributions whose versions decide the numbers."""

@@ -39,7 +39,7 @@ class ChatWrapper(LanguageWrapper):
     date
         What a template that writes today's date is told, so that latents do not change
         overnight; the day of the study.
-    precision, cpu_precision, device_map, remote_code
+    precision, cpu_precision, device_map, config, remote_code
         As in `LanguageWrapper`; precision on a GPU is ``bfloat16``.
     """
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Callable, Sequence
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.core.errors import MatterAlignError
-from matteralign.core.files import atomic_path
-from matteralign.core.hashing import sha256_json
 from matteralign.models.base import Embedded, Wrapper
+from matteralign.models.batches import out_of_memory, plan_batches
+from matteralign.models.shards import Shard, Shards
 from matteralign.store.latents import MaskedRow
 from matteralign.store.structures import Structure
 
@@ -39,48 +40,6 @@ class Extracted:
     masked: list[MaskedRow]
 
 
-@dataclass(frozen=True, eq=False)
-class _Shard:
-    rows: npt.NDArray[np.int64]
-    latents: npt.NDArray[np.float32]
-    energies: npt.NDArray[np.float64] | None
-    failures: dict[int, str]
-
-
-def plan_batches(
-    rows: Sequence[int], sizes: Sequence[int], tie: Sequence[str], budget: int
-) -> list[list[int]]:
-    """Group rows of similar size so that count × largest size stays within `budget`.
-
-    Parameters
-    ----------
-    rows
-        Row numbers to place.
-    sizes
-        Atoms or tokens of each of these rows.
-    tie
-        A content hash of each row: rows of one size are ordered by it, so the batches do
-        not depend on the order of the input.
-    budget
-        Atoms or tokens per batch, padding included. A row larger than that is a batch alone.
-
-    Returns
-    -------
-    list of list
-        Batches of row numbers, largest structures first.
-    """
-    order = sorted(range(len(rows)), key=lambda i: (-sizes[i], tie[i], rows[i]))
-    batches: list[list[int]] = []
-    largest = 0
-    for i in order:
-        if batches and (len(batches[-1]) + 1) * largest <= budget:
-            batches[-1].append(rows[i])
-        else:
-            batches.append([rows[i]])
-            largest = sizes[i]
-    return batches
-
-
 def extract(
     wrapper: Wrapper,
     structures: Sequence[Structure],
@@ -93,8 +52,9 @@ def extract(
 
     Finished batches are kept as shards below `shards` and read again after an interruption.
     A batch that raises is halved until the structure at fault is alone; that row is masked
-    with code ``model_error``. The same structures give the same batches, so an interrupted
-    and an undisturbed run end in the same bytes.
+    with code ``model_error``. Where memory runs out, this batch and all that follow are planned
+    anew with half the budget. The same structures give the same batches, so an interrupted and
+    an undisturbed run end in the same bytes.
 
     Parameters
     ----------
@@ -124,24 +84,13 @@ def extract(
         else:
             masked[row] = MaskedRow(row, structure.id, refusal.code, refusal.reason)
     digests = {row: structures[row].digest() for row in accepted}
-    batches = plan_batches(
-        accepted,
-        [wrapper.size(structures[row]) for row in accepted],
-        [digests[row] for row in accepted],
-        wrapper.card.batch,
-    )
     done = len(masked)
     latents = np.full((len(structures), wrapper.card.latent.dim), np.nan, np.float32)
     energies = np.full(len(structures), np.nan) if wrapper.card.predicts else None
     if progress:
         progress(done)
-    for batch in batches:
-        name = sha256_json([identity, [[row, digests[row]] for row in batch]])
-        path = shards / f"{name[:32]}.npz"
-        shard = _read_shard(path)
-        if shard is None:
-            shard = _run(wrapper, structures, batch)
-            _write_shard(path, shard)
+    kept = Shards(shards, identity, digests)
+    for batch, shard in _finished(wrapper, structures, accepted, digests, kept):
         latents[shard.rows] = shard.latents
         if energies is not None and shard.energies is not None:
             energies[shard.rows] = shard.energies
@@ -162,13 +111,56 @@ def extract(
     return Extracted(latents, energies, [masked[row] for row in rows])
 
 
-def _run(wrapper: Wrapper, structures: Sequence[Structure], batch: Sequence[int]) -> _Shard:
-    parts, failures = _bisect(wrapper, structures, batch)
+def _finished(
+    wrapper: Wrapper,
+    structures: Sequence[Structure],
+    rows: Sequence[int],
+    digests: Mapping[int, str],
+    kept: Shards,
+) -> Iterator[tuple[list[int], Shard]]:
+    """Yield every batch with its shard, read or made now; batches that are too large halved."""
+    sizes = {row: wrapper.size(structures[row]) for row in rows}
+
+    def plan(rest: Sequence[int]) -> deque[list[int]]:
+        tie = [digests[row] for row in rest]
+        return deque(plan_batches(rest, [sizes[row] for row in rest], tie, budget))
+
+    budget = wrapper.budget()
+    batches = plan(rows)
+    while batches:
+        batch = batches.popleft()
+        shard = kept.read(batch)
+        if shard is None and not kept.too_large(batch):
+            shard = _run(wrapper, structures, batch)
+            if shard is None:
+                kept.note_too_large(batch)
+            else:
+                kept.write(batch, shard)
+        if shard is not None:
+            yield batch, shard
+            continue
+        budget = max(min(budget, len(batch) * sizes[batch[0]]) // 2, 1)
+        _say_halved(wrapper.card.key, budget)
+        batches = plan([*batch, *(row for later in batches for row in later)])
+
+
+def _say_halved(key: str, budget: int) -> None:
+    text = f"{key}: out of memory; going on with at most {budget} per batch"
+    print(text, file=sys.stderr, flush=True)
+
+
+def _run(wrapper: Wrapper, structures: Sequence[Structure], batch: Sequence[int]) -> Shard | None:
+    """Return what the model makes of a batch, None when memory ran out on more than one row."""
+    found = _bisect(wrapper, structures, batch)
+    if found is None:
+        _release_memory()
+        return None
+    parts, failures = found
     rows = [row for part, _ in parts for row in part]
     dim = wrapper.card.latent.dim
     latents = [result.latents for _, result in parts]
     energies = [result.energies for _, result in parts if result.energies is not None]
-    return _Shard(
+    return Shard(
         np.array(rows, np.int64),
         np.concatenate(latents) if latents else np.empty((0, dim), np.float32),
         (np.concatenate(energies) if energies else np.empty(0)) if wrapper.card.predicts else None,
@@ -176,9 +168,19 @@ def _run(wrapper: Wrapper, structures: Sequence[Structure], batch: Sequence[int]
     )
 
 
+def _release_memory() -> None:
+    """Give back what torch keeps of a failed batch on a GPU."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+_Parts = list[tuple[Sequence[int], Embedded]]
+
+
 def _bisect(
     wrapper: Wrapper, structures: Sequence[Structure], batch: Sequence[int]
-) -> tuple[list[tuple[Sequence[int], Embedded]], dict[int, str]]:
+) -> tuple[_Parts, dict[int, str]] | None:
     # Any error of a model package may come from one bad structure, so all are caught here;
     # none is lost: it is a row's reason, or the run's error when no row survives.
     try:
@@ -187,12 +189,18 @@ def _bisect(
         if len(batch) == 1:
             text = str(error).strip().splitlines()
             return [], {batch[0]: f"{type(error).__name__}: {text[0][:300] if text else ''}"}
-        middle = len(batch) // 2
-        left, left_failures = _bisect(wrapper, structures, batch[:middle])
-        right, right_failures = _bisect(wrapper, structures, batch[middle:])
-        return left + right, left_failures | right_failures
-    _check_result(wrapper, result, len(batch))
-    return [(batch, result)], {}
+        if out_of_memory(error):
+            return None
+        result = None
+    if result is not None:
+        _check_result(wrapper, result, len(batch))
+        return [(batch, result)], {}
+    middle = len(batch) // 2
+    left = _bisect(wrapper, structures, batch[:middle])
+    right = None if left is None else _bisect(wrapper, structures, batch[middle:])
+    if left is None or right is None:
+        return None
+    return left[0] + right[0], left[1] | right[1]
 
 
 def _check_result(wrapper: Wrapper, result: Embedded, rows: int) -> None:
@@ -233,36 +241,3 @@ def _refuse_none_left(
         f"model {key}: none of the {len(accepted)} structures it was given could be embedded; "
         f"{first.id}: {first.code}: {first.reason}"
     )
-
-
-def _write_shard(path: Path, shard: _Shard) -> None:
-    with atomic_path(path) as temporary, open(temporary, "wb") as handle:
-        np.savez(
-            handle,
-            rows=shard.rows,
-            latents=shard.latents,
-            energies=np.empty(0) if shard.energies is None else shard.energies,
-            has_energies=np.array(shard.energies is not None),
-            failed_rows=np.array(sorted(shard.failures), np.int64),
-            failed_reasons=np.array([shard.failures[r] for r in sorted(shard.failures)], "U400"),
-        )
-
-
-def _read_shard(path: Path) -> _Shard | None:
-    """Return a finished batch, or None when there is none that can be read."""
-    if not path.exists():
-        return None
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            return _Shard(
-                data["rows"],
-                data["latents"],
-                data["energies"] if bool(data["has_energies"]) else None,
-                {
-                    int(row): str(reason)
-                    for row, reason in zip(data["failed_rows"], data["failed_reasons"], strict=True)
-                },
-            )
-    except (zipfile.BadZipFile, ValueError, KeyError, EOFError):
-        # Renamed into place whole, so only a damaged disk brings us here: make it again.
-        return None

@@ -33,9 +33,11 @@ class LanguageWrapper(TextWrapper):
         Of the weights on a CPU; ``float32``.
     device_map
         How the network is spread over several GPUs, for accelerate; null keeps it on one.
+    config
+        Values that replace those in ``config.json``; none.
     remote_code
-        Whether the checkpoint's own Python files are run. They must be files of the card,
-        each with its hash or from a pinned revision.
+        Whether the Python files that ``config.json`` names are run. They must be files of the
+        card, and the card must say that it ``executes_code``.
     """
 
     family: ClassVar[str] = "language"
@@ -44,6 +46,7 @@ class LanguageWrapper(TextWrapper):
         "precision": "float32",
         "cpu_precision": "float32",
         "device_map": None,
+        "config": {},
         "remote_code": False,
     }
     pooled: ClassVar[tuple[str, ...]] = ("all", "content", "first")
@@ -53,6 +56,11 @@ class LanguageWrapper(TextWrapper):
         if self.options["tokens"] not in self.pooled:
             name = str(self.options["tokens"])
             raise UserError(f"card {card.key}: " + unknown("choice of tokens", name, self.pooled))
+        if self.options["remote_code"] and not card.checkpoint.executes_code:
+            raise UserError(
+                f"card {card.key}: option remote_code runs Python files of the checkpoint; the "
+                "card must say checkpoint.executes_code: true"
+            )
         kind = "cpu_precision" if device == "cpu" else "precision"
         with tempfile.TemporaryDirectory(prefix="checkpoint-") as folder:
             self.folder(Path(folder))
@@ -63,6 +71,7 @@ class LanguageWrapper(TextWrapper):
                 device=device,
                 device_map=self.options["device_map"],
                 remote_code=bool(self.options["remote_code"]),
+                changes=self.options["config"],
             )
         self.most = longest_input(self.model)
         self._unknown = self._numbers_of_unknown()

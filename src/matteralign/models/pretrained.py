@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ def load_network(
     device: str,
     device_map: str | None = None,
     remote_code: bool = False,
+    changes: Mapping[str, Any] | None = None,
 ) -> torch.nn.Module:
     """Load the network below `folder` without its head, ready to run.
 
@@ -44,6 +46,8 @@ def load_network(
         of it on `device`.
     remote_code
         Whether Python files in `folder`, which ``config.json`` names, are run.
+    changes
+        Values that replace those in ``config.json``.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def load_network(
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     config = AutoConfig.from_pretrained(
-        folder, local_files_only=True, trust_remote_code=remote_code
+        folder, local_files_only=True, trust_remote_code=remote_code, **(changes or {})
     )
     extra = _quantization(config)
     if device == "cpu" and not remote_code:

@@ -1,8 +1,8 @@
 """What packages import from torch_scatter and torch_sparse, in plain torch.
 
 Neither has a wheel for a current torch, and no compiler is to be needed. Only the functions that
-fairchem-core 1.10 and fair-esm name are here; the sparse matrices of the former serve models
-that are not wrapped.
+fairchem-core 1.10, fair-esm and graphium name are here; sparse matrices serve models that are
+not wrapped.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import io
 import logging
 import os
@@ -70,6 +71,20 @@ def keep_freed_memory() -> None:
     if hasattr(library, "mallopt"):
         library.mallopt(_M_MMAP_MAX, 0)
         library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def release_memory() -> None:
+    """Give back what a model held, before the next one is loaded in the same process."""
+    gc.collect()
+    if "torch" in sys.modules:
+        import torch
+
+        # Some packages set it for the whole process; the next model must find the default.
+        torch.set_default_dtype(torch.float32)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
+        library.malloc_trim(0)
 
 
 def make_repeatable(threads: int) -> None:

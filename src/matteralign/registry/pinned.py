@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from matteralign.core.hashing import sha256_json
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 
 
 class Strict(BaseModel):
@@ -32,7 +33,22 @@ class UrlSource(Strict):
     """A file that its authors serve at a fixed address."""
 
     kind: Literal["url"] = "url"
-    url: Annotated[str, StringConstraints(pattern=r"^https?://")]
+    url: Annotated[str, StringConstraints(pattern=r"^(https?|file)://")]
+
+
+class HubSource(Strict):
+    """A file of a Hugging Face repository at a fixed revision."""
+
+    kind: Literal["huggingface"] = "huggingface"
+    repo: Annotated[str, StringConstraints(pattern=r"^[\w.\-]+/[\w.\-]+$")]
+    revision: str = Field(description="commit or tag; a branch moves")
+    path: str = Field(description="path inside the repository")
+    type: Literal["model", "dataset"] = "model"
+
+    def address(self, endpoint: str) -> str:
+        """Return the file's address on a hub such as ``https://huggingface.co``."""
+        folder = "datasets/" if self.type == "dataset" else ""
+        return f"{endpoint.rstrip('/')}/{folder}{self.repo}/resolve/{self.revision}/{self.path}"
 
 
 class BuiltSource(Strict):
@@ -40,6 +56,9 @@ class BuiltSource(Strict):
 
     kind: Literal["built"] = "built"
     by: str = Field(description="the wrapper whose architecture module builds it")
+
+
+Source = PackageSource | UrlSource | HubSource | BuiltSource
 
 
 class PinnedFile(Strict):
@@ -51,10 +70,14 @@ class PinnedFile(Strict):
 
     name: str
     sha256: Sha256 | None = None
+    md5: Md5 | None = Field(
+        default=None, description="where the authors publish no better hash; checked as well"
+    )
     size: int | None = Field(default=None, gt=0, description="bytes")
-    sources: list[PackageSource | UrlSource | BuiltSource] = Field(min_length=1)
+    sources: list[Source] = Field(min_length=1)
 
     def origin(self) -> str:
         """Return the hash of name and sources: the identity of a file of unknown bytes."""
-        sources = [source.model_dump(mode="json") for source in self.sources]
+        # Without what is not given: a field added later changes no identity.
+        sources = [source.model_dump(mode="json", exclude_none=True) for source in self.sources]
         return sha256_json({"name": self.name, "sources": sources})

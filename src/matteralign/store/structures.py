@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 SCHEMA = pa.schema(
     [
@@ -31,8 +31,10 @@ SCHEMA = pa.schema(
         ),
         pa.field(
             "cell",
-            pa.list_(pa.float64(), 9),
-            metadata={"doc": "cell vectors a b c as rows, or null", "unit": "angstrom"},
+            # Not of fixed length: older releases of pyarrow, which some environments need, cannot
+            # read such lists where some are null.
+            pa.list_(pa.float64()),
+            metadata={"doc": "cell vectors a b c as rows, 9 numbers, or null", "unit": "angstrom"},
         ),
         pa.field("pbc", pa.list_(pa.bool_(), 3), metadata={"doc": "periodic along a b c"}),
         pa.field(
@@ -52,6 +54,7 @@ SCHEMA = pa.schema(
         pa.field("charge", pa.int32(), metadata={"doc": "total charge", "unit": "e"}),
         pa.field("spin", pa.int32(), metadata={"doc": "spin multiplicity 2S+1"}),
         pa.field("energy", pa.float64(), metadata={"doc": "DFT total energy", "unit": "eV"}),
+        pa.field("has_forces", pa.bool_(), metadata={"doc": "the record has DFT forces"}),
         pa.field("split", pa.string(), metadata={"doc": "the dataset's own split"}),
         pa.field("source", pa.string(), metadata={"doc": "file and record the row came from"}),
     ]
@@ -84,6 +87,8 @@ class Structure:
         Total charge in e; spin multiplicity 2S + 1.
     energy
         DFT total energy in eV, or None.
+    has_forces
+        Whether the record has DFT forces as well; they are not kept.
     """
 
     id: str
@@ -98,6 +103,7 @@ class Structure:
     charge: int = 0
     spin: int = 1
     energy: float | None = None
+    has_forces: bool = False
     split: str | None = None
     source: str | None = None
 
@@ -248,6 +254,7 @@ def _row(s: Structure) -> dict[str, Any]:
         "charge": s.charge,
         "spin": s.spin,
         "energy": s.energy,
+        "has_forces": s.has_forces,
         "split": s.split,
         "source": s.source,
     }
@@ -268,6 +275,7 @@ def _structure(row: dict[str, Any]) -> Structure:
         charge=row["charge"],
         spin=row["spin"],
         energy=row["energy"],
+        has_forces=bool(row["has_forces"]),
         split=row["split"],
         source=row["source"],
     )

@@ -20,11 +20,11 @@ from tokenizers import Tokenizer
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.models.catalogue import wrapper_class
 from matteralign.models.contract import relative_deviation
-from matteralign.models.jobs import build_and_load
+from matteralign.models.jobs import build_and_load, run_job
 from matteralign.models.pretrained import load_network
 from matteralign.models.torch_setup import prepare_environment
 from matteralign.registry.card import ModelCard
-from matteralign.store.structures import Structure
+from matteralign.store.structures import Structure, write_structures
 
 CARDS = {c["key"]: ModelCard.model_validate(c) for c in json.loads(Path(sys.argv[1]).read_text())}
 FOLDER = Path(sys.argv[2])
@@ -274,6 +274,23 @@ def unloadable() -> dict[str, str]:
     return found
 
 
+def sidecar() -> Any:
+    """Run a job as the workflow does and return what its latents say of themselves."""
+    wrapper, folder = loaded(CARDS["gpt-oss-20b"])
+    where = FOLDER / "job"
+    write_structures(where / "s.parquet", SHOWN, slice_name="few", dataset="none")
+    paths = {name: str(where / name) for name in ("latent", "predictions", "shards", "s.parquet")}
+    job = {
+        "verb": "embed",
+        "card": wrapper.card.model_dump(mode="json"),
+        "files": {f.name: str(folder / f.name) for f in wrapper.card.checkpoint.files},
+        "structures": paths.pop("s.parquet"),
+    } | paths  # fmt: skip
+    (where / "job.json").write_text(json.dumps(job | {"latent": paths["latent"] + ".npy"}))
+    run_job(where / "job.json")
+    return json.loads((where / "latent.json").read_text())
+
+
 def chats() -> dict[str, Any]:
     expected = json.loads(Path(sys.argv[3]).read_text())
     atomistic, _ = loaded(CARDS["qwen3-30b-a3b-thinking-2507-blank-atomistic"])
@@ -298,6 +315,7 @@ def chats() -> dict[str, Any]:
         "half": halves(),
         "experts": experts(),
         "unloadable": unloadable(),
+        "sidecar": sidecar(),
     }
 
 

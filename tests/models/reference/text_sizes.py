@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 import transformers as T
 
+from matteralign.models.architectures.molformer.configuration_molformer import MolformerConfig
+from matteralign.models.architectures.molformer.modeling_molformer import MolformerForMaskedLM
+
 # What their config.json say; everything else is the default of the architecture.
 PUBLISHED = {
     "chemberta": (
@@ -52,4 +55,8 @@ def counts() -> dict[str, list[int]]:
             head = {"add_pooling_layer": False} if "Roberta" in kind.__name__ else {}
             body = T.AutoModel.from_config(config, **head)
         found[key] = [sum(p.numel() for p in m.parameters()) for m in (body, whole)]
+    with torch.device("meta"):
+        whole = MolformerForMaskedLM(MolformerConfig())
+    molformer = (whole.molformer, whole)
+    found["molformer-xl"] = [sum(p.numel() for p in m.parameters()) for m in molformer]
     return found

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import GPTNeoConfig, GPTNeoForCausalLM, RobertaConfig, RobertaForMaskedLM
 
 from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
-from matteralign.models.architectures.checkpoints import save_network
+from matteralign.models.architectures.checkpoints import Tensors, save_network
+from matteralign.models.architectures.molformer import write_code
 from matteralign.models.architectures.vocabularies import selfies_vocabulary, smiles_vocabulary
 from matteralign.registry.card import ModelCard, StandIn
 
-_NETWORKS: Mapping[str, Any] = {
-    "gpt-neo": (GPTNeoConfig, GPTNeoForCausalLM),
-    "roberta": (RobertaConfig, RobertaForMaskedLM),
+_OWN_CODE = "matteralign.models.architectures.molformer.modeling_molformer"
+_NETWORKS: Mapping[str, tuple[str, str, str]] = {
+    "gpt-neo": ("transformers", "GPTNeoConfig", "GPTNeoForCausalLM"),
+    "molformer": (_OWN_CODE, "MolformerConfig", "MolformerForMaskedLM"),
+    "roberta": ("transformers", "RobertaConfig", "RobertaForMaskedLM"),
 }
-_MARKS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+# Padding, unknown, first and last token.
+_MARKS = {
+    "molformer": ("<pad>", "<unk>", "<bos>", "<eos>"),
+    "roberta": ("[PAD]", "[UNK]", "[CLS]", "[SEP]"),
+}
 
 
 def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
@@ -28,7 +35,7 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
     Options
     -------
     network
-        ``roberta`` or ``gpt-neo``.
+        ``roberta``, ``gpt-neo`` or ``molformer``, whose folder has Python files as well.
     config
         What its configuration is told; the size of the vocabulary is the tokeniser's.
     """
@@ -38,8 +45,16 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
     if card.accepts.needs == "selfies":
         words = selfies_vocabulary(folder)
     else:
-        words = smiles_vocabulary(folder, _MARKS)
-    config_class, model_class = _NETWORKS[name]
+        words = smiles_vocabulary(folder, _MARKS[name])
+    place, config, network = _NETWORKS[name]
+    module = importlib.import_module(place)
     torch.manual_seed(stand_in.seed)
-    model = model_class(config_class(vocab_size=words, **stand_in.options["config"]))
-    save_network(model, folder, [f.name for f in card.checkpoint.files])
+    made = getattr(module, config)(vocab_size=words, **stand_in.options["config"])
+    names = [f.name for f in card.checkpoint.files]
+
+    def with_code(tensors: Tensors, config: dict[str, Any]) -> Tensors:
+        if place == _OWN_CODE:
+            write_code(folder, config)
+        return tensors
+
+    save_network(getattr(module, network)(made), folder, names, with_code)
