@@ -28,6 +28,7 @@ TRIED = {
         "mace-mp-medium-equivariant", "mace-mp-large", "mace-off23-medium", "mace-off23-large",
     ],
     "orb": ["orb-v2", "orb-v3-direct-20-omat-random", "orb-v3-conservative-inf-omat"],
+    "pet-and-uma": ["pet-mad", "uma-small", "uma-medium"],
     "text": [
         "chemberta", "chemgpt-1.2b", "deepseek-r1-distill-llama-8b",
         "qwen3-30b-a3b-thinking-2507-blank", "gpt-oss-20b-blank-atomistic",
@@ -41,7 +42,7 @@ SLOW = {
 # Whose stand-ins are smaller than the model: the full one is built for its count.
 FULL = {
     wrapper: [key for key, card in CARDS.items() if card.wrapper == wrapper]
-    for wrapper in ("esm2", "esm3", "esm_if1", "esmc", "fairchem1", "prostt5")
+    for wrapper in ("esm2", "esm3", "esm_if1", "esmc", "fairchem1", "pet", "prostt5", "uma")
 }
 PRINTED_OTHERWISE = {
     "chemberta", "chemgpt-1.2b", "esm-if1", "esm2-150m", "esm2-650m", "esm2-8m", "esm3-sequence",

@@ -28,11 +28,13 @@ _CLASSES = {
     "mattersim": "matteralign.models.mattersim:MattersimWrapper",
     "minimol": "matteralign.models.minimol:MinimolWrapper",
     "orb": "matteralign.models.orb:OrbWrapper",
+    "pet": "matteralign.models.pet:PetWrapper",
     "prostt5": "matteralign.models.prostt5:Prostt5Wrapper",
     "protein_mpnn": "matteralign.models.protein_mpnn:ProteinMpnnWrapper",
     "random": "matteralign.models.baseline:RandomWrapper",
     "sevennet": "matteralign.models.sevennet:SevennetWrapper",
     "soap": "matteralign.models.soap:SoapWrapper",
+    "uma": "matteralign.models.uma:UmaWrapper",
     "unirep": "matteralign.models.unirep:UnirepWrapper",
 }
 
@@ -55,11 +57,13 @@ WRAPPER_VERSIONS: dict[str, int] = {
     "mattersim": 1,
     "minimol": 1,
     "orb": 1,
+    "pet": 1,
     "prostt5": 1,
     "protein_mpnn": 1,
     "random": 1,
     "sevennet": 1,
     "soap": 1,
+    "uma": 1,
     "unirep": 1,
 }
 

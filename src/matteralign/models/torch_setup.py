@@ -122,14 +122,14 @@ def quiet_import() -> Iterator[None]:
 
 
 @contextmanager
-def quiet_loading() -> Iterator[None]:
-    """Load or build a network whose package logs its configuration as it goes.
+def quiet_logging() -> Iterator[None]:
+    """Call a package that logs its configuration as it goes.
 
     fairchem sets up a log on standard output for the whole process; here the job's lines are
     the log.
     """
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, disabled = list(root.handlers), root.level, root.manager.disable
     root.addHandler(logging.NullHandler())
     logging.disable(logging.WARNING)
     try:
@@ -137,7 +137,7 @@ def quiet_loading() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(disabled)
         root.handlers[:] = handlers
         root.setLevel(level)
 

@@ -24,7 +24,9 @@ _BUILDERS = {
     "language": "matteralign.models.architectures.language",
     "mace": "matteralign.models.architectures.mace",
     "orb": "matteralign.models.architectures.orb",
+    "pet": "matteralign.models.architectures.pet",
     "prostt5": "matteralign.models.architectures.prostt5",
+    "uma": "matteralign.models.architectures.uma",
 }
 
 
