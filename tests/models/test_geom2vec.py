@@ -40,18 +40,14 @@ def test_the_published_small_network_keeps_the_contract(
         "latent": card.latent.model_copy(update={"dim": 64}),
     }
     small = ModelCard.model_validate(card.model_copy(update=changes).model_dump())
+    task = {
+        "card": small.model_dump(mode="json"),
+        "files": {NAME: str(path)},
+        "structures": str(qm9_structures(32)),
+        "result": str(tmp_path / "result.json"),
+    }
     job = tmp_path / "job.json"
-    job.write_text(
-        json.dumps(
-            {
-                "verb": "check",
-                "card": small.model_dump(mode="json"),
-                "files": {NAME: str(path)},
-                "structures": str(qm9_structures(32)),
-                "result": str(tmp_path / "result.json"),
-            }
-        )
-    )
+    job.write_text(json.dumps({"verb": "check", "tasks": [task]}))
     worker = Path(matteralign.__file__).parent / "models" / "worker.py"
     done = subprocess.run(
         [str(model_python("main")), "-W", "ignore", str(worker), str(job)],

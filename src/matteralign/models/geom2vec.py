@@ -37,7 +37,7 @@ def visnet(channels: int, layers: int, radial: int, cutoff: float) -> torch.nn.M
     )
 
 
-class NearestEdges(torch.nn.Module):
+class NearestEdges(torch.nn.Module):  # type: ignore[misc]
     """Edges between each atom and its nearest ones, itself among them.
 
     Takes the place of the network's own, which needs a compiled package and keeps the first

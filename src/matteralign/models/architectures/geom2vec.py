@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,7 +14,7 @@ from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard, StandIn
 
 # What ``visnet_l6_h256_rbf64_r75`` says of itself.
-_FULL = {"channels": 256, "layers": 6, "radial": 64, "cutoff": 7.5}
+_FULL: dict[str, Any] = {"channels": 256, "layers": 6, "radial": 64, "cutoff": 7.5}
 
 
 def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
