@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from matteralign.core.errors import IntegrityError
 from matteralign.datasets.chains import read_chains
+from matteralign.datasets.peptides import peptide
 
 HEAD = """data_{entry}
 _entry.id {entry}
@@ -171,11 +171,7 @@ def test_a_chain_of_alpha_carbons_has_atoms_and_no_backbone(write: Callable[...,
 
 def _peptide_file(path: Path) -> np.ndarray:
     """Write what biotite makes of an ideal chain with a ligand and a water; return its atoms."""
-    where = Path(__file__).parents[1] / "models" / "reference" / "peptides.py"
-    spec = importlib.util.spec_from_file_location("peptides", where)
-    peptides = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(peptides)
-    structure = peptides.peptide(6, sequence="MKTAYI")
+    structure = peptide(6, sequence="MKTAYI")
     names = ["MET", "LYS", "THR", "ALA", "TYR", "ILE"]
     atoms = bs.AtomArray(26)
     atoms.coord = np.concatenate([structure.positions, [[50, 0, 0], [60, 0, 0]]])

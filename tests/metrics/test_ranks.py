@@ -225,9 +225,10 @@ def test_a_sweep_has_the_values_of_the_leading_rows(precision, masked):
 def test_pass_and_strips_agree_on_the_same_data():
     n = 400
     x, y, _ = embeddings(n, seed=5)
-    assert fits_the_pass(n, [1, 1], 4, 1 << 30)
-    assert not fits_the_pass(n, [COUNTED_EDGES + 1], 4, 1 << 30)
-    assert not fits_the_pass(n, [1, 1], 4, 1000)
+    one = (1.0, 1.0)
+    assert fits_the_pass(n, [one, one], 4, 1 << 30)
+    assert not fits_the_pass(n, [(1.0, COUNTED_EDGES + 1.0)], 4, 1 << 30)
+    assert not fits_the_pass(n, [one, one], 4, 1000)
     options = {"precision": "single"}
     roomy, tight = (
         [s.scored for s in compare({"x": x, "y": y}, [("x", "y")], [spec(1)], **options, **room)]

@@ -59,7 +59,7 @@ def test_pickles_and_code_are_marked() -> None:
     marked = {key for key, card in CARDS.items() if card.checkpoint.executes_code}
     code = {k for k, c in CARDS.items() if any(f.name.endswith(".py") for f in c.checkpoint.files)}
     assert code == {key for key, card in CARDS.items() if card.options.get("remote_code")}
-    pickled = ("dpa", "fairchem1", "mace", "sevennet")
+    pickled = ("dpa", "fairchem1", "mace", "pet", "sevennet", "uma")
     assert marked == code | {key for key, card in CARDS.items() if card.wrapper in pickled}
 
 
@@ -69,7 +69,9 @@ def test_files_of_a_hub_are_of_one_revision() -> None:
         hub = [re.search(r"huggingface\.co/.*/resolve/([^/]*)/", url) for url in urls]
         revisions = {found[1] for found in hub if found}
         assert len(revisions) <= 1
-        assert all(re.fullmatch("[0-9a-f]{40}", revision) for revision in revisions), card.key
+        # A commit, or the tag of a release.
+        pinned = r"[0-9a-f]{40}|v\d+\.\d+\.\d+"
+        assert all(re.fullmatch(pinned, revision) for revision in revisions), card.key
 
 
 def test_a_card_of_the_user_fits_beside_the_others() -> None:
@@ -79,7 +81,7 @@ def test_a_card_of_the_user_fits_beside_the_others() -> None:
 
 STUDY_ROWS = {
     "random": 1, "chat": 9, "esm2": 3, "esm3": 2, "esm_if1": 1, "esmc": 2, "fairchem1": 13,
-    "language": 3, "mace": 8, "orb": 10, "protein_mpnn": 1,
+    "language": 3, "mace": 8, "orb": 10, "pet": 1, "protein_mpnn": 1, "uma": 2,
 }  # fmt: skip
 
 
@@ -92,9 +94,9 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 
 TAGS = {
-    "AlphaFold UniRef50", "Alexandria", "L1000", "MP-r2SCAN", "MPtrj", "MatterSim", "OMat24",
-    "PCBA", "PCQM4M", "PDB", "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions",
-    "UniRef50", "ZINC", "internet text",
+    "Alexandria", "AlphaFold UniRef50", "L1000", "MAD", "MP-r2SCAN", "MPtrj", "MatterSim", "OC20",
+    "ODAC25", "OMC25", "OMat24", "OMol25", "PCBA", "PCQM4M", "PDB", "Pistachio reactions",
+    "PubChem", "SPICE", "USPTO reactions", "UniRef50", "ZINC", "internet text",
 }  # fmt: skip
 
 

@@ -84,14 +84,32 @@ def test_the_same_job_twice_writes_the_same_bytes(
     assert [f.read_bytes() for f in files] == before
 
 
-def test_check_writes_the_report(
+def test_check_writes_a_report_for_each_model(
     run: Run, small_molecules: list[Structure], tmp_path: Path
 ) -> None:
-    result = tmp_path / "report.json"
-    assert run("random", small_molecules, verb="check", result=str(result)).returncode == 0
-    report = json.loads(result.read_text())
-    assert report["model"] == "random"
-    assert {c["status"] for c in report["checks"]} == {"pass", "not_applicable"}
+    sample = tmp_path / "sample.parquet"
+    write_structures(sample, small_molecules, slice_name="few", dataset="g2")
+    wrong = CARDS["random"].model_dump(mode="json") | {"parameters": {"measured": 1}}
+    cards = {"wrong": wrong} | {k: CARDS[k].model_dump(mode="json") for k in ("random", "ecfp4")}
+    tasks = [
+        {"card": card, "structures": str(sample), "result": str(tmp_path / f"{name}.json")}
+        for name, card in cards.items()
+    ]
+    path = tmp_path / "checks.json"
+    path.write_text(json.dumps({"verb": "check", "tasks": tasks}))
+    done = subprocess.run(
+        [sys.executable, "-I", str(WORKER), str(path)],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    found = {name: json.loads((tmp_path / f"{name}.json").read_text()) for name in cards}
+    for key in ("random", "ecfp4"):
+        assert found[key]["model"] == key
+        assert {c["status"] for c in found[key]["checks"]} == {"pass", "not_applicable"}
+        assert found[key]["packages"]["numpy"] == np.__version__
+    (clause,) = found["wrong"]["checks"]
+    assert (clause["check"], clause["status"]) == ("loads and runs", "fail")
+    assert "has 0 parameters, its card says 1" in clause["detail"]
 
 
 def fails(done: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:

@@ -8,7 +8,18 @@ import typer
 from rich.console import Console
 
 from matteralign import __version__
-from matteralign.cli import arrays, catalogue, compute, fetching, inputs, people, schemas, show
+from matteralign.cli import (
+    arrays,
+    catalogue,
+    checking,
+    compute,
+    fetching,
+    inputs,
+    model_list,
+    people,
+    schemas,
+    show,
+)
 from matteralign.core.errors import MatterAlignError
 
 app = typer.Typer(
@@ -19,7 +30,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (people, arrays, catalogue, fetching, inputs, compute, show, schemas):
+_MODULES = (
+    people, model_list, checking, arrays, catalogue, fetching, inputs, compute, show, schemas,
+)  # fmt: skip
+for module in _MODULES:
     module.register(app)
 
 

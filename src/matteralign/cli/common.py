@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,8 @@ import typer
 from matteralign.align.layout import Layout
 from matteralign.align.study import Study, open_study
 from matteralign.config.load import load_config
+from matteralign.registry.card import ModelCard
+from matteralign.registry.load import load_cards
 from matteralign.sources.settings import use_mirrors
 
 CONFIG_VARIABLE = "MATTERALIGN_CONFIG"
@@ -32,6 +35,13 @@ def study_of(config: Path) -> Study:
     found = load_config(config)
     use_mirrors(found.mirrors)
     return open_study(found)
+
+
+def cards_of(config: Path) -> Mapping[str, ModelCard]:
+    """Return every card: those of the package and, where there is a configuration, its own."""
+    if config == DEFAULT_CONFIG and not config.exists():
+        return load_cards()
+    return study_of(config).cards
 
 
 def layout_of(study: Study, slice_name: str) -> Layout:

@@ -1,8 +1,7 @@
-"""Verbs for people: run a slice, see the models and the panel."""
+"""The verb for people: run a slice."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -24,9 +23,8 @@ from matteralign.core.errors import MatterAlignError
 
 
 def register(app: typer.Typer) -> None:
-    """Add the verbs."""
+    """Add the verb."""
     app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(run)
-    app.command()(models)
 
 
 def run(
@@ -67,40 +65,3 @@ def run(
         )
     if layout.report.exists() and not {"-n", "--dry-run", "--dryrun"} & set(context.args):
         say(f"\n{slice_name} is complete. Open {layout.report.resolve()}")
-
-
-def models(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: ConfigOption = DEFAULT_CONFIG,
-) -> None:
-    """List the model cards, and what of each model's weights is on this machine.
-
-    The column `here`: real, the trained weights; architecture, an untrained network of the
-    model; missing, neither yet; none, there are no weights.
-    """
-    from matteralign.runtime.weights import weights_state
-
-    cards = study_of(config).cards.values()
-    if as_json:
-        listed = [card.model_dump(mode="json") | {"here": weights_state(card)} for card in cards]
-        typer.echo(json.dumps(listed, indent=1))
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("index", "model", "family", "environment", "weights", "here", "parameters")
-    table.add_column("in the study")
-    table.add_column("licence")
-    for card in cards:
-        table.add_row(
-            str(card.index),
-            card.key,
-            card.family,
-            card.environment,
-            card.checkpoint.weights,
-            weights_state(card),
-            f"{card.parameters.measured:,}",
-            "–" if card.parameters.study is None else f"{card.parameters.study:,}",
-            card.checkpoint.licence,
-        )
-    Console().print(table)

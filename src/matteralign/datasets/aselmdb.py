@@ -15,7 +15,7 @@ from typing import Any
 import lmdb
 import numpy as np
 from ase.db.row import AtomsRow
-from ase_db_backends.aselmdb import LMDBDatabase
+from ase_db_backends.aselmdb import LMDBDatabase, decode_bytestream
 
 from matteralign.core.errors import IntegrityError
 from matteralign.datasets.base import Dataset
@@ -25,7 +25,10 @@ from matteralign.sources.unpacked import unpacked_members
 from matteralign.store.structures import Structure
 
 _SUFFIX = ".aselmdb"
-_DAMAGE = (lmdb.Error, zlib.error, ValueError, TypeError, KeyError, AttributeError, AssertionError)
+_DAMAGE = (
+    lmdb.Error, zlib.error, ValueError, TypeError, KeyError, AttributeError, AssertionError,
+    IndexError, OverflowError, MemoryError, RecursionError,
+)  # fmt: skip
 
 
 class AseLmdb(Dataset):
@@ -136,12 +139,32 @@ def _open(path: Path) -> Any:
     try:
         with closing(lmdb.open(str(path), subdir=False, readonly=True, lock=False)) as probe:
             needed = (probe.info()["last_pgno"] + 1) * probe.stat()["psize"]
-        if path.stat().st_size < needed:
-            # Reading behind the end of a mapped file would kill the process.
-            raise ValueError(f"{path.stat().st_size} bytes of {needed}")
+            if path.stat().st_size < needed:
+                # Reading behind the end of a mapped file would kill the process.
+                raise ValueError(f"{path.stat().st_size} bytes of {needed}")
+            _refuse_absurd_count(probe)
         return LMDBDatabase(path, use_lock_file=False, readonly=True, readahead=False)
     except _DAMAGE as error:
         raise IntegrityError(f"{path}: not a readable ASE database: {error}") from error
+
+
+def _refuse_absurd_count(environment: Any) -> None:
+    """Compare the number of rows with that of the keys: a list of all rows is made from it."""
+    with environment.begin() as transaction:
+        stored = {key: _decoded(transaction.get(key.encode())) for key in ("nextid", "deleted_ids")}
+    following, deleted = stored["nextid"], stored["deleted_ids"]
+    there = environment.stat()["entries"]
+    if type(following) is not int:
+        raise ValueError(f"its number of rows is {following!r}")
+    rows = following - 1 - (0 if deleted is None else len(deleted))
+    if not 0 <= rows <= there:
+        raise ValueError(f"{rows} rows announced, {there} keys are there")
+
+
+def _decoded(stored: bytes | None) -> Any:
+    if stored is None:
+        return None
+    return decode_bytestream(stored, decompress=True, json_decode=True)
 
 
 def _rows(path: Path) -> Sequence[int]:

@@ -225,10 +225,10 @@ class Engine:
         options, made = self._options, self._unfilled
         if options.double or not made:
             return False
-        per_row = [
-            sum(ranks.edges_per_row(target) for ranks in made.values())
-            for target in range(len(self._place))
-        ]
+        per_row = []
+        for target in range(len(self._place)):
+            counts = [ranks.edges_per_row(target) for ranks in made.values()]
+            per_row.append((sum(held for held, _ in counts), sum(seen for _, seen in counts)))
         return fits_the_pass(self._n, per_row, 4, options.memory_bytes)
 
     @cached_property

@@ -71,9 +71,14 @@ class Imbalance:
     def _n(self) -> int:
         return self.members[0].n
 
-    def edges_per_row(self, target: int) -> int:
-        """Return how many bounds a row of a target has in all limits."""
-        return self.k * sum(g == target for _, g, _ in self.lists)
+    def edges_per_row(self, target: int) -> tuple[float, float]:
+        """Return how many bounds of a target are held, and compared with, per row.
+
+        Both count a bound among fewer rows by the share of them; a comparison happens once
+        for every column as well.
+        """
+        shares = [upto / self._n for _, g, upto in self.lists if g == target]
+        return self.k * math.fsum(shares), self.k * math.fsum(s * s for s in shares)
 
     def requests(self, target: int, *, bounds: npt.DTypeLike | None) -> list[RankRequest]:
         """Return what is to be counted in one target.
@@ -178,9 +183,12 @@ def limits_of(n: int, *, sweep: bool) -> list[int]:
     return [int(edges[count]) for count in sweep_blocks(len(edges) - 1)]
 
 
-def fits_the_pass(n: int, edges_per_row: Sequence[int], itemsize: int, memory_bytes: int) -> bool:
+def fits_the_pass(
+    n: int, edges_per_row: Sequence[tuple[float, float]], itemsize: int, memory_bytes: int
+) -> bool:
     """Whether bounds are few enough to be held for all targets and compared one by one."""
+    held = math.fsum(held for held, _ in edges_per_row)
     return (
-        max(edges_per_row, default=0) <= COUNTED_EDGES
-        and math.fsum(edges_per_row) * n * (itemsize + 4) <= memory_bytes / 4
+        max((compared for _, compared in edges_per_row), default=0.0) <= COUNTED_EDGES
+        and held * n * (itemsize + 4) <= 3 * memory_bytes / 8
     )

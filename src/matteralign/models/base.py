@@ -130,6 +130,14 @@ class Wrapper(ABC):
     def n_parameters(self) -> int:
         """Return the number of parameters of the loaded network."""
 
+    def reference_energy(self, structure: Structure) -> float | None:
+        """Return the total energy in eV by the package's own calculator, one structure alone.
+
+        It is what `embed` is compared with: it must not go through the code of this class.
+        None where the package has no calculator.
+        """
+        return None
+
     def packages(self) -> list[str]:
         """Return the distributions whose versions decide the numbers."""
         return ["numpy"]

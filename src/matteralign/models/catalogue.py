@@ -28,10 +28,12 @@ _CLASSES = {
     "mattersim": "matteralign.models.mattersim:MattersimWrapper",
     "minimol": "matteralign.models.minimol:MinimolWrapper",
     "orb": "matteralign.models.orb:OrbWrapper",
+    "pet": "matteralign.models.pet:PetWrapper",
     "protein_mpnn": "matteralign.models.protein_mpnn:ProteinMpnnWrapper",
     "random": "matteralign.models.baseline:RandomWrapper",
     "sevennet": "matteralign.models.sevennet:SevennetWrapper",
     "soap": "matteralign.models.soap:SoapWrapper",
+    "uma": "matteralign.models.uma:UmaWrapper",
 }
 
 # Raise a number whenever the same card and structures would give other latents: rows made
@@ -53,10 +55,12 @@ WRAPPER_VERSIONS: dict[str, int] = {
     "mattersim": 1,
     "minimol": 1,
     "orb": 1,
+    "pet": 1,
     "protein_mpnn": 1,
     "random": 1,
     "sevennet": 1,
     "soap": 1,
+    "uma": 1,
 }
 
 

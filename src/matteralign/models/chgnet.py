@@ -58,6 +58,10 @@ class ChgnetWrapper(Wrapper):
     def n_parameters(self) -> int:
         return count_parameters(self._model)
 
+    def reference_energy(self, structure: Structure) -> float:
+        found = self._model.predict_structure(self.crystal(structure), task="e")
+        return float(found["e"]) * structure.n_atoms
+
     def packages(self) -> list[str]:
         return ["numpy", "torch", "chgnet", "pymatgen"]
 

@@ -3,67 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.models.bad_inputs import check_bad_inputs
 from matteralign.models.base import Embedded, Wrapper
+from matteralign.models.checks import refuse_common
+from matteralign.models.clauses import Check, bound, not_applicable, relative_deviation, yes
+from matteralign.models.moves import random_rotation, reordered, rotated, shifted
 from matteralign.store.structures import Structure
 
+CONTRACT_VERSION = 1
+"""Raised with every clause that is new or stricter: what passed before is then tried again."""
+
 _TRANSLATION = np.array([3.7, -2.1, 0.9])
-
-
-@dataclass(frozen=True)
-class Check:
-    """One clause of the contract.
-
-    Attributes
-    ----------
-    check
-        Its name.
-    status
-        ``pass``, ``fail`` or ``not_applicable``.
-    measured, tolerance
-        The number found and its bound; None where the clause is yes or no.
-    detail
-        One sentence.
-    """
-
-    check: str
-    status: str
-    measured: float | None
-    tolerance: float | None
-    detail: str
-
-
-def relative_deviation(a: npt.NDArray[Any], b: npt.NDArray[Any]) -> float:
-    """Return the largest ‖a_i − b_i‖ / ‖a_i‖ over the rows, computed in float64."""
-    first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    norms = np.linalg.norm(first, axis=1)
-    return float((np.linalg.norm(first - second, axis=1) / np.where(norms == 0, 1, norms)).max())
-
-
-def rotated(structure: Structure, rotation: npt.NDArray[np.float64]) -> Structure:
-    """Return `structure` turned by a rotation matrix, its cell and backbone with it."""
-    cell = None if structure.cell is None else structure.cell @ rotation.T
-    backbone = None if structure.backbone is None else structure.backbone @ rotation.T
-    positions = structure.positions @ rotation.T
-    return replace(structure, positions=positions, cell=cell, backbone=backbone)
-
-
-def shifted(structure: Structure, by: npt.NDArray[np.float64]) -> Structure:
-    """Return `structure` moved by a vector in Å."""
-    backbone = None if structure.backbone is None else structure.backbone + by
-    return replace(structure, positions=structure.positions + by, backbone=backbone)
-
-
-def random_rotation(seed: int) -> npt.NDArray[np.float64]:
-    """Return a rotation matrix drawn uniformly (QR of a Gaussian matrix, signs fixed)."""
-    q, r = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
-    q = q * np.sign(np.diag(r))
-    return q if np.linalg.det(q) > 0 else -q
+_LEAST_SHARE = 0.5
+_ENERGY = 1e-4  # eV per atom: float32 networks, total energies near -10^4 eV
+_REFERENCED = 3  # first and last structures: molecules and crystals
+_UNSEEN = {
+    "rotation": "the model does not see coordinates",
+    "translation": "the model does not see coordinates",
+    "permutation": "the model does not see a list of atoms",
+}
 
 
 def check_contract(wrapper: Wrapper, structures: Sequence[Structure]) -> list[dict[str, Any]]:
@@ -74,83 +38,110 @@ def check_contract(wrapper: Wrapper, structures: Sequence[Structure]) -> list[di
     wrapper
         The loaded model.
     structures
-        Real structures; those the model refuses are left out.
+        Structures of the kinds that the model's card accepts.
 
     Returns
     -------
     list of dict
-        One `Check` each: parameters, rows, dtype, dimension, finite, same input twice,
-        batch of one, order, input left alone, energies, rotation, translation, empty
-        structure refused.
+        One `Check` each: coverage, parameters, rows and dimension, dtype, finite, rows differ,
+        same input twice, batch of one, order, energies in a batch and against the package's
+        calculator, rotation, translation, permutation, bad inputs, input left alone.
     """
     taken = [s for s in structures if wrapper.refuse(s) is None][:32]
+    coverage = _coverage(wrapper, structures)
     if len(taken) < 2:
-        return [asdict(Check("structures", "fail", float(len(taken)), 2.0, "too few accepted"))]
+        return [asdict(coverage)]
     before = [s.digest() for s in taken]
     base = wrapper.embed(taken)
-    checks = [_parameters(wrapper), *_shape(wrapper, base, len(taken))]
+    shape = _shape(wrapper, base, len(taken))
+    checks = [coverage, _parameters(wrapper), *shape]
     again = wrapper.embed(taken)
-    checks.append(_bound("same input twice", relative_deviation(base.latents, again.latents), 0.0))
+    checks.append(bound("same input twice", relative_deviation(base.latents, again.latents), 0.0))
     tolerance = wrapper.card.claims.tolerance
     single = [wrapper.embed([s]) for s in taken]
     alone = np.concatenate([e.latents for e in single])
-    checks.append(_bound("batch of one", relative_deviation(base.latents, alone), tolerance))
+    checks.append(bound("batch of one", relative_deviation(base.latents, alone), tolerance))
     reverse = wrapper.embed(taken[::-1]).latents[::-1]
-    checks.append(_bound("order", relative_deviation(base.latents, reverse), tolerance))
-    checks.append(_energies(taken, base, single))
+    checks.append(bound("order", relative_deviation(base.latents, reverse), tolerance))
+    checks += [_energies(taken, base, single), _reference(wrapper, taken, base)]
     checks += _movement(wrapper, taken, base)
-    checks.append(_empty(wrapper))
+    if all(check.status == "pass" for check in shape):
+        checks += check_bad_inputs(wrapper, taken[:3], base.latents[:3])
+    else:
+        checks.append(yes("bad inputs", False, "not tried before rows, dtype and values hold"))
     changed = [s.id for s, digest in zip(taken, before, strict=True) if s.digest() != digest]
-    checks.append(_yes("input left alone", not changed, f"changed: {changed or 'none'}"))
+    checks.append(yes("input left alone", not changed, f"changed: {changed or 'none'}"))
     return [asdict(check) for check in checks]
 
 
-def _yes(name: str, good: bool, detail: str) -> Check:
-    return Check(name, "pass" if good else "fail", None, None, detail)
-
-
-def _bound(name: str, measured: float, tolerance: float, detail: str = "") -> Check:
-    status = "pass" if measured <= tolerance else "fail"
-    return Check(name, status, measured, tolerance, detail or "largest relative deviation")
+def _coverage(wrapper: Wrapper, structures: Sequence[Structure]) -> Check:
+    """At least half of what fits the card's `accepts`, and two structures, must be taken."""
+    fitting = [s for s in structures if refuse_common(s, wrapper.card.accepts) is None]
+    refused = {s.id: found for s in fitting if (found := wrapper.refuse(s)) is not None}
+    taken = len(fitting) - len(refused)
+    share = taken / max(len(fitting), 1)
+    detail = f"{taken} of {len(fitting)} structures that fit the card; at least half and two"
+    for name, refusal in list(refused.items())[:3]:
+        detail += f"; {name}: {refusal.reason}"
+    good = taken >= 2 and share >= _LEAST_SHARE
+    return Check("coverage", "pass" if good else "fail", share, _LEAST_SHARE, detail)
 
 
 def _parameters(wrapper: Wrapper) -> Check:
     card, found = wrapper.card.parameters.measured, wrapper.n_parameters()
-    return _yes("parameters", card == found, f"card {card:,}, loaded network {found:,}")
+    return yes("parameters", card == found, f"card {card:,}, loaded network {found:,}")
 
 
 def _shape(wrapper: Wrapper, base: Embedded, rows: int) -> list[Check]:
     expected = (rows, wrapper.card.latent.dim)
     latents = base.latents
     return [
-        _yes("rows and dimension", latents.shape == expected, f"{latents.shape} of {expected}"),
-        _yes("dtype", latents.dtype == np.float32, str(latents.dtype)),
-        _yes("finite", bool(np.isfinite(latents).all()), "every value"),
-        _yes("rows differ", len(np.unique(latents, axis=0)) > 1, "not one vector for all"),
+        yes("rows and dimension", latents.shape == expected, f"{latents.shape} of {expected}"),
+        yes("dtype", latents.dtype == np.float32, str(latents.dtype)),
+        yes("finite", bool(np.isfinite(latents).all()), "every value"),
+        yes("rows differ", len(np.unique(latents, axis=0)) > 1, "not one vector for all"),
     ]
 
 
 def _energies(taken: Sequence[Structure], base: Embedded, single: Sequence[Embedded]) -> Check:
     name = "energies in a batch"
     if base.energies is None:
-        return Check(name, "not_applicable", None, None, "the model predicts no energy")
-    alone = np.array([0.0 if e.energies is None else e.energies[0] for e in single])
-    atoms = np.array([s.n_atoms for s in taken])
-    deviation = float((np.abs(base.energies - alone) / atoms).max())
-    return _bound(name, deviation, 1e-4, "largest deviation from a batch of one, eV per atom")
+        return not_applicable(name, "the model predicts no energy")
+    alone = np.array([np.nan if e.energies is None else e.energies[0] for e in single])
+    deviation = float((np.abs(base.energies - alone) / _atoms(taken)).max())
+    return bound(name, deviation, _ENERGY, "largest deviation from a batch of one, eV per atom")
+
+
+def _reference(wrapper: Wrapper, taken: Sequence[Structure], base: Embedded) -> Check:
+    name = "energies of the package"
+    if base.energies is None:
+        return not_applicable(name, "the model predicts no energy")
+    rows = sorted({*range(len(taken))[:_REFERENCED], *range(len(taken))[-_REFERENCED:]})
+    found = {row: wrapper.reference_energy(taken[row]) for row in rows}
+    if any(energy is None for energy in found.values()):
+        return not_applicable(name, "the wrapper names no calculator of the package")
+    atoms = _atoms([taken[row] for row in rows])
+    package = np.array(list(found.values()), np.float64)
+    deviation = float((np.abs(base.energies[rows] - package) / atoms).max())
+    return bound(name, deviation, _ENERGY, "largest deviation from its calculator, eV per atom")
+
+
+def _atoms(structures: Sequence[Structure]) -> npt.NDArray[np.float64]:
+    return np.array([s.n_atoms for s in structures], np.float64)
 
 
 def _movement(wrapper: Wrapper, taken: Sequence[Structure], base: Embedded) -> list[Check]:
-    claims, checks = wrapper.card.claims, []
-    for name, claim in (("rotation", claims.rotation), ("translation", claims.translation)):
+    card, checks = wrapper.card, []
+    claims = {
+        "rotation": card.claims.rotation,
+        "translation": card.claims.translation,
+        "permutation": card.permutation,
+    }
+    for name, claim in claims.items():
         if claim == "not applicable":
-            detail = "the model does not see coordinates"
-            checks.append(Check(name, "not_applicable", None, None, detail))
+            checks.append(not_applicable(name, _UNSEEN[name]))
             continue
-        moved = [
-            rotated(s, random_rotation(7 + i)) if name == "rotation" else shifted(s, _TRANSLATION)
-            for i, s in enumerate(taken)
-        ]
+        moved = [_moved(s, name, i) for i, s in enumerate(taken)]
         expected = base.latents
         if claim == "equivariant":
             rows = [
@@ -158,18 +149,15 @@ def _movement(wrapper: Wrapper, taken: Sequence[Structure], base: Embedded) -> l
             ]
             expected = np.concatenate(rows)
         deviation = relative_deviation(expected, wrapper.embed(moved).latents)
-        good = (deviation <= claims.tolerance) == (claim != "not invariant")
-        detail = f"card claims {claim}; largest relative deviation"
-        checks.append(Check(name, "pass" if good else "fail", deviation, claims.tolerance, detail))
+        tolerance = card.claims.tolerance
+        clause = bound(name, deviation, tolerance, f"card claims {claim}; largest deviation")
+        if claim == "not invariant":  # then it must be seen
+            clause = replace(clause, status="pass" if deviation > tolerance else "fail")
+        checks.append(clause)
     return checks
 
 
-def _empty(wrapper: Wrapper) -> Check:
-    name = "empty structure refused"
-    if wrapper.card.accepts.needs == "nothing":
-        return Check(name, "not_applicable", None, None, "the model takes anything")
-    empty = Structure(
-        "empty", np.empty(0, np.uint8), np.empty((0, 3)), smiles="", selfies="", sequence=""
-    )
-    found = wrapper.refuse(empty)
-    return _yes(name, found is not None and found.code == "empty", f"refused as {found}")
+def _moved(structure: Structure, how: str, seed: int) -> Structure:
+    if how == "rotation":
+        return rotated(structure, random_rotation(7 + seed))
+    return shifted(structure, _TRANSLATION) if how == "translation" else reordered(structure, seed)

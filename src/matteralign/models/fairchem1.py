@@ -15,11 +15,11 @@ from matteralign.models.checks import Refusal, nearest_distances
 from matteralign.models.fairchem1_checkpoint import read_checkpoint
 from matteralign.models.pooling import segment_mean
 from matteralign.models.scatter import scatter_in_torch
-from matteralign.models.torch_setup import count_parameters, quiet_loading
+from matteralign.models.torch_setup import count_parameters, quiet_logging
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 
-with scatter_in_torch(), quiet_loading():
+with scatter_in_torch(), quiet_logging():
     from fairchem.core import OCPCalculator
     from fairchem.core.common.utils import setup_imports
     from fairchem.core.datasets import data_list_collater
@@ -64,7 +64,7 @@ class Fairchem1Wrapper(Wrapper):
         checkpoint = read_checkpoint(path, trusted=card.checkpoint.executes_code)
         _, _, number = device.partition(":")
         checkpoint["config"]["local_rank"] = int(number or 0)
-        with quiet_loading():
+        with quiet_logging():
             self._calculator = _ReadCalculator(checkpoint, path, cpu=device == "cpu", seed=_SEED)
         self._model = self._calculator.trainer._unwrapped_model.eval().requires_grad_(False)
         self._cutoff = float(self._model.backbone.cutoff)

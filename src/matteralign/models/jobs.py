@@ -1,11 +1,10 @@
-"""A model job: read it, verify the files, load the model, embed or check."""
+"""A job of the worker: read it, load the model, embed, check or build."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 import tempfile
-import time
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,43 +12,35 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from matteralign.core.errors import IntegrityError, MatterAlignError, UserError
+from matteralign.core.errors import IntegrityError, UserError
 from matteralign.core.files import read_json, write_json
-from matteralign.core.hashing import sha256_file, sha256_json
-from matteralign.models.architectures import build_architecture
+from matteralign.core.hashing import sha256_json
 from matteralign.models.base import Wrapper
-from matteralign.models.catalogue import wrapper_class, wrapper_version
-from matteralign.models.contract import check_contract
+from matteralign.models.catalogue import wrapper_version
+from matteralign.models.check_jobs import CheckJob, run_checks
 from matteralign.models.extract import extract
+from matteralign.models.loading import build_and_load, load_wrapper
 from matteralign.models.progress import ProgressLines
-from matteralign.models.torch_setup import (
-    keep_freed_memory,
-    make_repeatable,
-    prepare_environment,
-    resolve_device,
-)
+from matteralign.models.torch_setup import prepare_environment
 from matteralign.registry.card import ModelCard
-from matteralign.registry.stand_in import untrained_card
 from matteralign.store.latents import write_latent
 from matteralign.store.predictions import write_predictions
 from matteralign.store.structures import SampleSet, read_structures
 
 _NEEDED = {
     "embed": ("structures", "latent", "predictions", "shards"),
-    "check": ("structures", "result"),
     "architecture": ("folder", "result"),
 }
 
 
 class Job(BaseModel):
-    """The job file of `worker`.
+    """The job file of `worker` for one model.
 
     Attributes
     ----------
     verb
-        ``embed`` writes `latent` with its sidecar and `predictions`; ``check`` writes the
-        contract report to `result`; ``architecture`` builds the card's untrained files below
-        `folder` and writes their hashes to `result`.
+        ``embed`` writes `latent` with its sidecar and `predictions`; ``architecture`` builds
+        the card's untrained files below `folder` and writes their hashes to `result`.
     card
         The model's card.
     files
@@ -64,7 +55,7 @@ class Job(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    verb: Literal["embed", "check", "architecture"]
+    verb: Literal["embed", "architecture"]
     card: ModelCard
     files: dict[str, Path] = {}
     structures: Path | None = None
@@ -78,7 +69,7 @@ class Job(BaseModel):
     result: Path | None = None
 
 
-def read_job(path: Path) -> Job:
+def read_job(path: Path) -> Job | CheckJob:
     """Read a job file.
 
     Raises
@@ -86,8 +77,11 @@ def read_job(path: Path) -> Job:
     UserError
         If it is not a job, or lacks a path that its verb needs.
     """
+    raw = read_json(path)
     try:
-        job = Job.model_validate(read_json(path))
+        if isinstance(raw, dict) and raw.get("verb") == "check":
+            return CheckJob.model_validate(raw)
+        job = Job.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -113,6 +107,9 @@ def run_job(path: Path) -> None:
     job = read_job(path)
     with tempfile.TemporaryDirectory(prefix="matteralign-") as scratch:
         prepare_environment(job.threads, Path(scratch))
+        if isinstance(job, CheckJob):
+            run_checks(job)
+            return
         if job.verb == "architecture":
             assert job.folder is not None and job.result is not None
             wrapper, files = build_and_load(job.card, job.folder, job.threads)
@@ -123,88 +120,7 @@ def run_job(path: Path) -> None:
         sample = read_structures(job.structures)
         _check_sample(job, sample)
         wrapper = load_wrapper(job.card, job.files, job.device, job.threads)
-        if job.verb == "check":
-            assert job.result is not None
-            report = check_contract(wrapper, sample.structures)
-            write_json(job.result, {"model": job.card.key, "checks": report})
-        else:
-            _embed(job, wrapper, sample)
-
-
-def build_and_load(
-    card: ModelCard, folder: Path, threads: int
-) -> tuple[Wrapper, dict[str, dict[str, Any]]]:
-    """Build a card's untrained files below `folder` and load them as the real ones are loaded.
-
-    Returns
-    -------
-    wrapper
-        The loaded untrained network.
-    files
-        ``sha256`` and ``size`` of each file by name.
-    """
-    print(f"{card.key}: building an untrained network", file=sys.stderr, flush=True)
-    build_architecture(card, folder)
-    paths = {f.name: folder / f.name for f in card.checkpoint.files}
-    files = {n: {"sha256": sha256_file(p), "size": p.stat().st_size} for n, p in paths.items()}
-    return load_wrapper(untrained_card(card, files), paths, "cpu", threads), files
-
-
-def verify_files(card: ModelCard, files: dict[str, Path]) -> None:
-    """Check every checkpoint file against the card before any of them is opened.
-
-    Raises
-    ------
-    IntegrityError
-        If a file is missing or its hash differs; the message names the file.
-    """
-    for pinned in card.checkpoint.files:
-        path = files.get(pinned.name)
-        if path is None or pinned.sha256 is None or not path.is_file():
-            raise IntegrityError(
-                f"{path or pinned.name}: checkpoint file of {card.key} is missing; fetch it"
-            )
-        digest = sha256_file(path)
-        if digest != pinned.sha256:
-            raise IntegrityError(
-                f"{path}: bytes hash to {digest[:12]}…, the card of {card.key} pins "
-                f"{pinned.sha256[:12]}…; not opened. Delete the file and fetch it again"
-            )
-
-
-def load_wrapper(
-    card: ModelCard, files: dict[str, Path], device: str = "cpu", threads: int = 1
-) -> Wrapper:
-    """Verify the files, load the model and compare its parameter count with the card.
-
-    Raises
-    ------
-    IntegrityError
-        If a file is not the one the card pins.
-    MatterAlignError
-        If the network has another number of parameters than the card says.
-    """
-    verify_files(card, files)
-    start = time.monotonic()
-    print(f"{card.key}: loading", file=sys.stderr, flush=True)
-    kind = wrapper_class(card.wrapper)
-    if "torch" in sys.modules:
-        device = resolve_device(device)
-        make_repeatable(threads)
-        keep_freed_memory()
-    else:  # fingerprints and the baseline run on the CPU alone
-        device = "cpu"
-    names = {f.name for f in card.checkpoint.files}
-    wrapper = kind(card, {name: path for name, path in files.items() if name in names}, device)
-    found = wrapper.n_parameters()
-    if found != card.parameters.measured:
-        raise MatterAlignError(
-            f"model {card.key}: the loaded network has {found:,} parameters, its card says "
-            f"{card.parameters.measured:,}; correct the card or the checkpoint"
-        )
-    took = time.monotonic() - start
-    print(f"{card.key}: loaded in {took:.1f} s", file=sys.stderr, flush=True)
-    return wrapper
+        _embed(job, wrapper, sample)
 
 
 def _embed(job: Job, wrapper: Wrapper, sample: SampleSet) -> None:

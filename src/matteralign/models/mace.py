@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -63,11 +64,13 @@ class MaceWrapper(Wrapper):
             )
         # The format is a pickled module; its hash was checked before this call.
         model = torch.load(self.file(), map_location=device, weights_only=False)
-        head = {} if self.options["head"] is None else {"head": self.options["head"]}
         # Kept before the cast: total energies near -10^4 eV do not fit float32.
         isolated = model.atomic_energies_fn.atomic_energies.detach().double().cpu().numpy()
         self._calculator = MACECalculator(
-            models=model.to(_PRECISIONS[precision]), device=device, default_dtype=precision, **head
+            models=model.to(_PRECISIONS[precision]),
+            device=device,
+            default_dtype=precision,
+            **self._head,
         )
         self._model = self._calculator.models[0].eval()
         heads = list(self._calculator.available_heads)
@@ -83,6 +86,23 @@ class MaceWrapper(Wrapper):
 
     def n_parameters(self) -> int:
         return count_parameters(self._model)
+
+    def reference_energy(self, structure: Structure) -> float:
+        with torch_tools.default_dtype("float64"):
+            atoms = to_atoms(structure)
+            atoms.calc = self._reference
+            return float(atoms.get_potential_energy())
+
+    @cached_property
+    def _reference(self) -> MACECalculator:
+        model = torch.load(self.file(), map_location=self.device, weights_only=False).double()
+        return MACECalculator(
+            models=model, device=self.device, default_dtype="float64", **self._head
+        )
+
+    @property
+    def _head(self) -> dict[str, str]:
+        return {} if self.options["head"] is None else {"head": self.options["head"]}
 
     def packages(self) -> list[str]:
         return ["numpy", "torch", "e3nn", "mace-torch", "matscipy"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from orb_models.forcefield import base
 from orb_models.forcefield.atomic_system import ase_atoms_to_atom_graphs
+from orb_models.forcefield.calculator import ORBCalculator
 from orb_models.forcefield.pretrained import ORB_PRETRAINED_MODELS
 
 from matteralign.core.errors import UserError
@@ -57,6 +59,15 @@ class OrbWrapper(Wrapper):
 
     def n_parameters(self) -> int:
         return count_parameters(self._model)
+
+    def reference_energy(self, structure: Structure) -> float:
+        atoms = to_atoms(structure)
+        atoms.calc = self._reference
+        return float(atoms.get_potential_energy())
+
+    @cached_property
+    def _reference(self) -> ORBCalculator:
+        return ORBCalculator(self._model, device=self.device)
 
     def packages(self) -> list[str]:
         return ["numpy", "torch", "orb-models", "scipy"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ import numpy as np
 import sevenn._keys as key
 import torch
 from sevenn.atom_graph_data import AtomGraphData
+from sevenn.calculator import SevenNetCalculator
 from sevenn.checkpoint import SevenNetCheckpoint
 from sevenn.train.dataload import unlabeled_atoms_to_graph
 from torch_geometric.loader.dataloader import Collater
@@ -61,6 +63,15 @@ class SevennetWrapper(Wrapper):
 
     def n_parameters(self) -> int:
         return self._parameters
+
+    def reference_energy(self, structure: Structure) -> float:
+        atoms = to_atoms(structure)
+        atoms.calc = self._reference
+        return float(atoms.get_potential_energy())
+
+    @cached_property
+    def _reference(self) -> SevenNetCalculator:
+        return SevenNetCalculator(str(self.file()), device=self.device, modal=self._modal)
 
     def packages(self) -> list[str]:
         return ["numpy", "torch", "e3nn", "sevenn", "matscipy", "torch-geometric"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import io
 import logging
 import os
@@ -72,6 +73,20 @@ def keep_freed_memory() -> None:
         library.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def release_memory() -> None:
+    """Give back what a model held, before the next one is loaded in the same process."""
+    gc.collect()
+    if "torch" in sys.modules:
+        import torch
+
+        # Some packages set it for the whole process; the next model must find the default.
+        torch.set_default_dtype(torch.float32)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
+        library.malloc_trim(0)
+
+
 def make_repeatable(threads: int) -> None:
     """Fix thread count and kernels so that equal input gives equal bytes.
 
@@ -107,14 +122,14 @@ def quiet_import() -> Iterator[None]:
 
 
 @contextmanager
-def quiet_loading() -> Iterator[None]:
-    """Load or build a network whose package logs its configuration as it goes.
+def quiet_logging() -> Iterator[None]:
+    """Call a package that logs its configuration as it goes.
 
     fairchem sets up a log on standard output for the whole process; here the job's lines are
     the log.
     """
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, disabled = list(root.handlers), root.level, root.manager.disable
     root.addHandler(logging.NullHandler())
     logging.disable(logging.WARNING)
     try:
@@ -122,7 +137,7 @@ def quiet_loading() -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(disabled)
         root.handlers[:] = handlers
         root.setLevel(level)
 

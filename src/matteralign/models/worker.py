@@ -1,4 +1,4 @@
-"""Run one model in its own environment: ``python worker.py JOB.json``.
+"""Run a job of models in their environment: ``python worker.py JOB.json``.
 
 The environment has the model's packages but not this one, so the first lines make the
 package importable from the folder this file lies in, and nothing beside it.
@@ -37,7 +37,7 @@ from matteralign.models.jobs import run_job  # noqa: E402
 
 
 def main(arguments: list[str]) -> int:
-    """Run the job file and return the exit code: 0, or 1 or 2 with one line on stderr."""
+    """Run the job file and return the exit code: 0, 130, or 1 or 2 with one line on stderr."""
     if len(arguments) != 1:
         print("error: usage: worker.py JOB.json", file=sys.stderr)
         return 2
@@ -46,6 +46,8 @@ def main(arguments: list[str]) -> int:
     except MatterAlignError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -104,6 +104,10 @@ class Claims(Strict):
 
     rotation: Literal["invariant", "equivariant", "not invariant", "not applicable"]
     translation: Literal["invariant", "not invariant", "not applicable"]
+    permutation: Literal["invariant", "not invariant", "not applicable"] | None = Field(
+        default=None,
+        description="of the atoms; null: invariant for a model that reads positions or atoms",
+    )
     tolerance: float = Field(
         default=1e-4, gt=0, description="relative deviation below which a latent is unchanged"
     )
@@ -157,6 +161,12 @@ class ModelCard(Strict):
     options: dict[str, Any] = {}
     prompt: PinnedPrompt | None = None
     reference: str
+
+    @property
+    def permutation(self) -> str:
+        """What the card claims of reordered atoms, where it says nothing by what it reads."""
+        reads = self.accepts.needs in ("positions", "atoms")
+        return self.claims.permutation or ("invariant" if reads else "not applicable")
 
     def identity(self) -> dict[str, Any]:
         """Return the part of the card that decides a latent; prose is left out."""

@@ -16,6 +16,8 @@ from matteralign.core.validation import explain
 from matteralign.registry.card import ModelCard
 
 BUILTIN = Path(__file__).parent / "cards"
+STUDY_ROWS = 59
+"""Rows of Table 1 of the study."""
 
 
 def load_cards(folders: Sequence[Path] = ()) -> dict[str, ModelCard]:

@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,6 @@ def run_worker(
     UserError, MatterAlignError
         If the worker refused its input or failed; it has said why on stderr.
     """
-    environment = get_environment(card.environment)
-    python = ensure_environment(environment, report)
     description = {
         "verb": verb,
         "card": card.model_dump(mode="json"),
@@ -63,19 +62,50 @@ def run_worker(
         "threads": threads,
         "device": device,
     } | {k: str(v) if isinstance(v, Path) else v for k, v in job.items()}
+    with started(card.environment, description, threads, report) as process:
+        code = process.wait()
+    if code == UserError.exit_code:
+        raise UserError(f"{card.key}: {verb} refused its input (see above)")
+    if code != 0:
+        raise MatterAlignError(f"{card.key}: {verb} failed with exit code {code} (see above)")
+
+
+@contextmanager
+def started(
+    environment: str, job: Mapping[str, Any], threads: int, report: Callable[[str], None]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start the worker on a job in a named environment, which is built when it is missing.
+
+    A worker that still runs when the block ends is stopped.
+
+    Parameters
+    ----------
+    job
+        The job as plain values of JSON.
+    """
+    python = ensure_environment(get_environment(environment), report)
     variables = {k: v for k, v in os.environ.items() if k not in _DROPPED}
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         variables[name] = str(threads)
     variables["PYTHONNOUSERSITE"] = "1"
     with tempfile.TemporaryDirectory(prefix="matteralign-") as folder:
         path = Path(folder) / "job.json"
-        write_json(path, description)
-        done = subprocess.run(
-            [str(python), str(_WORKER), str(path)], env=variables, check=False, stdout=sys.stderr
+        write_json(path, job)
+        process = subprocess.Popen(
+            [str(python), str(_WORKER), str(path)], env=variables, stdout=sys.stderr
         )
-    if done.returncode == UserError.exit_code:
-        raise UserError(f"{card.key}: {verb} refused its input (see above)")
-    if done.returncode != 0:
-        raise MatterAlignError(
-            f"{card.key}: {verb} failed with exit code {done.returncode} (see above)"
-        )
+        try:
+            yield process
+        finally:
+            _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -65,12 +65,32 @@ def _build(
             folder=where,
             result=result,
         )
-        record = read_json(result)
-        for pinned in card.checkpoint.files:
-            adopt(where / pinned.name, pinned)
-    write_json(path, record)
-    files: Mapping[str, Mapping[str, Any]] = record["files"]
+        files: Mapping[str, Mapping[str, Any]] = read_json(result)["files"]
+        _keep(card, where, files)
     return files
+
+
+def keep_built(card: ModelCard, folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    """Move the untrained files of a card, built and tried elsewhere, into the cache.
+
+    Parameters
+    ----------
+    folder
+        Where they lie under the names of the card.
+    files
+        ``sha256`` and ``size`` of each by name.
+    """
+    path = _record(card)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{path}.lock"):
+        if built_files(card) is None:
+            _keep(card, folder, files)
+
+
+def _keep(card: ModelCard, folder: Path, files: Mapping[str, Mapping[str, Any]]) -> None:
+    for pinned in card.checkpoint.files:
+        adopt(folder / pinned.name, pinned)
+    write_json(_record(card), {"model": card.key, "files": files})
 
 
 def _record(card: ModelCard) -> Path:

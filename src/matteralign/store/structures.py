@@ -31,8 +31,10 @@ SCHEMA = pa.schema(
         ),
         pa.field(
             "cell",
-            pa.list_(pa.float64(), 9),
-            metadata={"doc": "cell vectors a b c as rows, or null", "unit": "angstrom"},
+            # Not of fixed length: older releases of pyarrow, which some environments need, cannot
+            # read such lists where some are null.
+            pa.list_(pa.float64()),
+            metadata={"doc": "cell vectors a b c as rows, 9 numbers, or null", "unit": "angstrom"},
         ),
         pa.field("pbc", pa.list_(pa.bool_(), 3), metadata={"doc": "periodic along a b c"}),
         pa.field(

@@ -17,7 +17,7 @@ from matteralign.models.atoms import to_atoms
 from matteralign.models.base import Wrapper
 from matteralign.models.contract import relative_deviation
 from matteralign.models.scatter import broadcast, scatter, segment_coo, segment_csr
-from matteralign.models.torch_setup import quiet_loading
+from matteralign.models.torch_setup import quiet_logging
 from matteralign.store.structures import Structure
 
 
@@ -25,7 +25,7 @@ def deviations(wrapper: Wrapper, path: Path, structures: list[Structure]) -> dic
     """Return how far the wrapper's batch is from the package's own results."""
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     batch = wrapper.embed(structures)
-    with quiet_loading():
+    with quiet_logging():
         calculator = _calculator(wrapper, path)
     single = [_one(calculator, s) for s in structures]
     assert hashlib.sha256(path.read_bytes()).hexdigest() == before

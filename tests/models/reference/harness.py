@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from matteralign.models.contract import relative_deviation
-from matteralign.models.jobs import load_wrapper
+from matteralign.models.clauses import relative_deviation
+from matteralign.models.loading import load_wrapper
 from matteralign.models.torch_setup import prepare_environment
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure, read_structures

@@ -16,7 +16,9 @@ import numpy as np
 import own
 import peptides
 
-from matteralign.models.contract import check_contract, relative_deviation
+from matteralign.datasets.peptides import peptide
+from matteralign.models.clauses import relative_deviation
+from matteralign.models.contract import check_contract
 from matteralign.models.jobs import build_and_load, load_wrapper
 from matteralign.models.torch_setup import prepare_environment
 from matteralign.registry.card import ModelCard
@@ -32,7 +34,7 @@ if job.get("structures"):
 
 def bad_chains() -> dict[str, Structure]:
     """Return chains with a fault each, and some that look faulty and are not."""
-    good = peptides.peptide(30, 9)
+    good = peptide(30, 9)
     assert good.sequence is not None and good.backbone is not None
     nowhere = np.full_like(good.backbone, np.nan)
     infinite, no_oxygen = good.backbone.copy(), good.backbone.copy()
@@ -50,8 +52,8 @@ def bad_chains() -> dict[str, Structure]:
         "backbone of another length": replace(good, backbone=good.backbone[1:]),
         "infinite": replace(good, backbone=infinite),
         "no oxygen": replace(good, backbone=no_oxygen),
-        "one residue resolved": peptides.peptide(30, 9, gap=[i for i in range(30) if i != 7]),
-        "2000 residues": peptides.peptide(2000, 9),
+        "one residue resolved": peptide(30, 9, gap=[i for i in range(30) if i != 7]),
+        "2000 residues": peptide(2000, 9),
     }
 
 

@@ -24,6 +24,8 @@ _BUILDERS = {
     "language": "matteralign.models.architectures.language",
     "mace": "matteralign.models.architectures.mace",
     "orb": "matteralign.models.architectures.orb",
+    "pet": "matteralign.models.architectures.pet",
+    "uma": "matteralign.models.architectures.uma",
 }
 
 

@@ -11,10 +11,10 @@ import torch
 from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
 from matteralign.models.scatter import scatter_in_torch
-from matteralign.models.torch_setup import count_parameters, quiet_loading
+from matteralign.models.torch_setup import count_parameters, quiet_logging
 from matteralign.registry.card import ModelCard, StandIn
 
-with scatter_in_torch(), quiet_loading():
+with scatter_in_torch(), quiet_logging():
     from fairchem.core.common.registry import registry
     from fairchem.core.common.utils import setup_imports
     from fairchem.core.modules.normalization.element_references import LinearReferences
@@ -106,7 +106,7 @@ def model_config(options: dict[str, Any]) -> dict[str, Any]:
 def network(options: dict[str, Any]) -> torch.nn.Module:
     """Return the untrained module that `options` describe."""
     config = copy.deepcopy(model_config(options))
-    with quiet_loading():
+    with quiet_logging():
         made: torch.nn.Module = registry.get_model_class(config.pop("name"))(**config)
     return made
 
