@@ -24,7 +24,7 @@ LATTICES = (
 )  # fmt: skip
 
 
-def molecules(n: int) -> Path:
+def molecules(n: int, folder: Path) -> Path:
     """Return ``structures.parquet`` of QM9's draw with seed 0."""
     from matteralign.align.layout import Layout
     from matteralign.align.sample import sample_slice
@@ -34,7 +34,7 @@ def molecules(n: int) -> Path:
 
     chosen = {"dataset": "qm9", "n": n, "seed": 0, "panel": ["random", "ecfp4"]}
     config = StudyConfig.model_validate({"slices": {f"qm9-{n}": chosen}})
-    layout = Layout(child.ROOT / "build" / "bench" / "throughput", f"qm9-{n}")
+    layout = Layout(folder, f"qm9-{n}")
     sample_slice(Study(config, load_cards()), layout, print)
     return layout.structures
 
@@ -69,7 +69,7 @@ def measure(settings: Settings) -> dict[str, Any]:
 
     n, found = settings.throughput_n, []
     solids = crystals(max(n // 4, 8), settings.scratch / "crystals.parquet")
-    both = {"QM9": str(molecules(n)), "rattled crystals": str(solids)}
+    both = {"QM9": str(molecules(n, settings.scratch)), "rattled crystals": str(solids)}
     cards = load_cards()
     for key in settings.models_measured:
         card = cards[key]
