@@ -26,7 +26,7 @@ MAY: dict[str, set[str]] = {
     "stats": {"core"},
     "metrics": {"core", "stats"},
     "runtime": {"core", "registry", "store", "sources"},
-    "datasets": {"core", "registry", "store", "sources"},
+    "datasets": {"core", "config", "registry", "store", "sources"},
     "models": {"core", "registry", "store"},
 }
 BELOW_ALIGN = {*MAY}

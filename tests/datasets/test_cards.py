@@ -30,6 +30,7 @@ CARD: dict[str, Any] = {
     "licence": "CC0",
     "citation": "none",
     "level_of_theory": "PBE",
+    "offers": ["positions"],
     "units": {"length": "angstrom", "energy": "eV"},
     "default": "val",
     "versions": {"val": VERSION},

@@ -42,12 +42,12 @@ SLOW = {
 # Whose stand-ins are smaller than the model: the full one is built for its count.
 FULL = {
     wrapper: [key for key, card in CARDS.items() if card.wrapper == wrapper]
-    for wrapper in ("fairchem1", "pet", "uma")
+    for wrapper in ("esm2", "esm3", "esm_if1", "esmc", "fairchem1", "pet", "prostt5", "uma")
 }
 PRINTED_OTHERWISE = {
     "chemberta", "chemgpt-1.2b", "esm-if1", "esm2-150m", "esm2-650m", "esm2-8m", "esm3-sequence",
     "esm3-structure", "esmc-300m", "esmc-600m", "mace-mp-medium", "mace-mp-medium-equivariant",
-    "molformer-xl", "orb-v2", "proteinmpnn",
+    "molformer-xl", "orb-v2", "prostt5-sequence", "prostt5-structure", "proteinmpnn",
 }  # fmt: skip
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from matteralign.align.layout import Layout
 from matteralign.align.study import Study
+from matteralign.core.errors import UserError
 from matteralign.core.hashing import sha256_json
 from matteralign.datasets.catalogue import get_dataset, open_dataset
-from matteralign.datasets.sample import draw
+from matteralign.datasets.draw import draw_structures
 from matteralign.store.structures import write_structures
 
 
@@ -25,7 +26,10 @@ def sample_slice(study: Study, layout: Layout, report: Callable[[str], None]) ->
     chosen = study.slice(layout.slice)
     source = get_dataset(chosen.dataset)
     dataset = open_dataset(source, report)
-    ids = draw(dataset.ids(), chosen.n, chosen.seed)
+    try:
+        structures, _ = draw_structures(dataset, chosen, report)
+    except UserError as error:
+        raise UserError(f"slice {layout.slice!r}: {error}") from error
     info = {
         "seed": str(chosen.seed),
         "level_of_theory": source.card.level_of_theory,
@@ -35,7 +39,7 @@ def sample_slice(study: Study, layout: Layout, report: Callable[[str], None]) ->
     }
     return write_structures(
         layout.structures,
-        dataset.read(ids),
+        structures,
         slice_name=layout.slice,
         dataset=chosen.dataset,
         info=info,

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from matteralign.align.measure import Measure, measures_of
+from matteralign.align.panel import Choice, choose
 from matteralign.config.load import get_slice
-from matteralign.config.schema import Slice, StudyConfig
+from matteralign.config.schema import StudyConfig
+from matteralign.config.slices import Slice
 from matteralign.core.errors import UserError
 from matteralign.core.hashing import sha256_json
 from matteralign.core.weights import Weights
@@ -57,8 +59,19 @@ class Study:
 
     def panel(self, slice_name: str) -> list[ModelCard]:
         """Return the cards of a slice's panel, lowest index first."""
-        cards = [get_card(key, self.cards) for key in self.slice(slice_name).panel]
-        return sorted(cards, key=lambda card: card.index)
+        return [choice.card for choice in self.choices(slice_name) if choice.chosen]
+
+    def choices(self, slice_name: str) -> list[Choice]:
+        """Return for every model whether it is on a slice's panel, and why not."""
+        if slice_name not in self._choices:
+            chosen = self.slice(slice_name)
+            offers = get_dataset(chosen.dataset).offers()
+            self._choices[slice_name] = choose(chosen, self.cards, offers)
+        return self._choices[slice_name]
+
+    @cached_property
+    def _choices(self) -> dict[str, list[Choice]]:
+        return {}
 
     def weights(self, slice_name: str) -> Weights:
         """Return whether untrained networks may stand in for missing weights on a slice."""
@@ -67,7 +80,7 @@ class Study:
     def sample_identity(self, slice_name: str) -> dict[str, Any]:
         """Return what decides the rows of a slice."""
         chosen = self.slice(slice_name)
-        drawn = {"n": chosen.n, "seed": chosen.seed}
+        drawn = chosen.model_dump(mode="json", include={"n", "seed", "filters", "stratify"})
         return get_dataset(chosen.dataset).identity() | drawn
 
     def embed_identity(self, key: str, slice_name: str) -> dict[str, Any]:
@@ -125,11 +138,11 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
     study = Study(config, load_cards(tuple(base / folder for folder in config.cards)))
     for name, chosen in config.slices.items():
         get_dataset(chosen.dataset)
-        for key in chosen.panel:
-            try:
-                card = get_card(key, study.cards)
-            except UserError as error:
-                raise UserError(f"slice {name!r}: {error}") from error
+        try:
+            panel = study.panel(name)
+        except UserError as error:
+            raise UserError(f"slice {name!r}: {error}") from error
+        for card in panel:
             get_environment(card.environment)
     _ = study.pair_measures, study.model_measures
     return study

@@ -16,6 +16,7 @@ from matteralign.cli import (
     fetching,
     inputs,
     model_list,
+    panel,
     people,
     schemas,
     show,
@@ -31,7 +32,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _MODULES = (
-    people, model_list, checking, arrays, catalogue, fetching, inputs, compute, show, schemas,
+    people, model_list, panel, checking, arrays, catalogue, fetching, inputs, compute, show,
+    schemas,
 )  # fmt: skip
 for module in _MODULES:
     module.register(app)

@@ -73,7 +73,7 @@ def report_data(view: SliceView) -> ReportData:
         hashes=_hashes(view),
         configuration=yaml.safe_dump(_configuration(view), sort_keys=False, allow_unicode=True),
         newick=_newick(layout.figures / "tree.nwk"),
-        notes=[*_untrained(view), *_licences(view), *_hubs(view)],
+        notes=[*_untrained(view), *_licences(view), *_few_rows(view), *_hubs(view)],
     )
 
 
@@ -94,6 +94,23 @@ def _licences(view: SliceView) -> list[str]:
         f"{card.name}: {card.checkpoint.licence}. {card.checkpoint.restricted}"
         for card in view.study.panel(view.layout.slice)
         if card.checkpoint.restricted and card.key in trained
+    ]
+
+
+def _few_rows(view: SliceView) -> list[str]:
+    """Say which models took fewer of the rows than the slice's threshold."""
+    least = view.study.slice(view.layout.slice).min_coverage
+    covered = view.tables["coverage"].set_index("model")["coverage"]
+    few = [
+        f"{fact.name} ({covered[fact.model]:.0%})"
+        for fact in view.facts
+        if covered[fact.model] < least
+    ]
+    if not few:
+        return []
+    return [
+        f"Fewer than {least:.0%} of the structures were taken by {', '.join(few)}: scores with "
+        "these models are over other structures than the rest of the table; see n of each pair."
     ]
 
 

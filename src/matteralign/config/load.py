@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from matteralign.config.schema import Slice, StudyConfig
+from matteralign.config.schema import StudyConfig
+from matteralign.config.slices import Slice
 from matteralign.core.errors import UserError
 from matteralign.core.strict_yaml import parse_yaml
 from matteralign.core.suggest import unknown

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator
 
+from matteralign.config.slices import Slice
+from matteralign.config.strict import Name, StrictSection
 from matteralign.core.mirrors import parse_mirror
 from matteralign.core.weights import Weights
 
 Scaling = Literal["max", "l2", "none"]
-SliceName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9\-]*$")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class MetricRequest(_Strict):
+class MetricRequest(StrictSection):
     """One metric with its definition and parameters."""
 
     metric: str = Field(description="name of the metric, such as cknna")
@@ -41,7 +31,7 @@ class MetricRequest(_Strict):
     )
 
 
-class Metrics(_Strict):
+class Metrics(StrictSection):
     """What is computed for each pair of models and for each model."""
 
     normalize: Scaling = Field(
@@ -87,34 +77,14 @@ class Metrics(_Strict):
     )
 
 
-class Tree(_Strict):
+class Tree(StrictSection):
     """The evolutionary tree of models."""
 
     alpha: float = Field(default=0.5, ge=0, le=1, description="weight of rows against columns")
     epsilon: float = Field(default=1e-6, gt=0, description="added before normalising")
 
 
-class Slice(_Strict):
-    """A named, seeded sample of a dataset with its panel of models: the unit a user reruns."""
-
-    dataset: str = Field(description="name of the dataset, such as qm9")
-    n: int = Field(ge=2, description="number of structures")
-    seed: int = Field(ge=0, description="with the row ids, decides the draw")
-    panel: list[str] = Field(min_length=2, description="keys of the models compared")
-
-    weights: Weights | None = Field(
-        default=None, description="overrides the study's choice of weights for this slice"
-    )
-
-    @model_validator(mode="after")
-    def _no_repeats(self) -> Slice:
-        repeated = {key for key in self.panel if self.panel.count(key) > 1}
-        if repeated:
-            raise ValueError(f"panel names {', '.join(sorted(repeated))} more than once")
-        return self
-
-
-class StudyConfig(_Strict):
+class StudyConfig(StrictSection):
     """The whole configuration of a study."""
 
     include: list[str] = Field(
@@ -135,7 +105,7 @@ class StudyConfig(_Strict):
     )
     metrics: Metrics = Metrics()
     tree: Tree = Tree()
-    slices: dict[SliceName, Slice] = Field(default={}, description="slices by name")
+    slices: dict[Name, Slice] = Field(default={}, description="slices by name")
 
     @field_validator("mirrors")
     @classmethod

@@ -4,17 +4,49 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from matteralign.datasets.card import DatasetCard, Version
 from matteralign.store.structures import Structure
 
 
-class Dataset(ABC):
-    """One source of structures, as its reader sees it.
+@dataclass(frozen=True)
+class Skipped:
+    """A record that is not taken.
 
-    A dataset first names its rows (`ids`), then reads only those that were drawn (`read`):
+    Attributes
+    ----------
+    place
+        File and record.
+    reason
+        Why, in one sentence.
+    """
+
+    place: str
+    reason: str
+
+
+class Rows(ABC):
+    """Rows that a slice is drawn from.
+
+    A dataset first names its rows (`ids`), then reads only those that were drawn (`take`):
     a slice of a thousand does not parse a million.
+    """
+
+    @abstractmethod
+    def ids(self) -> Sequence[str]:
+        """Return the name of every row."""
+
+    @abstractmethod
+    def take(self, ids: Sequence[str]) -> list[Structure | Skipped]:
+        """Return these rows in this order; for a record that is not taken, why."""
+
+
+class Dataset(Rows):
+    """One published source of structures, as its reader sees it.
+
+    Its files are pinned, so a record that cannot be parsed is an error and not skipped.
 
     Parameters
     ----------
@@ -28,6 +60,10 @@ class Dataset(ABC):
         self.card = card
         self.version = version
         self.raw = raw
+
+    def take(self, ids: Sequence[str]) -> list[Structure | Skipped]:
+        """Return the structures of these rows, in this order."""
+        return list(self.read(ids))
 
     @abstractmethod
     def ids(self) -> Sequence[str]:

@@ -72,6 +72,9 @@ class DatasetCard(Strict):
     citation: str
     level_of_theory: str
     units: DatasetUnits
+    offers: list[Literal["positions", "smiles", "selfies", "sequence", "backbone"]] = Field(
+        min_length=1, description="what rows have; models that read none of it are left out"
+    )
     elements: str | None = Field(
         default=None, description="atomic numbers that occur, such as '1,6-9'; null: not stated"
     )

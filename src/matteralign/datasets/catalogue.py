@@ -18,6 +18,8 @@ from matteralign.core.suggest import unknown
 from matteralign.core.validation import explain
 from matteralign.datasets.base import Dataset
 from matteralign.datasets.card import SEPARATOR, DatasetCard, Version
+from matteralign.datasets.offers import Offers
+from matteralign.registry.card import parse_ranges
 from matteralign.sources.recorded import known
 from matteralign.sources.wanted import JOBS, Wanted, bring_all
 
@@ -49,6 +51,15 @@ class Chosen:
     def wanted(self) -> list[Wanted]:
         """Return the files as the download layer takes them."""
         return [pinned.wanted() for pinned in self.version.files]
+
+    def offers(self) -> Offers:
+        """Return what rows have."""
+        elements = self.card.elements
+        return Offers(
+            frozenset({"atoms", *self.card.offers}),
+            None if elements is None else parse_ranges(elements),
+            periodic=self.card.kind == "crystals",
+        )
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the rows beside the draw."""

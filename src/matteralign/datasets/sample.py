@@ -1,12 +1,16 @@
-"""The seeded draw: the same rows everywhere, whatever the order of the files."""
+"""The seeded order of rows: the same everywhere, whatever the order of the files."""
 
 from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 from matteralign.core.errors import UserError
+
+_FIRST = 1024
+_GROWTH = 8
 
 
 def draw(ids: Sequence[str], n: int, seed: int) -> list[str]:
@@ -23,9 +27,24 @@ def draw(ids: Sequence[str], n: int, seed: int) -> list[str]:
     """
     if n > len(ids):
         raise UserError(f"{n} structures were asked for, the dataset has {len(ids)}")
-    prefix = f"{seed}\0".encode()
+    return heapq.nsmallest(n, ids, key=partial(rank, seed))
 
-    def rank(identifier: str) -> tuple[bytes, str]:
-        return hashlib.sha256(prefix + identifier.encode()).digest(), identifier
 
-    return heapq.nsmallest(n, ids, key=rank)
+def ranked(ids: Sequence[str], seed: int, first: int = _FIRST) -> Iterator[str]:
+    """Yield ids in the order of `draw`, ranking no more of millions than is asked for.
+
+    Parameters
+    ----------
+    first
+        How many are ranked at once to begin with.
+    """
+    done, wanted = 0, max(1, first)
+    while done < len(ids):
+        wanted = min(wanted, len(ids))
+        yield from draw(ids, wanted, seed)[done:]
+        done, wanted = wanted, wanted * _GROWTH
+
+
+def rank(seed: int, identifier: str) -> tuple[bytes, str]:
+    """Return what an id is ordered by."""
+    return hashlib.sha256(f"{seed}\0".encode() + identifier.encode()).digest(), identifier

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matteralign.models.base import Wrapper
 
 _CLASSES = {
+    "antiberty": "matteralign.models.antiberty:AntibertyWrapper",
     "chat": "matteralign.models.chat:ChatWrapper",
     "chgnet": "matteralign.models.chgnet:ChgnetWrapper",
     "composition": "matteralign.models.composition:CompositionWrapper",
@@ -29,16 +30,19 @@ _CLASSES = {
     "minimol": "matteralign.models.minimol:MinimolWrapper",
     "orb": "matteralign.models.orb:OrbWrapper",
     "pet": "matteralign.models.pet:PetWrapper",
+    "prostt5": "matteralign.models.prostt5:Prostt5Wrapper",
     "protein_mpnn": "matteralign.models.protein_mpnn:ProteinMpnnWrapper",
     "random": "matteralign.models.baseline:RandomWrapper",
     "sevennet": "matteralign.models.sevennet:SevennetWrapper",
     "soap": "matteralign.models.soap:SoapWrapper",
     "uma": "matteralign.models.uma:UmaWrapper",
+    "unirep": "matteralign.models.unirep:UnirepWrapper",
 }
 
 # Raise a number whenever the same card and structures would give other latents: rows made
 # by the old code are then made again.
 WRAPPER_VERSIONS: dict[str, int] = {
+    "antiberty": 1,
     "chat": 1,
     "chgnet": 1,
     "composition": 1,
@@ -56,11 +60,13 @@ WRAPPER_VERSIONS: dict[str, int] = {
     "minimol": 1,
     "orb": 1,
     "pet": 1,
+    "prostt5": 1,
     "protein_mpnn": 1,
     "random": 1,
     "sevennet": 1,
     "soap": 1,
     "uma": 1,
+    "unirep": 1,
 }
 
 

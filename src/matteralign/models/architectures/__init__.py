@@ -25,6 +25,7 @@ _BUILDERS = {
     "mace": "matteralign.models.architectures.mace",
     "orb": "matteralign.models.architectures.orb",
     "pet": "matteralign.models.architectures.pet",
+    "prostt5": "matteralign.models.architectures.prostt5",
     "uma": "matteralign.models.architectures.uma",
 }
 

@@ -58,12 +58,13 @@ def _refuse_selfies(structure: Structure) -> Refusal | None:
 class _Field:
     text: Callable[[Structure], str]
     refuse: Callable[[Structure], Refusal | None]
+    needs: str  # what of a structure it is made of, as `Accepts.needs` calls it
 
 
 FIELDS: Mapping[str, _Field] = {
-    "atoms": _Field(read_out, refuse_geometry),
-    "selfies": _Field(lambda s: s.selfies or "", _refuse_selfies),
-    "smiles": _Field(lambda s: s.smiles or "", lambda s: refuse_smiles(s.smiles)),
+    "atoms": _Field(read_out, refuse_geometry, "positions"),
+    "selfies": _Field(lambda s: s.selfies or "", _refuse_selfies, "selfies"),
+    "smiles": _Field(lambda s: s.smiles or "", lambda s: refuse_smiles(s.smiles), "smiles"),
 }
 
 
@@ -98,9 +99,13 @@ class Prompt:
     system: str
     user: str
 
+    def fields(self) -> list[str]:
+        """Return the fields of the user's message, in their order."""
+        return _FIELD.findall(self.user)
+
     def refuse(self, structure: Structure) -> Refusal | None:
         """Return why a field cannot be filled from `structure`, or None when all can."""
-        for name in _FIELD.findall(self.user):
+        for name in self.fields():
             found = FIELDS[name].refuse(structure)
             if found:
                 return found
@@ -130,10 +135,9 @@ def parse_prompt(text: str, path: Path) -> Prompt:
     if match is None:
         raise UserError(f"{path}: a prompt is a line [system], its text, a line [user], its text")
     prompt = Prompt(match[1].strip(), match[2].strip())
-    fields = _FIELD.findall(prompt.user)
-    if not fields:
+    if not prompt.fields():
         raise UserError(f"{path}: the user's message has no field, such as {{smiles}}")
-    for name in fields:
+    for name in prompt.fields():
         if name not in FIELDS:
             raise UserError(f"{path}: " + unknown("field", name, FIELDS))
     return prompt

@@ -1,0 +1,86 @@
+"""The verb that shows which models are compared on a slice, and why others are not."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from matteralign.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    SliceArgument,
+    layout_of,
+    study_of,
+)
+
+if TYPE_CHECKING:
+    from matteralign.align.coverage import Coverage
+    from matteralign.align.panel import Choice
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(panel)
+
+
+def panel(
+    slice_name: SliceArgument,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """List the models of a slice's panel, and what is left out with the reason.
+
+    The coverage is the share of the rows that a model takes: counted where it has run, else
+    (~) as its card lets expect for the first thousand rows; none before the slice is drawn.
+    """
+    from matteralign.align.coverage import coverages
+
+    study = study_of(config)
+    choices, least = study.choices(slice_name), study.slice(slice_name).min_coverage
+    cards = [choice.card for choice in choices if choice.chosen]
+    found = coverages(layout_of(study, slice_name), cards)
+    rows = [_row(choice, found.get(choice.card.key), least) for choice in choices]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    for chosen, title in ((True, "compared"), (False, "left out")):
+        table = Table("index", "model", "family", "input", title=title, title_justify="left")
+        if chosen:
+            table.add_column("coverage", justify="right")
+        table.add_column("remark" if chosen else "because", overflow="fold")
+        some = [row for row in rows if row["chosen"] is chosen]
+        for row in some:
+            cells = [str(row["index"]), row["model"], row["family"], row["input"]]
+            table.add_row(*cells, *([_percent(row)] if chosen else []), row["remark"] or "")
+        if some:
+            Console(highlight=False).print(table)
+    typer.echo(f"{len(cards)} models, {len(cards) * (len(cards) - 1) // 2} pairs")
+
+
+def _row(choice: Choice, coverage: Coverage | None, least: float) -> dict[str, Any]:
+    remarks = [text for text in (choice.note, choice.reason) if text]
+    if coverage is not None and coverage.share < least:
+        remarks.append(f"takes fewer rows than min_coverage, {least:.0%}")
+    return {
+        "index": choice.card.index,
+        "model": choice.card.key,
+        "family": choice.card.family,
+        "input": choice.card.modality,
+        "study_row": choice.card.study_row,
+        "chosen": choice.chosen,
+        "remark": "; ".join(remarks) or None,
+        "valid": None if coverage is None else coverage.valid,
+        "rows": None if coverage is None else coverage.rows,
+        "measured": None if coverage is None else coverage.measured,
+    }
+
+
+def _percent(row: dict[str, Any]) -> str:
+    if row["rows"] is None:
+        return "–"
+    return f"{'' if row['measured'] else '~'}{row['valid'] / max(1, row['rows']):.0%}"

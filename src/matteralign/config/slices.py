@@ -1,0 +1,163 @@
+"""What a slice may say: how many rows of which dataset, which of them, which models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    field_validator,
+    model_validator,
+)
+
+from matteralign.config.strict import StrictSection
+from matteralign.core.suggest import unknown
+from matteralign.core.weights import Weights
+
+Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]?$")]
+
+
+class Between(StrictSection):
+    """A range of whole numbers, both ends included; an end left out is open."""
+
+    least: int = Field(default=0, ge=0)
+    most: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Between:
+        if self.most is not None and self.most < self.least:
+            raise ValueError(f"most is {self.most}, below least, {self.least}")
+        return self
+
+    def holds(self, number: int) -> bool:
+        """Return whether a number lies in the range."""
+        return self.least <= number and (self.most is None or number <= self.most)
+
+
+class Elements(StrictSection):
+    """Which elements a structure may have."""
+
+    only: list[Symbol] = Field(default=[], description="no element but these")
+    without: list[Symbol] = Field(default=[], description="none of these")
+
+    @field_validator("only", "without")
+    @classmethod
+    def _exist(cls, symbols: list[str]) -> list[str]:
+        for symbol in symbols:
+            atomic_number(symbol)
+        return symbols
+
+    def only_numbers(self) -> frozenset[int]:
+        """Return the atomic numbers of `only`."""
+        return frozenset(map(atomic_number, self.only))
+
+    def without_numbers(self) -> frozenset[int]:
+        """Return the atomic numbers of `without`."""
+        return frozenset(map(atomic_number, self.without))
+
+
+class Filters(StrictSection):
+    """Which rows of the dataset may be drawn; a row must pass every filter that is set."""
+
+    elements: Elements = Elements()
+    atoms: Between | None = Field(default=None, description="number of atoms")
+    residues: Between | None = Field(
+        default=None, description="residues of the protein chain; a row without one is dropped"
+    )
+    split: list[str] = Field(default=[], description="one of these splits of the dataset")
+    charge: list[int] = Field(default=[], description="one of these total charges, in e")
+    spin: list[Annotated[int, Field(ge=1)]] = Field(
+        default=[], description="one of these spin multiplicities 2S+1"
+    )
+
+
+class Selection(StrictSection):
+    """Models by what their cards say; a model must meet every condition that is set.
+
+    Of these, a panel has the models that can read what the dataset offers.
+    """
+
+    study: bool | None = Field(
+        default=None, description="true: rows of the study's Table 1; false: the others"
+    )
+    family: list[str] = []
+    modality: list[str] = []
+    embedding: list[str] = []
+    environment: list[str] = []
+    training: list[str] = Field(default=[], description="trained on one of these datasets")
+    keys: list[str] = Field(
+        default=[], description="further models, whatever the conditions and the dataset say"
+    )
+    exclude: list[str] = Field(default=[], description="keys of models that are left out")
+
+
+# Tags choose what a value is checked as, so that a mistake is told once and not per alternative.
+def _kind_of_panel(value: Any) -> str:
+    if isinstance(value, list):
+        return "keys"
+    return "word" if isinstance(value, str) else "selection"
+
+
+Panel = Annotated[
+    Annotated[Literal["all"], Tag("word")]
+    | Annotated[list[str], Field(min_length=2), Tag("keys")]
+    | Annotated[Selection, Tag("selection")],
+    Discriminator(_kind_of_panel),
+]
+Rows = Annotated[
+    Annotated[int, Field(ge=2), Tag("number")] | Annotated[Literal["all"], Tag("word")],
+    Discriminator(lambda value: "word" if isinstance(value, str) else "number"),
+]
+
+
+class Slice(StrictSection):
+    """A named, seeded sample of a dataset with its panel of models: the unit a user reruns."""
+
+    dataset: str = Field(description="name of a dataset, such as qm9, or of one under `datasets`")
+    n: Rows = Field(description="number of structures; all: every one that passes the filters")
+    seed: int = Field(ge=0, description="with the row ids, decides the draw")
+    filters: Filters = Field(default=Filters(), description="which rows may be drawn")
+    stratify: Literal["atoms", "composition", "split"] | None = Field(
+        default=None,
+        description="each group of rows (same number of atoms, same set of elements, same split) "
+        "gets its share of the draw; every row of the dataset is read for it",
+    )
+    panel: Panel = Field(
+        description="keys of the models compared; or which, by their cards; or all that apply"
+    )
+    min_coverage: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="share of the dataset's elements that a model must know to be selected, and "
+        "share of the rows below which its coverage is pointed out",
+    )
+    weights: Weights | None = Field(
+        default=None, description="overrides the study's choice of weights for this slice"
+    )
+
+    @model_validator(mode="after")
+    def _no_repeats(self) -> Slice:
+        if isinstance(self.panel, list):
+            repeated = {key for key in self.panel if self.panel.count(key) > 1}
+            if repeated:
+                raise ValueError(f"panel names {', '.join(sorted(repeated))} more than once")
+        return self
+
+
+def atomic_number(symbol: str) -> int:
+    """Return the atomic number of an element.
+
+    Raises
+    ------
+    ValueError
+        If there is no such element.
+    """
+    from ase.data import atomic_numbers  # a configuration without elements does without ASE
+
+    if symbol not in atomic_numbers or not atomic_numbers[symbol]:
+        raise ValueError(unknown("element", symbol, [s for s, z in atomic_numbers.items() if z]))
+    return int(atomic_numbers[symbol])

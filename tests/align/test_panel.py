@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from matteralign.align.panel import Choice, choose, needs
+from matteralign.align.study import open_study
+from matteralign.cli.app import app
+from matteralign.config.schema import StudyConfig
+from matteralign.config.slices import Slice
+from matteralign.core.errors import UserError
+from matteralign.datasets.catalogue import get_dataset
+from matteralign.datasets.offers import Offers
+from matteralign.registry.load import load_cards
+from matteralign.store.structures import write_structures
+
+PROTEINS = Offers(frozenset({"atoms", "positions", "sequence", "backbone"}), periodic=False)
+
+
+def slice_of(panel: Any, dataset: str = "qm9", **more: Any) -> Slice:
+    raw = {"dataset": dataset, "n": 10, "seed": 0, "panel": panel} | more
+    return Slice.model_validate(raw)
+
+
+def decide(panel: Any, dataset: str = "qm9", **more: Any) -> dict[str, Choice]:
+    chosen = slice_of(panel, dataset, **more)
+    found = choose(chosen, load_cards(), get_dataset(dataset).offers())
+    return {choice.card.key: choice for choice in found}
+
+
+def chosen(found: dict[str, Choice]) -> set[str]:
+    return {key for key, choice in found.items() if choice.chosen}
+
+
+def test_every_model_is_decided_upon_in_the_order_of_indices() -> None:
+    found = decide("all")
+    assert [*found] == [*load_cards()]
+    assert all(choice.chosen or choice.reason for choice in found.values())
+
+
+def test_molecules_with_smiles_have_everything_but_proteins() -> None:
+    left_out = {key: c.reason for key, c in decide("all").items() if not c.chosen}
+    protein = {k for k, c in load_cards().items() if c.modality in ("sequence", "structure")}
+    assert set(left_out) == protein
+    assert left_out["esm2-8m"] == "reads protein sequences, of which the dataset has none"
+    assert left_out["proteinmpnn"] == "reads protein backbones, of which the dataset has none"
+
+
+def test_crystals_have_no_smiles_but_coordinates_that_a_prompt_can_show() -> None:
+    found = decide({"study": True}, "omat24")
+    assert "deepseek-r1-distill-llama-8b-blank-atomistic" in chosen(found)
+    reason = "reads SMILES, of which the dataset has none"
+    assert found["deepseek-r1-distill-llama-8b"].reason == reason
+    assert found["chemgpt-1.2b"].reason == "reads SELFIES, of which the dataset has none"
+    assert "orb-v2" in chosen(found)
+    assert {load_cards()[key].modality for key in chosen(found)} <= {"3d", "text", "any"}
+
+
+def test_proteins_have_the_models_of_chains_and_of_atoms() -> None:
+    found = choose(slice_of({"study": True}), load_cards(), PROTEINS)
+    keys = {choice.card.key for choice in found if choice.chosen}
+    assert {"esm2-650m", "esm3-structure", "proteinmpnn", "random", "orb-v2"} <= keys
+    assert not keys & {"chemberta", "chemgpt-1.2b", "gpt-oss-20b"}
+
+
+def test_a_model_of_few_elements_needs_a_dataset_of_few() -> None:
+    crystals = decide({"family": ["mace"]}, "omat24")
+    assert crystals["mace-off23-small"].reason == "knows 10 of the dataset's 89 elements"
+    assert "mace-mp-small" in chosen(crystals)
+    few = {"filters": {"elements": {"only": ["H", "C", "O"]}}}
+    assert "mace-off23-small" in chosen(decide({"family": ["mace"]}, "omat24", **few))
+    assert "mace-off23-small" in chosen(decide({"family": ["mace"]}, "omat24", min_coverage=0.1))
+    assert "mace-off23-small" in chosen(decide({"family": ["mace"]}, "qm9"))
+
+
+def test_conditions_are_all_met() -> None:
+    found = decide({"family": ["mace", "orb"], "training": ["MPtrj"], "study": True})
+    cards = load_cards()
+    assert chosen(found) == {
+        key
+        for key, card in cards.items()
+        if card.family in ("mace", "orb") and "MPtrj" in card.training_data and card.study_row
+    }
+    assert found["mace-off23-small"].reason == "training is SPICE"
+    assert found["sevennet-0"].reason == "no row of the study"
+    assert decide({"study": False})["orb-v2"].reason == "a row of the study"
+    only = decide({"modality": ["smiles"], "environment": ["main"], "embedding": ["vanilla"]})
+    assert "ecfp4" not in chosen(only)
+    assert {cards[key].modality for key in chosen(only)} == {"smiles"}
+
+
+def test_keys_are_added_and_excluded_whatever_the_conditions() -> None:
+    panel = {"family": ["orb"], "keys": ["proteinmpnn", "ecfp4"], "exclude": ["orb-v2"]}
+    found = decide(panel)
+    assert {"proteinmpnn", "ecfp4"} < chosen(found)
+    assert found["orb-v2"].reason == "excluded by the panel"
+    # On the panel, because it was asked for; the reader is told what comes of it.
+    assert found["proteinmpnn"].reason == "reads protein backbones, of which the dataset has none"
+
+
+def test_a_list_of_keys_is_the_panel() -> None:
+    found = decide(["random", "proteinmpnn"])
+    assert chosen(found) == {"random", "proteinmpnn"}
+    assert found["ecfp4"].reason == "not on the list of the panel"
+
+
+@pytest.mark.parametrize(
+    ("panel", "message"),
+    [
+        (["random", "ecfp5"], "unknown model 'ecfp5': did you mean 'ecfp4'?"),
+        ({"keys": ["randm"]}, "unknown model 'randm': did you mean 'random'?"),
+        ({"exclude": ["orb-v22"]}, "unknown model 'orb-v22': did you mean 'orb-v2'?"),
+        ({"family": ["mase"]}, "panel.family: unknown family 'mase': did you mean 'mace'?"),
+        ({"training": ["OMat"]}, "panel.training: unknown training 'OMat': did you mean 'OMat24'?"),
+        ({"modality": ["3D"]}, "panel.modality: unknown modality '3D': did you mean '3d'?"),
+        ({"family": ["proteinmpnn"]}, "the panel has 0 models, a comparison needs two"),
+    ],
+)
+def test_what_does_not_exist_is_refused_with_the_nearest(panel: Any, message: str) -> None:
+    raw = {"slices": {"s": {"dataset": "qm9", "n": 10, "seed": 0, "panel": panel}}}
+    with pytest.raises(UserError) as caught:
+        open_study(StudyConfig.model_validate(raw))
+    assert str(caught.value).startswith(f"slice 's': {message}")
+
+
+def test_the_task_of_a_model_of_several_follows_from_the_dataset(make_card: Any) -> None:
+    tasks = {"tasks": {"periodic": "omat", "molecule": "omol"}}
+    cards = {k: make_card(k, i, options=tasks) for i, k in enumerate("ab")}
+    for dataset, task in (
+        ("omat24", "omat"),
+        ("salex", "omat"),
+        ("qm9", "omol"),
+        ("omol25", "omol"),
+    ):
+        found = choose(slice_of("all"), cards, get_dataset(dataset).offers())
+        assert {choice.note for choice in found} == {f"task {task}"}
+
+
+def test_needs_of_a_prompt_are_those_of_its_fields() -> None:
+    cards = load_cards()
+    assert needs(cards["gpt-oss-20b"]) == {"smiles"}
+    assert needs(cards["gpt-oss-20b-blank-atomistic"]) == {"positions"}
+    assert needs(cards["random"]) == frozenset()
+
+
+def test_the_verb_says_who_is_in_who_is_not_and_how_many_rows_each_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, molecule: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    panel = ["random", "ecfp4", "mace-off23-small"]
+    slices = {"s": {"dataset": "qm9", "n": 4, "seed": 0, "panel": panel, "min_coverage": 0.8}}
+    Path("config.yaml").write_text(yaml.safe_dump({"slices": slices}))
+
+    def rows() -> dict[str, Any]:
+        done = CliRunner().invoke(app, ["panel", "s", "--json"], catch_exceptions=False)
+        return {row["model"]: row for row in json.loads(done.stdout)}
+
+    assert rows()["ecfp4"]["rows"] is None
+    structures = [molecule("H2O"), molecule("CH4"), molecule("SiH4"), molecule("NaCl")]
+    write_structures(
+        Path("results/s/structures.parquet"), structures, slice_name="s", dataset="qm9"
+    )
+    found = rows()
+    assert [found[key]["valid"] for key in panel] == [4, 2, 2]
+    assert found["random"]["remark"] is None
+    assert found["ecfp4"]["remark"] == "takes fewer rows than min_coverage, 80%"
+    assert not found["mace-mp-small"]["chosen"]
+    done = CliRunner().invoke(app, ["panel", "s"], catch_exceptions=False)
+    assert "3 models, 3 pairs" in done.stdout
+    assert "~50%" in done.stdout
