@@ -59,7 +59,7 @@ def test_pickles_and_code_are_marked() -> None:
     marked = {key for key, card in CARDS.items() if card.checkpoint.executes_code}
     code = {k for k, c in CARDS.items() if any(f.name.endswith(".py") for f in c.checkpoint.files)}
     assert code == {key for key, card in CARDS.items() if card.options.get("remote_code")}
-    pickled = ("fairchem1", "mace", "pet", "sevennet", "uma")
+    pickled = ("dpa", "fairchem1", "mace", "pet", "sevennet", "uma")
     assert marked == code | {key for key, card in CARDS.items() if card.wrapper in pickled}
 
 
