@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -157,3 +159,48 @@ def test_a_wrong_name_is_one_line(
     assert done.returncode == 2
     assert done.stdout == ""
     assert message in done.stderr
+
+
+SLEEPS = """
+import json, os, pathlib, sys, time
+here = pathlib.Path(sys.argv[0]).parent
+(here / "pid").write_text(str(os.getpid()))
+tasks = json.load(open(sys.argv[1]))["tasks"]
+found = {"model": tasks[0]["card"]["key"], "seconds": 0.1, "checks": [], "weights": "none"}
+with open(tasks[0]["result"] + ".tmp", "w") as handle:
+    json.dump(found, handle)
+os.rename(tasks[0]["result"] + ".tmp", tasks[0]["result"])
+time.sleep(300)
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_keeps_what_is_finished_and_stops_the_worker(
+    how: signal.Signals, tmp_path: Path
+) -> None:
+    worker = tmp_path / "worker.py"
+    worker.write_text(SLEEPS)
+    code = (
+        "import pathlib, sys; from matteralign.runtime import launch; "
+        f"launch._WORKER = pathlib.Path({str(worker)!r}); "
+        "launch.ensure_environment = lambda *_: pathlib.Path(sys.executable); "
+        "sys.argv = ['matteralign', 'check-model', 'random', 'ecfp4']; "
+        "from matteralign.cli.app import main; main()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        env=os.environ | {CACHE_VARIABLE: str(tmp_path / "cache")},
+    )  # fmt: skip
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "[1 of 2] random: pass" in line:
+            break
+    process.send_signal(how)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted: what is finished is kept" in said
+    assert [p.name for p in (tmp_path / "cache" / "checks").iterdir()] == ["random.json"]
+    assert not list((tmp_path / "cache" / "architectures").iterdir())
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -70,14 +71,20 @@ def check_model(
             f"({checked.weights}, {checked.seconds:.1f} s)"
         )
 
-    check_models(
-        waiting,
-        done=finished,
-        report=say,
-        threads=threads,
-        processes=processes,
-        device=device,
-    )
+    # A scheduler's signal ends it as ctrl-C does: workers stop, finished checks are kept.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        check_models(
+            waiting,
+            done=finished,
+            report=say,
+            threads=threads,
+            processes=processes,
+            device=device,
+        )
+    except KeyboardInterrupt:
+        say("interrupted: what is finished is kept, --skip-passed goes on from there")
+        raise
     ordered = [results[card.key] for card in chosen]
     if as_json:
         typer.echo(json.dumps([asdict(c) | {"passed": c.passed} for c in ordered], indent=1))
