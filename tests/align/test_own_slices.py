@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tarfile
 from collections.abc import Callable
@@ -10,13 +11,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 from ase.build import bulk
 from ase.io import write
-from typer.testing import CliRunner
 
-from matteralign.cli.app import app
+from matteralign.align.embed import embed_model
+from matteralign.align.layout import Layout
+from matteralign.align.sample import sample_slice
+from matteralign.align.score import score_slice
+from matteralign.align.study import open_study
+from matteralign.align.summary import summarize_model
+from matteralign.config.datasets import OwnDataset
+from matteralign.config.schema import StudyConfig
+from matteralign.datasets.own_source import OwnSource
 from matteralign.datasets.peptides import peptide
+from matteralign.runtime.weights import fetch_weights
 from matteralign.store.latents import read_sidecar
 from matteralign.store.structures import read_structures
 from matteralign.store.tidy import SCORES, read_frame
@@ -27,34 +35,26 @@ METRICS = {
     "pair": [{"metric": "cknna", "definition": "huh2024", "params": {"k": 3}}],
     "model": [],
 }
-Verbs = Callable[..., dict[str, str]]
-
-
-def call(*arguments: str) -> str:
-    done = CliRunner().invoke(app, [*arguments], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return done.stdout
+Verbs = Callable[..., dict[str, str | None]]
 
 
 @pytest.fixture
 def verbs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verbs:
-    """Run sample, embed, summarize and score on a dataset; return the panel with its remarks."""
+    """Sample, embed, summarize and score a dataset; return why models are left out."""
     monkeypatch.chdir(tmp_path)
 
-    def run(dataset: dict[str, Any], panel: Any, **more: Any) -> dict[str, str]:
+    def run(dataset: dict[str, Any], panel: Any, **more: Any) -> dict[str, str | None]:
         chosen = {"dataset": "mine", "n": "all", "seed": 0, "panel": panel} | more
-        config = {"datasets": {"mine": dataset}, "slices": {"s": chosen}, "metrics": METRICS}
-        Path("config.yaml").write_text(yaml.safe_dump(config))
-        rows = json.loads(call("panel", "s", "--json"))
-        keys = [row["model"] for row in rows if row["chosen"]]
-        call("fetch", "--dataset", "mine", "--out", "mine.json")
-        call("sample", "s")
-        for key in keys:
-            call("fetch", "--model", key, "--out", f"{key}.json")
-            call("embed", "s", key)
-            call("summarize", "s", key)
-        call("score", "s")
-        return {row["model"]: row["remark"] for row in rows if not row["chosen"]}
+        raw = {"datasets": {"mine": dataset}, "slices": {"s": chosen}, "metrics": METRICS}
+        study = open_study(StudyConfig.model_validate(raw))
+        layout = Layout(Path("results"), "s")
+        sample_slice(study, layout, print)
+        for card in study.panel("s"):
+            fetch_weights(card, "trained", print)
+            embed_model(study, layout, card.key, threads=1, device="cpu", report=print)
+            summarize_model(study, layout, card.key, threads=1)
+        score_slice(study, layout)
+        return {c.card.key: c.reason for c in study.choices("s") if not c.chosen}
 
     return run
 
@@ -74,15 +74,15 @@ def crystals() -> list[Any]:
     return made
 
 
-def test_a_file_of_crystals_with_real_potentials(verbs: Verbs, tmp_path: Path) -> None:
+def test_a_file_of_crystals_with_a_real_potential(verbs: Verbs, tmp_path: Path) -> None:
     frames = crystals()
     frames[4].positions[0] = np.nan
     write(tmp_path / "c.xyz", frames, format="extxyz")
     dataset = {"kind": "extxyz", "path": "c.xyz", "columns": {"id": "name"}}
-    keys = ["random", "composition", "chgnet-0.3.0", "sevennet-0"]
-    left_out = verbs(dataset, {"family": ["proteinmpnn", "text"], "keys": keys})
+    keys = ["random", "composition", "chgnet-0.3.0"]
+    left_out = verbs(dataset, {"family": ["proteinmpnn"], "keys": keys})
     assert left_out["proteinmpnn"] == "reads protein backbones, of which the dataset has none"
-    assert left_out["chemberta"] == "reads SMILES, of which the dataset has none"
+    assert left_out["chemberta"] == "family is text"
     sample = read_structures("results/s/structures.parquet")
     assert {s.id for s in sample.structures} == {a.info["name"] for a in frames} - {"Al1"}
     skipped = json.loads(Path("results/s/skipped.json").read_text())
@@ -93,12 +93,17 @@ def test_a_file_of_crystals_with_real_potentials(verbs: Verbs, tmp_path: Path) -
         assert (sidecar["n_valid"], sidecar["sample_set_id"]) == (11, sample.id)
     found = scores().set_index(["model_a", "model_b"])
     assert set(found["status"]) == {"ok"}
-    assert found.loc[("chgnet-0.3.0", "sevennet-0"), "n"] == 11
-    # Two trained potentials agree about crystals, random vectors with neither.
-    agree = found.loc[("chgnet-0.3.0", "sevennet-0"), "value"]
-    assert agree > found.loc[("random", "sevennet-0"), "value"] + 0.1
-    record = json.loads(Path("mine.json").read_text())
-    assert record["files"]["c.xyz"]["size"] == (tmp_path / "c.xyz").stat().st_size
+    assert found.loc[("chgnet-0.3.0", "composition"), "n"] == 11
+    # A trained potential knows elements apart, random vectors do not.
+    agree = found.loc[("chgnet-0.3.0", "composition"), "value"]
+    assert agree > found.loc[("chgnet-0.3.0", "random"), "value"] + 0.1
+    record = OwnSource("mine", OwnDataset.model_validate(dataset)).record(print, 1)
+    assert record["files"] == {
+        "c.xyz": {
+            "sha256": hashlib.sha256((tmp_path / "c.xyz").read_bytes()).hexdigest(),
+            "size": (tmp_path / "c.xyz").stat().st_size,
+        }
+    }
 
 
 def test_a_folder_of_peptides_with_a_real_protein_model(verbs: Verbs, tmp_path: Path) -> None:

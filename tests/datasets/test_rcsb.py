@@ -122,10 +122,10 @@ def test_without_clusters_every_entry_gives_a_chain(folder: Path) -> None:
 
 
 def test_a_damaged_file_is_skipped_with_its_name(folder: Path) -> None:
-    (folder / "1aaa.cif").write_text("data_1AAA\n_entry.id 1AAA\n")
+    (folder / "1aaa.cif").write_bytes(b"\xff\xfe")
     found = chosen(source(folder))
     assert found["1AAA_1"] == "5EEE_A"
-    assert "1aaa.cif: no _atom_site.id" in found["1AAA_2"]
+    assert "1aaa.cif: not a readable mmCIF file" in found["1AAA_2"]
 
 
 def serve(server: Server, folder: Path, entries: list[str]) -> dict[str, Any]:

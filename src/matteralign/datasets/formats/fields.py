@@ -67,18 +67,21 @@ def read_fields(values: Mapping[str, Any], config: OwnDataset, fallback: str) ->
         if name not in values:
             raise BadRecordError(f"columns.{field}: {unknown('name', name, values)}")
         found = values[name]
-        return None if found is None or str(found).strip() == "" else found
+        if found is None or str(found).strip() == "":
+            return None
+        if not _is_text(str(found)):
+            raise BadRecordError(f"columns.{field}: {str(found)!a} is not UTF-8")
+        return found.item() if isinstance(found, np.generic) else found
 
-    energy = value("energy")
-    identifier = record_id(values, config)
-    if columns.id is not None and identifier is None:
+    energy, named = value("energy"), value("id")
+    if columns.id is not None and named is None:
         raise BadRecordError(f"columns.id: {columns.id!r} is empty")
     spin = _whole("spin", value("spin"), 1)
     if spin < 1:
         raise BadRecordError(f"spin is {spin}; it is the multiplicity 2S+1, at least 1")
     smiles, split = value("smiles"), value("split")
     return Fields(
-        id=fallback if identifier is None else identifier,
+        id=fallback if named is None else str(named).strip(),
         smiles=None if smiles is None else str(smiles).strip(),
         charge=_whole("charge", value("charge"), 0),
         spin=spin,
@@ -91,7 +94,12 @@ def record_id(values: Mapping[str, Any], config: OwnDataset) -> str | None:
     """Return the mapped id of a record, or None where it has none."""
     found = None if config.columns.id is None else values.get(config.columns.id)
     text = "" if found is None else str(found).strip()
-    return text or None
+    return text if text and _is_text(text) else None
+
+
+def _is_text(text: str) -> bool:
+    """Return whether a text was UTF-8 in its file: other bytes are kept as lone surrogates."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def structure_of(atoms: Atoms, fields: Fields, place: str) -> Structure:
