@@ -1,1 +1,1 @@
-"""Speed, memory and scaling of the metric engine, beside other packages: ``make bench``."""
+"""Speed and memory of engine and models, beside other packages: ``make bench``."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import big, child, limit, ratios, scaling
+from benchmarks import big, child, limit, ratios, scaling, throughput
 from benchmarks.machine import lines
 from benchmarks.settings import SECTIONS, Settings
 
@@ -24,6 +24,7 @@ QUICK = {
     "scaling_n": (250, 500, 1000),
     "scaling_m": (2, 4),
     "scaling_fixed_n": 500,
+    "throughput_n": 16,
 }
 FULL = {
     "n": 5000,
@@ -36,6 +37,7 @@ FULL = {
     "scaling_n": (1000, 2000, 5000, 10_000, 20_000),
     "scaling_m": (2, 4, 8, 16),
     "scaling_fixed_n": 5000,
+    "throughput_n": 256,
 }
 
 
@@ -54,8 +56,9 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     add("--only", action="append", choices=(*SECTIONS, "big"), help="sections; all but big")
     add("--peers", action="append", choices=keys, help="peers to measure; all")
     add("--quick", action="store_true", help="tiny sizes: does everything work?")
-    for size in ("n", "d", "models", "repeats", "peer-pairs", "limit-n", "limit-d"):
+    for size in ("n", "d", "models", "repeats", "peer-pairs", "limit-n", "limit-d", "throughput-n"):
         add(f"--{size}", type=int)
+    add("--models-measured", nargs="+", choices=throughput.MODELS, default=throughput.MODELS)
     add("--scaling-n", type=int, nargs="+")
     add("--scaling-m", type=int, nargs="+")
     add("--scaling-fixed-n", type=int)
@@ -81,6 +84,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
         sections += ("big",)
     chosen = {k: v for k, v in given.items() if v is not None or k not in sizes}
     chosen["peers"] = tuple(chosen["peers"] or ())
+    chosen["models_measured"] = tuple(chosen["models_measured"])
     for key in ("scaling_n", "scaling_m"):
         chosen[key] = tuple(chosen.get(key, sizes[key]))
     for key in ("scratch", "out", "platonic_rep", "idcorrelation"):
@@ -95,12 +99,14 @@ MEASURE = {
     "peers": ratios.measure_all,
     "limit": limit.measure,
     "scaling": scaling.measure,
+    "throughput": throughput.measure,
     "big": big.measure,
 }
 TITLES = {
     "peers": "Peers",
     "limit": "Share of the sgemm limit",
     "scaling": "Scaling",
+    "throughput": "Throughput of the models",
     "big": "The study's size",
 }
 
@@ -130,6 +136,7 @@ def markdown(found: dict[str, Any], out: Path) -> str:
         "peers": ratios.section,
         "limit": limit.section,
         "scaling": lambda part: scaling.section(part, out),
+        "throughput": throughput.section,
         "big": big.section,
     }
     for name, text in texts.items():

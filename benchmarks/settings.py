@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-SECTIONS = ("peers", "limit", "scaling")
+SECTIONS = ("peers", "limit", "scaling", "throughput")
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Settings:
     Attributes
     ----------
     sections : tuple of str
-        Among ``peers``, ``limit``, ``scaling``, ``big``.
+        Among ``peers``, ``limit``, ``scaling``, ``throughput``, ``big``.
     peers : tuple of str
         Keys of the peers to measure, empty for all.
     n, d, models, threads, repeats, peer_pairs : int
@@ -26,6 +26,10 @@ class Settings:
         Sample sizes and numbers of models of the curves.
     scaling_fixed_n : int
         Sample size of the curve against models.
+    throughput_n : int
+        Molecules that every model embeds.
+    models_measured : tuple of str
+        Models of the throughput.
     big_n, big_models, big_d, big_wide : int
         Of the big run; `big_wide` columns of its widest member, 0 for none.
     big_threads, memory_gb : int, float
@@ -53,6 +57,8 @@ class Settings:
     scaling_n: tuple[int, ...]
     scaling_m: tuple[int, ...]
     scaling_fixed_n: int
+    throughput_n: int
+    models_measured: tuple[str, ...]
     big_n: int
     big_models: int
     big_d: int

@@ -28,7 +28,7 @@ TRIED = {
         "mace-mp-medium-equivariant", "mace-mp-large", "mace-off23-medium", "mace-off23-large",
     ],
     "orb": ["orb-v2", "orb-v3-direct-20-omat-random", "orb-v3-conservative-inf-omat"],
-    "pet-and-uma": ["pet-mad", "uma-small", "uma-medium"],
+    "geom2vec-pet-uma": ["pet-mad", "uma-small", "uma-medium", "geom2vec"],
     "text": [
         "chemberta", "chemgpt-1.2b", "deepseek-r1-distill-llama-8b",
         "qwen3-30b-a3b-thinking-2507-blank", "gpt-oss-20b-blank-atomistic",
@@ -42,12 +42,23 @@ SLOW = {
 # Whose stand-ins are smaller than the model: the full one is built for its count.
 FULL = {
     wrapper: [key for key, card in CARDS.items() if card.wrapper == wrapper]
-    for wrapper in ("fairchem1", "pet", "uma")
+    for wrapper in (
+        "esm2",
+        "esm3",
+        "esm_if1",
+        "esmc",
+        "fairchem1",
+        "geom2vec",
+        "pet",
+        "prostt5",
+        "uma",
+    )
 }
 PRINTED_OTHERWISE = {
     "chemberta", "chemgpt-1.2b", "esm-if1", "esm2-150m", "esm2-650m", "esm2-8m", "esm3-sequence",
-    "esm3-structure", "esmc-300m", "esmc-600m", "mace-mp-medium", "mace-mp-medium-equivariant",
-    "molformer-xl", "orb-v2", "proteinmpnn",
+    "esm3-structure", "esmc-300m", "esmc-600m", "geom2vec", "mace-mp-medium",
+    "mace-mp-medium-equivariant", "molformer-xl", "orb-v2", "prostt5-sequence",
+    "prostt5-structure", "proteinmpnn",
 }  # fmt: skip
 
 
@@ -101,14 +112,26 @@ def holds(found: Mapping[str, Checked], keys: Sequence[str]) -> None:
 
 
 # A script `<wrapper>_package.py` knows what the package itself gives for the same file.
-PACKAGES = sorted(p.stem.removesuffix("_package") for p in SCRIPTS.glob("*_package.py"))
+PACKAGES = {p.stem.removesuffix("_package") for p in SCRIPTS.glob("*_package.py")}
+
+
+def compared(groups: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return by environment the keys of `groups` that a script knows: a process for each."""
+    found: dict[str, list[str]] = {}
+    for key in (key for keys in groups.values() for key in keys):
+        if CARDS[key].wrapper in PACKAGES:
+            found.setdefault(CARDS[key].environment, []).append(key)
+    return found
 
 
 @pytest.mark.parametrize(
     "keys",
     [
-        *(pytest.param(TRIED[name], id=name) for name in PACKAGES),
-        *(pytest.param(SLOW[n], id=f"{n}-other", marks=pytest.mark.slow) for n in PACKAGES),
+        *(pytest.param(keys, id=name) for name, keys in compared(TRIED).items()),
+        *(
+            pytest.param(keys, id=f"{name}-other", marks=pytest.mark.slow)
+            for name, keys in compared(SLOW).items()
+        ),
     ],
 )
 def test_a_batch_agrees_with_the_package_on_each_structure(

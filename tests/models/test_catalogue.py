@@ -59,7 +59,7 @@ def test_pickles_and_code_are_marked() -> None:
     marked = {key for key, card in CARDS.items() if card.checkpoint.executes_code}
     code = {k for k, c in CARDS.items() if any(f.name.endswith(".py") for f in c.checkpoint.files)}
     assert code == {key for key, card in CARDS.items() if card.options.get("remote_code")}
-    pickled = ("fairchem1", "mace", "pet", "sevennet", "uma")
+    pickled = ("dpa", "fairchem1", "mace", "pet", "sevennet", "uma")
     assert marked == code | {key for key, card in CARDS.items() if card.wrapper in pickled}
 
 
@@ -81,7 +81,8 @@ def test_a_card_of_the_user_fits_beside_the_others() -> None:
 
 STUDY_ROWS = {
     "random": 1, "chat": 9, "esm2": 3, "esm3": 2, "esm_if1": 1, "esmc": 2, "fairchem1": 13,
-    "language": 3, "mace": 8, "orb": 10, "pet": 1, "protein_mpnn": 1, "uma": 2,
+    "geom2vec": 1, "language": 3, "mace": 8, "orb": 10, "pet": 1, "prostt5": 2,
+    "protein_mpnn": 1, "uma": 2,
 }  # fmt: skip
 
 
@@ -94,9 +95,10 @@ def test_the_rows_of_the_study_are_there_once() -> None:
 
 
 TAGS = {
-    "Alexandria", "AlphaFold UniRef50", "L1000", "MAD", "MP-r2SCAN", "MPtrj", "MatterSim", "OC20",
-    "ODAC25", "OMC25", "OMat24", "OMol25", "PCBA", "PCQM4M", "PDB", "Pistachio reactions",
-    "PubChem", "SPICE", "USPTO reactions", "UniRef50", "ZINC", "internet text",
+    "AlphaFold UniRef50", "Alexandria", "L1000", "MAD", "MP-r2SCAN", "MPtrj", "MatterSim",
+    "OAS antibodies", "OC20", "ODAC25", "OMC25", "OMat24", "OMol25", "OrbNet Denali", "PCBA",
+    "PCQM4M", "PDB", "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions", "UniRef50",
+    "ZINC", "internet text",
 }  # fmt: skip
 
 

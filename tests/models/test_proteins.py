@@ -24,26 +24,36 @@ SCRIPT = Path(__file__).parent / "reference" / "proteins.py"
 CARDS = load_cards()
 TRIED = {
     "esm": ["esmc-300m", "esm3-sequence", "esm3-structure"],
-    "main": ["esm2-8m", "esm-if1", "proteinmpnn"],
-}
-# Float32 networks, another order of operations: the relative deviation that was seen, doubled.
-AGREE = {"esm2": 2e-6, "esm3": 2e-6, "esm_if1": 2e-6, "esmc": 2e-6, "protein_mpnn": 2e-6}
-
-SEQUENCE = {
-    "no chain": "sequence", "no residues": "empty", "letter J": "residue", "letter a": "residue",
-    "letter *": "residue",
+    "main": [
+        "antiberty", "esm2-8m", "esm-if1", "prostt5-sequence", "prostt5-structure", "proteinmpnn",
+        "unirep-1900",
+    ],
 }  # fmt: skip
+# Float32 networks, another order of operations: the relative deviation that was seen, doubled.
+AGREE = {
+    "antiberty": 2e-6, "esm2": 2e-6, "esm3": 2e-6, "esm_if1": 2e-6, "esmc": 2e-6,
+    "prostt5": 2e-6, "protein_mpnn": 2e-6, "unirep": 2e-6,
+}  # fmt: skip
+
+ANY_LETTER = {
+    "no chain": "sequence", "no residues": "empty", "letter a": "residue", "letter *": "residue",
+}  # fmt: skip
+SEQUENCE = ANY_LETTER | {"letter J": "residue"}
 BACKBONE = {
     "no chain": "sequence", "no residues": "empty", "no coordinates": "backbone",
     "no backbone": "backbone", "backbone of another length": "backbone", "infinite": "backbone",
 }  # fmt: skip
 REFUSED = {
+    "antiberty": ANY_LETTER | {"2000 residues": "size"},
     "esm-if1": BACKBONE,
     "esm2-8m": SEQUENCE | {"2000 residues": "size"},
     "esm3-sequence": SEQUENCE,
     "esm3-structure": BACKBONE,
     "esmc-300m": SEQUENCE,
+    "prostt5-sequence": SEQUENCE,
+    "prostt5-structure": BACKBONE,
     "proteinmpnn": BACKBONE | {"no oxygen": "backbone"},
+    "unirep-1900": ANY_LETTER,
 }
 
 

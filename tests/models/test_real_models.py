@@ -44,6 +44,7 @@ TOLERANCES: dict[str, tuple[float, float | None]] = {
     "rxnfp-bert": (5e-6, None),
     "rxnmapper-albert": (5e-6, None),
     "soap": (1e-6, None),
+    "dpa3-mptrj": (5e-6, 1e-5),
     "mattersim-1m": (5e-6, 1e-5),
     "minimol": (5e-6, None),
 }

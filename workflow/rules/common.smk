@@ -50,7 +50,9 @@ SWEEP_OUTPUT = {"sweep": PATTERN.sweep} if STUDY.config.metrics.sweep else {}
 # Of the jobs that can use many. Snakemake gives fewer where --cores is smaller; a cluster
 # profile or --set-threads changes it rule by rule.
 THREADS = 8
-MODELS = sorted({card.key for name in STUDY.config.slices for card in STUDY.panel(name)})
+MODELS = sorted(
+    {card.key for name in STUDY.config.slices for card in STUDY.panel(name)}
+)
 
 
 wildcard_constraints:

@@ -12,15 +12,18 @@ if TYPE_CHECKING:
     from matteralign.models.base import Wrapper
 
 _CLASSES = {
+    "antiberty": "matteralign.models.antiberty:AntibertyWrapper",
     "chat": "matteralign.models.chat:ChatWrapper",
     "chgnet": "matteralign.models.chgnet:ChgnetWrapper",
     "composition": "matteralign.models.composition:CompositionWrapper",
+    "dpa": "matteralign.models.dpa:DpaWrapper",
     "esm2": "matteralign.models.esm2:Esm2Wrapper",
     "esm3": "matteralign.models.esm3:Esm3Wrapper",
     "esm_if1": "matteralign.models.esm_if1:EsmIf1Wrapper",
     "esmc": "matteralign.models.esmc:EsmcWrapper",
     "fairchem1": "matteralign.models.fairchem1:Fairchem1Wrapper",
     "fingerprint": "matteralign.models.fingerprint:FingerprintWrapper",
+    "geom2vec": "matteralign.models.geom2vec:Geom2VecWrapper",
     "huggingface": "matteralign.models.huggingface:HuggingFaceWrapper",
     "language": "matteralign.models.language:LanguageWrapper",
     "mace": "matteralign.models.mace:MaceWrapper",
@@ -28,25 +31,30 @@ _CLASSES = {
     "minimol": "matteralign.models.minimol:MinimolWrapper",
     "orb": "matteralign.models.orb:OrbWrapper",
     "pet": "matteralign.models.pet:PetWrapper",
+    "prostt5": "matteralign.models.prostt5:Prostt5Wrapper",
     "protein_mpnn": "matteralign.models.protein_mpnn:ProteinMpnnWrapper",
     "random": "matteralign.models.baseline:RandomWrapper",
     "sevennet": "matteralign.models.sevennet:SevennetWrapper",
     "soap": "matteralign.models.soap:SoapWrapper",
     "uma": "matteralign.models.uma:UmaWrapper",
+    "unirep": "matteralign.models.unirep:UnirepWrapper",
 }
 
 # Raise a number whenever the same card and structures would give other latents: rows made
 # by the old code are then made again.
 WRAPPER_VERSIONS: dict[str, int] = {
+    "antiberty": 1,
     "chat": 1,
     "chgnet": 1,
     "composition": 1,
+    "dpa": 1,
     "esm2": 1,
     "esm3": 1,
     "esm_if1": 1,
     "esmc": 1,
     "fairchem1": 1,
     "fingerprint": 1,
+    "geom2vec": 1,
     "huggingface": 1,
     "language": 1,
     "mace": 1,
@@ -54,11 +62,13 @@ WRAPPER_VERSIONS: dict[str, int] = {
     "minimol": 1,
     "orb": 1,
     "pet": 1,
+    "prostt5": 1,
     "protein_mpnn": 1,
     "random": 1,
     "sevennet": 1,
     "soap": 1,
     "uma": 1,
+    "unirep": 1,
 }
 
 

@@ -141,17 +141,21 @@ def nearest_distances(structure: Structure) -> npt.NDArray[np.float64]:
     """
     if structure.n_atoms < 2:
         return np.full(structure.n_atoms, np.inf)
-    return np.concatenate([d.min(axis=1) for _, d in _distance_blocks(structure)])
+    return np.concatenate([d.min(axis=1) for _, d in distance_blocks(structure)])
 
 
 def _close_pairs(structure: Structure) -> Iterator[tuple[int, int, float]]:
-    for start, distances in _distance_blocks(structure):
+    for start, distances in distance_blocks(structure):
         rows, columns = np.nonzero(distances < CLOSEST)
         for row, column in zip(rows, columns, strict=True):
             yield start + int(row), int(column), float(distances[row, column])
 
 
-def _distance_blocks(structure: Structure) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
+def distance_blocks(structure: Structure) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
+    """Yield the first atom of a block of rows and its distances to all atoms in Å, inf to itself.
+
+    Periodic images count through the nearest-image rule.
+    """
     positions = np.asarray(structure.positions, np.float64)
     inverse = None
     if structure.periodic and structure.cell is not None and structure.pbc is not None:

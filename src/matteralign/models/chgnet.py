@@ -17,6 +17,7 @@ from pymatgen.core import Structure as Crystal
 from matteralign.models.base import Embedded, Wrapper
 from matteralign.models.boxes import boxed_cell
 from matteralign.models.checks import Refusal, nearest_distances
+from matteralign.models.edges import edge_estimate
 from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
@@ -75,6 +76,9 @@ class ChgnetWrapper(Wrapper):
                 f"{self._cutoff:g} Å; CHGNet cannot take isolated atoms",
             )
         return None
+
+    def size(self, structure: Structure) -> int:
+        return edge_estimate(structure, self._cutoff)
 
     def embed(self, batch: Sequence[Structure]) -> Embedded:
         graphs = [self._model.graph_converter(self.crystal(s)).to(self.device) for s in batch]

@@ -16,6 +16,7 @@ from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
 from matteralign.models.atoms import to_atoms
 from matteralign.models.base import Embedded, Wrapper
+from matteralign.models.edges import edge_estimate
 from matteralign.models.pooling import segment_mean
 from matteralign.models.torch_setup import count_parameters, quiet_import
 from matteralign.registry.card import ModelCard
@@ -105,6 +106,9 @@ class MaceWrapper(Wrapper):
 
     def packages(self) -> list[str]:
         return ["numpy", "torch", "e3nn", "mace-torch", "matscipy"]
+
+    def size(self, structure: Structure) -> int:
+        return edge_estimate(structure, float(self._calculator.r_max))
 
     def embed(self, batch: Sequence[Structure]) -> Embedded:
         graphs = self._graphs(batch)

@@ -12,6 +12,7 @@ from torch_geometric.loader.dataloader import Collater
 
 from matteralign.models.base import Embedded, Wrapper
 from matteralign.models.boxes import to_boxed_atoms
+from matteralign.models.edges import edge_estimate
 from matteralign.models.pooling import segment_mean
 from matteralign.models.torch_setup import count_parameters, quiet_import
 from matteralign.registry.card import ModelCard
@@ -60,6 +61,9 @@ class MattersimWrapper(Wrapper):
 
     def packages(self) -> list[str]:
         return ["numpy", "torch", "mattersim", "pymatgen", "torch-geometric"]
+
+    def size(self, structure: Structure) -> int:
+        return edge_estimate(structure, self._converter.twobody_cutoff)
 
     def embed(self, batch: Sequence[Structure]) -> Embedded:
         vacuum = float(self.options["vacuum"])

@@ -19,6 +19,7 @@ from matteralign.core.suggest import unknown
 from matteralign.models.atoms import to_atoms
 from matteralign.models.base import Embedded, Wrapper
 from matteralign.models.checks import Refusal
+from matteralign.models.edges import edge_estimate
 from matteralign.models.pooling import segment_mean
 from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard
@@ -75,6 +76,10 @@ class OrbWrapper(Wrapper):
         if structure.pbc is not None and structure.periodic and not structure.pbc.all():
             return Refusal("geometry", "Orb takes structures periodic along all three axes or none")
         return None
+
+    def size(self, structure: Structure) -> int:
+        system = self._model.system_config
+        return edge_estimate(structure, system.radius, system.max_num_neighbors)
 
     def embed(self, batch: Sequence[Structure]) -> Embedded:
         system, device = self._model.system_config, torch.device(self.device)

@@ -20,6 +20,7 @@ from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
 from matteralign.models.atoms import to_atoms
 from matteralign.models.base import Embedded, Wrapper
+from matteralign.models.edges import edge_estimate
 from matteralign.models.pooling import segment_mean
 from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard
@@ -74,6 +75,9 @@ class SevennetWrapper(Wrapper):
 
     def packages(self) -> list[str]:
         return ["numpy", "torch", "e3nn", "sevenn", "matscipy", "torch-geometric"]
+
+    def size(self, structure: Structure) -> int:
+        return edge_estimate(structure, self._cutoff)
 
     def embed(self, batch: Sequence[Structure]) -> Embedded:
         graphs = [self._graph(s) for s in batch]

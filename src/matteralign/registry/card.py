@@ -153,7 +153,11 @@ class ModelCard(Strict):
     accepts: Accepts = Accepts()
     claims: Claims
     predicts: list[Literal["energy"]] = []
-    batch: int = Field(default=2000, gt=0, description="budget per batch: atoms or tokens")
+    batch: int = Field(
+        default=2000,
+        gt=0,
+        description="budget per batch on a CPU, in what the wrapper counts: atoms, edges or tokens",
+    )
     options: dict[str, Any] = {}
     prompt: PinnedPrompt | None = None
     reference: str

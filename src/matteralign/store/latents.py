@@ -27,7 +27,7 @@ class MaskedRow:
         Position in the sample set and the structure's id.
     code
         Short machine-readable kind: ``element``, ``empty``, ``smiles``, ``size``,
-        ``geometry``, ``non_finite``, ``model_error``.
+        ``geometry``, ``charge``, ``non_finite``, ``model_error``.
     reason
         One sentence for the reader.
     """

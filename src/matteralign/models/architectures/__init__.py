@@ -21,10 +21,12 @@ _BUILDERS = {
     "esm_if1": "matteralign.models.architectures.esm_if1",
     "esmc": "matteralign.models.architectures.esmc",
     "fairchem1": "matteralign.models.architectures.fairchem1",
+    "geom2vec": "matteralign.models.architectures.geom2vec",
     "language": "matteralign.models.architectures.language",
     "mace": "matteralign.models.architectures.mace",
     "orb": "matteralign.models.architectures.orb",
     "pet": "matteralign.models.architectures.pet",
+    "prostt5": "matteralign.models.architectures.prostt5",
     "uma": "matteralign.models.architectures.uma",
 }
 

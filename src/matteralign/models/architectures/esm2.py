@@ -8,8 +8,11 @@ from pathlib import Path
 import torch
 
 from matteralign.models.fair_esm import esm
+from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard, StandIn
 
+_FULL = {"650M": (33, 1280, 20), "150M": (30, 640, 20), "8M": (6, 320, 20)}
+"""Layers, width and heads of the published networks."""
 _CONTACTS = "contact_head.regression"
 
 
@@ -18,6 +21,8 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
 
     Options
     -------
+    network
+        Which published network it stands in for: ``650M``, ``150M`` or ``8M``.
     layers, width, heads
         Of the transformer.
     """
@@ -38,6 +43,13 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
         folder / main,
     )
     torch.save({"model": contacts}, folder / regression)
+
+
+def full_size(stand_in: StandIn) -> int:
+    """Return the number of parameters of the published network."""
+    layers, width, heads = _FULL[stand_in.options["network"]]
+    with torch.device("meta"):
+        return count_parameters(esm.ESM2(layers, width, heads))
 
 
 def _published(name: str) -> str:

@@ -10,7 +10,13 @@ from esm.models.vqvae import StructureTokenEncoder
 
 from matteralign.models.esm3 import NETWORK, STRUCTURE_ENCODER, build_esm3
 from matteralign.models.esmc import HEAD_WIDTH
+from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard, StandIn
+
+_FULL = {"d_model": 1536, "n_heads": 24, "v_heads": 256, "n_layers": 48}
+_FULL_ENCODER = {
+    "d_model": 1024, "n_heads": 1, "v_heads": 128, "n_layers": 2, "d_out": 128, "n_codes": 4096,
+}  # fmt: skip
 
 
 def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
@@ -43,3 +49,12 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
             n_codes=4096,
         )
         torch.save(encoder.state_dict(), folder / STRUCTURE_ENCODER)
+
+
+def full_size(stand_in: StandIn) -> int:
+    """Return the number of parameters of the published network, and of its structure encoder."""
+    with torch.device("meta"):
+        count = count_parameters(build_esm3(_FULL, None))
+        if "encoder_width" in stand_in.options:
+            count += count_parameters(StructureTokenEncoder(**_FULL_ENCODER))
+    return count

@@ -9,8 +9,13 @@ from typing import Any
 import torch
 
 from matteralign.models.fair_esm import esm
+from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard, StandIn
 
+_FULL = {
+    "layers": 8, "width": 512, "hidden": 2048, "heads": 8, "scalars": 1024, "vectors": 256,
+    "neighbours": 30,
+}  # fmt: skip
 _FIXED = {
     "arch": "invariant_gvp",
     "dropout": 0.1,
@@ -56,9 +61,7 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
     """Save an untrained network; see `network_arguments` for the options of `stand_in`."""
     arguments = network_arguments(stand_in.options)
     torch.manual_seed(stand_in.seed)
-    model = esm.inverse_folding.gvp_transformer.GVPTransformerModel(
-        arguments, esm.data.Alphabet.from_architecture(arguments.arch)
-    )
+    model = _network(arguments)
     tensors = model.state_dict()
     for name in tensors:
         # Only its type is ever read; the package leaves it as it was in memory.
@@ -66,3 +69,14 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
             tensors[name].zero_()
     (pinned,) = card.checkpoint.files
     torch.save({"args": arguments, "model": tensors}, folder / pinned.name)
+
+
+def full_size(_: StandIn) -> int:
+    """Return the number of parameters of the published network."""
+    with torch.device("meta"):
+        return count_parameters(_network(network_arguments(_FULL)))
+
+
+def _network(arguments: Namespace) -> Any:
+    alphabet = esm.data.Alphabet.from_architecture(arguments.arch)
+    return esm.inverse_folding.gvp_transformer.GVPTransformerModel(arguments, alphabet)

@@ -1,9 +1,10 @@
 """MoLFormer without weights: an encoder with rotary positions and linear attention.
 
-Written from Ross et al., Nat. Mach. Intell. 2022, 4, 1256, and the papers it builds on: linear
+After Ross et al., Nat. Mach. Intell. 2022, 4, 1256, and the papers it builds on: linear
 attention (Katharopoulos et al., arXiv:2006.16236) with generalized features (Choromanski et al.,
 arXiv:2009.14794) and rotary positions (Su et al., arXiv:2104.09864). Weights have the names of
-the published file. The published code is no part of this package.
+the published file, so that the wrapper loads both alike; the published code is no part of this
+package.
 """
 
 from __future__ import annotations

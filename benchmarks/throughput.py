@@ -1,0 +1,144 @@
+"""Structures per second of the wrappers beside their packages' own loops, on real molecules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import child
+from benchmarks.report import number, spread, table
+from benchmarks.settings import Settings
+
+MODELS = ("mace-mp-small", "sevennet-0", "chgnet-0.3.0", "orb-d3-xs-v2", "rxnfp-bert")
+BATCHED_BAR, ALONE_BAR = 0.95, 3.0
+SIZES = (8, 32, 128)
+"""Batch sizes of the package's loop; the best counts."""
+
+ALONE = 24
+LATTICES = (
+    ("Si", "diamond", 5.43), ("NaCl", "rocksalt", 5.64), ("Cu", "fcc", 3.61), ("Fe", "bcc", 2.87),
+    ("GaAs", "zincblende", 5.65), ("CsCl", "cesiumchloride", 4.12), ("MgO", "rocksalt", 4.21),
+    ("Al", "fcc", 4.05),
+)  # fmt: skip
+
+
+def molecules(n: int, folder: Path) -> Path:
+    """Return ``structures.parquet`` of QM9's draw with seed 0."""
+    from matteralign.align.layout import Layout
+    from matteralign.align.sample import sample_slice
+    from matteralign.align.study import Study
+    from matteralign.config.schema import StudyConfig
+    from matteralign.registry.load import load_cards
+
+    chosen = {"dataset": "qm9", "n": n, "seed": 0, "panel": ["random", "ecfp4"]}
+    config = StudyConfig.model_validate({"slices": {f"qm9-{n}": chosen}})
+    layout = Layout(folder, f"qm9-{n}")
+    sample_slice(Study(config, load_cards()), layout, print)
+    return layout.structures
+
+
+def crystals(n: int, path: Path) -> Path:
+    """Write `n` rattled crystals of 2 to 32 atoms."""
+    from ase.build import bulk
+
+    from matteralign.store.structures import Structure, write_structures
+
+    rng, made = np.random.default_rng(0), []
+    for i in range(n):
+        name, lattice, a = LATTICES[i % len(LATTICES)]
+        atoms = bulk(name, lattice, a=a) * [(1, 1, 1), (2, 1, 1), (2, 2, 1), (2, 2, 2)][i // 8 % 4]
+        made.append(
+            Structure(
+                f"{name}-{i}", atoms.numbers.astype(np.uint8),
+                atoms.positions + rng.normal(0, 0.1, atoms.positions.shape),
+                np.array(atoms.cell), np.array(atoms.pbc),
+            )
+        )  # fmt: skip
+    write_structures(path, made, slice_name="crystals", dataset="rattled")
+    return path
+
+
+def measure(settings: Settings) -> dict[str, Any]:
+    """Measure every model in its environment, printing each as it comes."""
+    from matteralign.registry.environments import get_environment
+    from matteralign.registry.load import load_cards
+    from matteralign.runtime.environments import ensure_environment
+    from matteralign.sources.cache import ensure
+
+    n, found = settings.throughput_n, []
+    solids = crystals(max(n // 4, 8), settings.scratch / "crystals.parquet")
+    both = {"QM9": str(molecules(n, settings.scratch)), "rattled crystals": str(solids)}
+    cards = load_cards()
+    for key in settings.models_measured:
+        card = cards[key]
+        arguments = {
+            "source": str(child.ROOT / "src"),
+            "card": card.model_dump(mode="json"),
+            "files": {f.name: str(ensure(f, print)) for f in card.checkpoint.files},
+            "samples": both if card.modality == "3d" else {"QM9": both["QM9"]},
+            "sizes": SIZES,
+            "repeats": settings.repeats,
+            "alone": ALONE,
+            "threads": settings.threads,
+        }
+        python = ensure_environment(get_environment(card.environment))
+        result = child.run_foreign(
+            python, "throughput_model.py", arguments, threads=settings.threads
+        )
+        found.append({"key": key} | result)
+        for row in cells(found[-1]):
+            print(" | ".join(row), flush=True)
+    return {"models": found, "threads": settings.threads}
+
+
+HEAD = (
+    "model", "structures", "wrapper, 1/s", "package, batched, 1/s", "batch", "one at a time, 1/s",
+    "ratio to batched", "ratio to one at a time",
+)  # fmt: skip
+
+
+def cells(found: dict[str, Any]) -> list[list[str]]:
+    """Return one row for each sample of a model."""
+    rows = []
+    for sample, measured in found["samples"].items():
+        rates = measured["rates"]
+        batched = {task: r for task, r in rates.items() if task.startswith("batches of")}
+        best = max(batched, key=lambda task: float(np.median(batched[task])))
+        ours = float(np.median(rates["wrapper"]))
+        rows.append(
+            [
+                found["key"],
+                f"{measured['n']} {sample}, {measured['atoms']} atoms",
+                spread(rates["wrapper"]),
+                spread(batched[best]),
+                best.removeprefix("batches of "),
+                spread(rates["one at a time"]),
+                _against(ours / float(np.median(batched[best])), BATCHED_BAR),
+                _against(ours / float(np.median(rates["one at a time"])), ALONE_BAR),
+            ]
+        )
+    return rows
+
+
+def _against(ratio: float, bar: float) -> str:
+    return f"**{number(ratio)}** (bar ≥ {bar:g}, {'met' if ratio >= bar else '**not met**'})"
+
+
+def section(found: dict[str, Any]) -> str:
+    """Return the Markdown of this section."""
+    versions = {name: v for model in found["models"] for name, v in model["packages"].items()}
+    first = found["models"][0]
+    return "\n\n".join(
+        [
+            f"Structures per second from ASE-like records to latents, {found['threads']} "
+            "thread(s), median (least–most) of turns. The wrapper runs through `extract`, with "
+            "shards, hashes and pooling; the package makes its own graphs, collates and runs the "
+            f"same network without forces, at its best of the batch sizes {SIZES}, and drops the "
+            f"result. torch kernels {first['kernel']}; "
+            + ", ".join(f"{name} {v}" for name, v in sorted(versions.items()))
+            + ".",
+            table(HEAD, [row for model in found["models"] for row in cells(model)]),
+        ]
+    )

@@ -1,0 +1,40 @@
+"""Geom2Vec's ViSNet without weights: the state dict that its authors save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from matteralign.core.errors import UserError
+from matteralign.core.suggest import unknown
+from matteralign.models.geom2vec import PREFIX, visnet
+from matteralign.models.torch_setup import count_parameters
+from matteralign.registry.card import ModelCard, StandIn
+
+# What ``visnet_l6_h256_rbf64_r75`` says of itself.
+_FULL: dict[str, Any] = {"channels": 256, "layers": 6, "radial": 64, "cutoff": 7.5}
+
+
+def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
+    """Save an untrained network; `channels` and `layers` may be fewer than the published one's.
+
+    Raises
+    ------
+    UserError
+        For an unknown option.
+    """
+    for name in stand_in.options:
+        if name not in _FULL:
+            raise UserError(f"card {card.key}: " + unknown("option of stand_in", name, _FULL))
+    torch.manual_seed(stand_in.seed)
+    model = visnet(**{**_FULL, **stand_in.options})
+    state = {PREFIX + name: value for name, value in model.state_dict().items()}
+    (pinned,) = card.checkpoint.files
+    torch.save(state, folder / pinned.name)
+
+
+def full_size(stand_in: StandIn) -> int:
+    """Return the number of parameters of the published network, its pretraining head apart."""
+    return count_parameters(visnet(**_FULL))
