@@ -6,6 +6,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 SLICE ?= qm9-demo
 # Tests run side by side; most of them keep one core busy.
 TEST_WORKERS ?= 2
+MARKS ?= not slow
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
@@ -19,7 +20,7 @@ unexport PYTHONPATH VIRTUAL_ENV
 
 help:
 	@echo "make demo   set up everything, run the slice $(SLICE), print where to look"
-	@echo "make test   set up what is missing, run the tests"
+	@echo "make test   set up what is missing, run the tests (MARKS= adds the slow ones)"
 	@echo "make bench  measure speed and memory beside other packages, write docs/benchmarks.md"
 	@echo "make lint   ruff, mypy, snakemake --lint, snakefmt"
 
@@ -27,7 +28,7 @@ demo: .venv/.workflow
 	@$(BIN)/matteralign run $(SLICE) --cores $(CORES)
 
 test: .venv/.test
-	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder -m "$(MARKS)" $(PYTEST_ARGS)
 
 bench: .venv/.test
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)

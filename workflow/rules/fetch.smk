@@ -1,4 +1,7 @@
 rule fetch:
+    input:
+        # A user's own files; what comes from elsewhere has none.
+        lambda wildcards: STUDY.dataset(wildcards.dataset).inputs(),
     output:
         SHARED / "datasets" / "{dataset}.json",
     log:

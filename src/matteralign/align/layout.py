@@ -31,6 +31,11 @@ class Layout:
         """The sample set."""
         return self.root / "structures.parquet"
 
+    @property
+    def skipped(self) -> Path:
+        """Records that were drawn and could not be taken."""
+        return self.root / "skipped.json"
+
     def latent(self, key: str) -> Path:
         """Latents of a model; its sidecar lies beside them."""
         return self.root / "latents" / f"{key}.npy"

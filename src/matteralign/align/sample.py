@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 from matteralign.align.layout import Layout
 from matteralign.align.study import Study
 from matteralign.core.errors import UserError
+from matteralign.core.files import write_json
 from matteralign.core.hashing import sha256_json
-from matteralign.datasets.catalogue import get_dataset, open_dataset
 from matteralign.datasets.draw import draw_structures
 from matteralign.store.structures import write_structures
+
+_SHOWN = 10
 
 
 def sample_slice(study: Study, layout: Layout, report: Callable[[str], None]) -> str:
@@ -24,19 +27,23 @@ def sample_slice(study: Study, layout: Layout, report: Callable[[str], None]) ->
         If a raw file cannot be had or is damaged.
     """
     chosen = study.slice(layout.slice)
-    source = get_dataset(chosen.dataset)
-    dataset = open_dataset(source, report)
+    source = study.dataset(chosen.dataset)
     try:
-        structures, _ = draw_structures(dataset, chosen, report)
+        structures, walk = draw_structures(source.open(report), chosen, report)
     except UserError as error:
         raise UserError(f"slice {layout.slice!r}: {error}") from error
     info = {
         "seed": str(chosen.seed),
-        "level_of_theory": source.card.level_of_theory,
-        "licence": source.card.licence,
-        "citation": source.card.citation,
+        **source.facts,
+        "skipped": str(len(walk.skipped)),
         "identity": sha256_json(study.sample_identity(layout.slice)),
     }
+    report(f"{layout.slice}: {len(structures):,} structures drawn, {walk.read:,} rows read")
+    write_json(layout.skipped, [asdict(record) for record in walk.skipped])
+    for record in walk.skipped[:_SHOWN]:
+        report(f"skipped {record.place}: {record.reason}")
+    if len(walk.skipped) > _SHOWN:
+        report(f"skipped {len(walk.skipped):,} records in all, see {layout.skipped}")
     return write_structures(
         layout.structures,
         structures,

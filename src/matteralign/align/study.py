@@ -16,7 +16,7 @@ from matteralign.config.slices import Slice
 from matteralign.core.errors import UserError
 from matteralign.core.hashing import sha256_json
 from matteralign.core.weights import Weights
-from matteralign.datasets.catalogue import get_dataset
+from matteralign.datasets.source import Source, check_names, find_source
 from matteralign.models.catalogue import wrapper_version
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
@@ -57,6 +57,10 @@ class Study:
         """Return a slice by name."""
         return get_slice(self.config, name)
 
+    def dataset(self, name: str) -> Source:
+        """Return a dataset by name: one that comes with the package, or the user's own."""
+        return find_source(name, self.config.datasets)
+
     def panel(self, slice_name: str) -> list[ModelCard]:
         """Return the cards of a slice's panel, lowest index first."""
         return [choice.card for choice in self.choices(slice_name) if choice.chosen]
@@ -65,7 +69,7 @@ class Study:
         """Return for every model whether it is on a slice's panel, and why not."""
         if slice_name not in self._choices:
             chosen = self.slice(slice_name)
-            offers = get_dataset(chosen.dataset).offers()
+            offers = self.dataset(chosen.dataset).offers()
             self._choices[slice_name] = choose(chosen, self.cards, offers)
         return self._choices[slice_name]
 
@@ -81,7 +85,7 @@ class Study:
         """Return what decides the rows of a slice."""
         chosen = self.slice(slice_name)
         drawn = chosen.model_dump(mode="json", include={"n", "seed", "filters", "stratify"})
-        return get_dataset(chosen.dataset).identity() | drawn
+        return self.dataset(chosen.dataset).identity() | drawn
 
     def embed_identity(self, key: str, slice_name: str) -> dict[str, Any]:
         """Return what decides a model's latents on a given sample set."""
@@ -136,8 +140,9 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
         with the nearest match.
     """
     study = Study(config, load_cards(tuple(base / folder for folder in config.cards)))
+    check_names(config.datasets)
     for name, chosen in config.slices.items():
-        get_dataset(chosen.dataset)
+        study.dataset(chosen.dataset)
         try:
             panel = study.panel(name)
         except UserError as error:

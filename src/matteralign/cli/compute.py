@@ -29,7 +29,7 @@ def sample(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> 
     study = study_of(config)
     layout = layout_of(study, slice_name)
     identity = sample_slice(study, layout, say)
-    say(f"sample {slice_name}: {study.slice(slice_name).n} structures, set {identity[:12]}")
+    say(f"sample {slice_name}: set {identity[:12]}")
 
 
 def embed(

@@ -107,7 +107,6 @@ def _targets(
     every: bool,
     weights: Weights | None,
 ) -> _Targets:
-    from matteralign.datasets.catalogue import get_dataset
     from matteralign.registry.load import get_card
 
     chosen: dict[str, Weights] = {}
@@ -119,16 +118,14 @@ def _targets(
     for key in [*keys, *(study.cards if every else [])]:
         chosen.setdefault(get_card(key, study.cards).key, weights or "trained")
     for name in sets:
-        get_dataset(name)
+        study.dataset(name)
     if not chosen and not sets:
         raise UserError("name what to fetch: --models KEY ..., --all, --slice NAME, --dataset NAME")
     return _Targets(chosen, list(dict.fromkeys(sets)))
 
 
 def _wanted(study: Study, targets: _Targets) -> list[Wanted]:
-    from matteralign.datasets.catalogue import get_dataset
-
-    found = [item for name in targets.datasets for item in get_dataset(name).wanted()]
+    found = [item for name in targets.datasets for item in study.dataset(name).wanted()]
     for key in targets.models:
         checkpoint = study.cards[key].checkpoint
         if checkpoint.weights == "trained":
@@ -140,7 +137,6 @@ def _fetch(
     study: Study, targets: _Targets, accept: str | None, jobs: int
 ) -> dict[str, dict[str, object] | MatterAlignError]:
     """Return for each target its record, or the error that says why it is not here."""
-    from matteralign.datasets.catalogue import fetch_dataset
     from matteralign.runtime.weights import fetch_many, fetch_weights
 
     cards = [study.cards[key] for key in targets.models]
@@ -150,7 +146,7 @@ def _fetch(
     done: dict[str, dict[str, object] | MatterAlignError] = {}
     for name in targets.datasets:
         try:
-            done[name] = fetch_dataset(name, say, jobs)
+            done[name] = study.dataset(name).record(say, jobs)
         except MatterAlignError as error:
             done[name] = error
     if accept is not None:

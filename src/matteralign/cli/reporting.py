@@ -17,7 +17,7 @@ from matteralign.core.files import read_json
 from matteralign.core.hashing import sha256_file
 from matteralign.figures.report import ReportData, ReportFigure
 from matteralign.metrics import METRICS
-from matteralign.store.structures import read_structures
+from matteralign.store.structures import SampleSet, read_structures
 
 _PACKAGES = (
     "numpy",
@@ -73,8 +73,24 @@ def report_data(view: SliceView) -> ReportData:
         hashes=_hashes(view),
         configuration=yaml.safe_dump(_configuration(view), sort_keys=False, allow_unicode=True),
         newick=_newick(layout.figures / "tree.nwk"),
-        notes=[*_untrained(view), *_licences(view), *_few_rows(view), *_hubs(view)],
+        notes=[
+            *_skipped(sample),
+            *_untrained(view),
+            *_licences(view),
+            *_few_rows(view),
+            *_hubs(view),
+        ],
     )
+
+
+def _skipped(sample: SampleSet) -> list[str]:
+    count = int(sample.info.get("skipped", "0"))
+    if not count:
+        return []
+    return [
+        f"{count:,} records that were drawn could not be read and gave way to the next; "
+        "skipped.json beside this report says which and why."
+    ]
 
 
 def _untrained(view: SliceView) -> list[str]:

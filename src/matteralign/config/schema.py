@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from matteralign.config.datasets import DatasetSection
 from matteralign.config.slices import Slice
 from matteralign.config.strict import Name, StrictSection
 from matteralign.core.mirrors import parse_mirror
@@ -105,6 +106,9 @@ class StudyConfig(StrictSection):
     )
     metrics: Metrics = Metrics()
     tree: Tree = Tree()
+    datasets: dict[Name, DatasetSection] = Field(
+        default={}, description="datasets of the user's own by name"
+    )
     slices: dict[Name, Slice] = Field(default={}, description="slices by name")
 
     @field_validator("mirrors")

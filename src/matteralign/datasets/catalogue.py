@@ -52,6 +52,40 @@ class Chosen:
         """Return the files as the download layer takes them."""
         return [pinned.wanted() for pinned in self.version.files]
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """Level of theory, licence and citation."""
+        return {
+            "level_of_theory": self.card.level_of_theory,
+            "licence": self.card.licence,
+            "citation": self.card.citation,
+        }
+
+    def inputs(self) -> list[Path]:
+        """Return local files that it is read from: none, what is fetched lies in the cache."""
+        return []
+
+    def open(self, report: Report) -> Dataset:
+        """Return the reader, after the files were fetched."""
+        return open_dataset(self, report)
+
+    def record(self, report: Report, jobs: int = JOBS) -> dict[str, object]:
+        """Bring the files into the cache and return the record of what is there.
+
+        Raises
+        ------
+        FetchError, IntegrityError
+            If a file cannot be had or is damaged.
+        """
+        _bring(self, report, jobs)
+        files = [known(pinned) or pinned for pinned in self.version.files]
+        return {
+            "dataset": self.name,
+            "licence": self.card.licence,
+            "version": self.card.revision,
+            "files": {f.name: {"sha256": f.sha256, "size": f.size} for f in files},
+        }
+
     def offers(self) -> Offers:
         """Return what rows have."""
         elements = self.card.elements
@@ -101,25 +135,6 @@ def open_dataset(chosen: Chosen, report: Report, jobs: int = JOBS) -> Dataset:
     return reader_class(chosen.version.reader)(
         chosen.card, chosen.version, _bring(chosen, report, jobs)
     )
-
-
-def fetch_dataset(name: str, report: Report, jobs: int = JOBS) -> dict[str, object]:
-    """Bring a dataset's files into the cache and return the record of what is there.
-
-    Raises
-    ------
-    FetchError, IntegrityError
-        If a file cannot be had or is damaged.
-    """
-    chosen = get_dataset(name)
-    _bring(chosen, report, jobs)
-    files = [known(pinned) or pinned for pinned in chosen.version.files]
-    return {
-        "dataset": name,
-        "licence": chosen.card.licence,
-        "version": chosen.card.revision,
-        "files": {f.name: {"sha256": f.sha256, "size": f.size} for f in files},
-    }
 
 
 def reader_class(name: str) -> type[Dataset]:

@@ -52,7 +52,11 @@ def read_chains(path: Path) -> list[Structure]:
     IntegrityError
         If the file cannot be read, or contradicts itself; the message names file and record.
     """
-    block = read_block(path)
+    return chains_of(read_block(path), path)
+
+
+def chains_of(block: Any, path: Path) -> list[Structure]:
+    """Return the chains of a data block, as `read_chains` does; `path` is for messages."""
     atoms = read_atoms(block, path)
     letters = _letters(block, path)
     monomers = _monomers(block, path)

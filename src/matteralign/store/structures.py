@@ -72,7 +72,7 @@ class Structure:
     numbers
         Atomic numbers, shape (n,), uint8.
     positions
-        Cartesian coordinates in Å, shape (n, 3), float64.
+        Cartesian coordinates in Å, shape (n, 3), float64; (0, 3) where the record has none.
     cell
         Cell vectors in Å as rows, shape (3, 3), or None.
     pbc

@@ -1,0 +1,1 @@
+"""Formats of users' own files, one module each."""

@@ -1,0 +1,232 @@
+"""Fields that every format has, and checks of what a record says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ase import Atoms
+from ase.units import kcal, kJ, mol
+
+from matteralign.config.datasets import OwnDataset
+from matteralign.core.suggest import unknown
+from matteralign.datasets.card import EV
+from matteralign.datasets.own import BadRecordError
+from matteralign.datasets.smiles import canonical_smiles, selfies_of
+from matteralign.store.structures import Structure
+
+# ASE's units are in eV: CODATA 2014, which differs from that of 2018 in the ninth digit.
+_ENERGY = EV | {"kcal/mol": kcal / mol, "kJ/mol": kJ / mol}
+
+MOST_ATOMS = 100_000
+"""More atoms than any model takes: a broken count."""
+
+_CELL = (0.5, 10_000.0)
+"""Shortest and longest cell vector in Å that a crystal may have."""
+
+_FAR = 1e6  # Å
+
+
+@dataclass(frozen=True)
+class Fields:
+    """What a record says beside its atoms."""
+
+    id: str
+    smiles: str | None
+    charge: int
+    spin: int
+    energy: float | None
+    split: str | None
+
+
+def read_fields(values: Mapping[str, Any], config: OwnDataset, fallback: str) -> Fields:
+    """Read the fields that the configuration maps.
+
+    Parameters
+    ----------
+    values
+        The record's values by the file's own names; None or an empty text: no value.
+    fallback
+        Its id where none is mapped.
+
+    Raises
+    ------
+    BadRecordError
+        If a mapped name is missing from the record, or a value is of the wrong kind.
+    """
+    columns = config.columns
+
+    def value(field: str) -> Any:
+        name = getattr(columns, field)
+        if name is None:
+            return None
+        if name not in values:
+            raise BadRecordError(f"columns.{field}: {unknown('name', name, values)}")
+        found = values[name]
+        if found is None or str(found).strip() == "":
+            return None
+        if not _is_text(str(found)):
+            raise BadRecordError(f"columns.{field}: {str(found)!a} is not UTF-8")
+        return found.item() if isinstance(found, np.generic) else found
+
+    energy, named = value("energy"), value("id")
+    if columns.id is not None and named is None:
+        raise BadRecordError(f"columns.id: {columns.id!r} is empty")
+    spin = _whole("spin", value("spin"), 1)
+    if spin < 1:
+        raise BadRecordError(f"spin is {spin}; it is the multiplicity 2S+1, at least 1")
+    smiles, split = value("smiles"), value("split")
+    return Fields(
+        id=fallback if named is None else str(named).strip(),
+        smiles=None if smiles is None else str(smiles).strip(),
+        charge=_whole("charge", value("charge"), 0),
+        spin=spin,
+        energy=None if energy is None else _number("energy", energy) * _ENERGY[config.energy_unit],
+        split=None if split is None else str(split),
+    )
+
+
+def record_id(values: Mapping[str, Any], config: OwnDataset) -> str | None:
+    """Return the mapped id of a record, or None where it has none."""
+    found = None if config.columns.id is None else values.get(config.columns.id)
+    text = "" if found is None else str(found).strip()
+    return text if text and _is_text(text) else None
+
+
+def _is_text(text: str) -> bool:
+    """Return whether a text was UTF-8 in its file: other bytes are kept as lone surrogates."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def structure_of(atoms: Atoms, fields: Fields, place: str) -> Structure:
+    """Make a structure of ASE's atoms.
+
+    Raises
+    ------
+    BadRecordError
+        If atoms, coordinates, cell, SMILES or the multiplicity are impossible.
+    """
+    numbers = np.asarray(atoms.numbers)
+    positions = np.asarray(atoms.positions, np.float64)
+    check_atoms(numbers, positions)
+    pbc = np.asarray(atoms.pbc, bool)
+    cell = np.asarray(atoms.cell, np.float64)
+    check_cell(cell, pbc)
+    smiles = None
+    if fields.smiles is not None:
+        smiles = readable(fields.smiles)
+    return finished(
+        Structure(
+            id=fields.id,
+            numbers=numbers.astype(np.uint8),
+            positions=positions,
+            cell=cell if pbc.any() or cell.any() else None,
+            pbc=pbc,
+            smiles=smiles,
+            selfies=None if smiles is None else selfies_of(smiles),
+            charge=fields.charge,
+            spin=fields.spin,
+            energy=fields.energy,
+            has_forces="forces" in (atoms.calc.results if atoms.calc else atoms.arrays),
+            split=fields.split,
+            source=place,
+        )
+    )
+
+
+def readable(smiles: str) -> str:
+    """Return the canonical SMILES.
+
+    Raises
+    ------
+    BadRecordError
+        If RDKit cannot read it.
+    """
+    found = canonical_smiles(smiles)
+    if not found:
+        raise BadRecordError(f"RDKit cannot read the SMILES {smiles[:80]!r}")
+    return found
+
+
+def finished(structure: Structure) -> Structure:
+    """Return a structure whose charge and multiplicity its electrons allow.
+
+    Raises
+    ------
+    BadRecordError
+        If they do not.
+    """
+    electrons = int(structure.numbers.astype(int).sum()) - structure.charge
+    # A crystal's multiplicity is that of its cell, which files seldom state.
+    if structure.spin != 1 and (
+        structure.spin - 1 > max(electrons, 0) or (electrons - structure.spin) % 2 == 0
+    ):
+        raise BadRecordError(
+            f"a spin multiplicity of {structure.spin} is impossible for {electrons} electrons"
+        )
+    return structure
+
+
+def check_atoms(numbers: npt.NDArray[Any], positions: npt.NDArray[np.float64]) -> None:
+    """Refuse what is no arrangement of atoms.
+
+    Raises
+    ------
+    BadRecordError
+        If there are no atoms or too many, an element is unknown, or a coordinate is not finite.
+    """
+    if not 0 < len(numbers) <= MOST_ATOMS:
+        raise BadRecordError(f"{len(numbers):,} atoms; from 1 to {MOST_ATOMS:,} can be read")
+    if numbers.min() < 1 or numbers.max() > 118:
+        raise BadRecordError(f"atomic numbers from {numbers.min()} to {numbers.max()}")
+    wild = ~(np.abs(positions) < _FAR).all(axis=1)
+    if wild.any():
+        atom = int(np.flatnonzero(wild)[0])
+        raise BadRecordError(f"atom {atom} is at {positions[atom].tolist()} Å")
+
+
+def check_cell(cell: npt.NDArray[np.float64], pbc: npt.NDArray[np.bool_]) -> None:
+    """Refuse cells that no crystal has.
+
+    Raises
+    ------
+    BadRecordError
+        If a periodic vector is not finite, too short, too long, or in the plane of the others.
+    """
+    if not np.isfinite(cell).all():
+        raise BadRecordError("the cell is not finite")
+    vectors = cell[pbc]
+    lengths = np.linalg.norm(vectors, axis=1)
+    low, high = _CELL
+    if ((lengths < low) | (lengths > high)).any():
+        told = ", ".join(f"{length:g}" for length in lengths)
+        raise BadRecordError(
+            f"periodic cell vectors of {told} Å; from {low:g} to {high:g} can be read"
+        )
+    if len(vectors):
+        unit = vectors / lengths[:, None]
+        if math.sqrt(max(float(np.linalg.det(unit @ unit.T)), 0.0)) < 1e-3:
+            raise BadRecordError("the periodic cell is flat")
+
+
+def _whole(name: str, value: Any, default: int) -> int:
+    if value is None:
+        return default
+    number = _number(name, value)
+    if not number.is_integer() or abs(number) > 10_000:
+        raise BadRecordError(f"{name} is {value!r}, no whole number")
+    return int(number)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError) as error:
+        raise BadRecordError(f"{name} is {value!r}, no number") from error
+    if not math.isfinite(number):
+        raise BadRecordError(f"{name} is {number}")
+    return number

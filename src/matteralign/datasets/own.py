@@ -1,0 +1,164 @@
+"""A dataset of the user's own: files of a common format, with a mapping of names."""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matteralign.config.datasets import OwnDataset
+from matteralign.core.errors import IntegrityError, UserError
+from matteralign.datasets.base import Rows, Skipped
+from matteralign.store.structures import Structure
+
+Make = Callable[[], Structure]
+
+
+class BadRecordError(ValueError):
+    """A record that cannot become a structure; the message says why."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a file.
+
+    Attributes
+    ----------
+    place
+        File and record, for messages; unique in the dataset.
+    id
+        What the mapping says is its id; None: it has none, or cannot be read so far.
+    make
+        Parses the record.
+    """
+
+    place: str
+    id: str | None
+    make: Make
+
+
+class Format(ABC):
+    """How one kind of file is read.
+
+    Parameters
+    ----------
+    config
+        What the configuration says.
+    """
+
+    def __init__(self, config: OwnDataset) -> None:
+        self.config = config
+        self.path = Path(config.path)
+
+    @abstractmethod
+    def records(self, places: Collection[str] | None = None) -> Iterator[Record]:
+        """Yield records in the order of the files, one at a time.
+
+        Parameters
+        ----------
+        places
+            Only these, where given: others are passed over as cheaply as the format allows.
+
+        Raises
+        ------
+        IntegrityError
+            If a file cannot be read from some place on; the message names it.
+        """
+
+
+# Imported when first used: the command line names datasets without reading molecules.
+_FORMATS: Mapping[str, str] = {
+    "extxyz": "matteralign.datasets.formats.extxyz:ExtXyz",
+    "cif-folder": "matteralign.datasets.formats.cif:CifFolder",
+    "ase-db": "matteralign.datasets.formats.ase_db:AseDatabase",
+    "sdf": "matteralign.datasets.formats.sdf:Sdf",
+    "smiles-csv": "matteralign.datasets.formats.smiles_csv:SmilesTable",
+    "fasta": "matteralign.datasets.formats.fasta:Fasta",
+    "structure-folder": "matteralign.datasets.formats.proteins:ProteinFolder",
+}
+
+
+def open_format(config: OwnDataset) -> Format:
+    """Return the reader of a kind of file.
+
+    Raises
+    ------
+    UserError
+        If the path does not exist or is of the wrong kind.
+    """
+    path, folder = Path(config.path), config.kind.endswith("-folder")
+    if not path.exists():
+        raise UserError(f"{path}: {'folder' if folder else 'file'} does not exist")
+    if path.is_dir() != folder:
+        raise UserError(
+            f"{path}: kind {config.kind} wants a {'folder' if folder else 'file'}, this is a "
+            f"{'file' if folder else 'folder'}"
+        )
+    module, _, name = _FORMATS[config.kind].partition(":")
+    found: type[Format] = getattr(importlib.import_module(module), name)
+    return found(config)
+
+
+class OwnRows(Rows):
+    """Rows of the user's files.
+
+    Names are read in one pass, which finds two records of one id; a record is parsed when it
+    is drawn. One that cannot be parsed is skipped, with the reason.
+    """
+
+    def __init__(self, form: Format) -> None:
+        self._form = form
+        self._places: dict[str, str] | None = None
+
+    def ids(self) -> Sequence[str]:
+        """Return the id of every record, in the order of the files.
+
+        Raises
+        ------
+        UserError
+            If two records share an id, or there are no records.
+        """
+        return list(self._index())
+
+    def take(self, ids: Sequence[str]) -> list[Structure | Skipped]:
+        """Return these records in this order."""
+        index = self._index()
+        wanted = {index[identifier]: identifier for identifier in ids}
+        found: dict[str, Structure | Skipped] = {}
+        for record in self._form.records(frozenset(wanted)):
+            if record.place in wanted:
+                found[wanted[record.place]] = _parsed(record)
+                if len(found) == len(wanted):
+                    break
+        lost = [identifier for identifier in wanted.values() if identifier not in found]
+        if lost:
+            raise IntegrityError(
+                f"{self._form.path}: {index[lost[0]]} is not there any more; the file changed"
+            )
+        return [found[identifier] for identifier in ids]
+
+    def _index(self) -> dict[str, str]:
+        if self._places is None:
+            places: dict[str, str] = {}
+            for record in self._form.records():
+                # A record whose id cannot be read keeps its row: it is skipped when drawn.
+                name = record.place if record.id is None else record.id
+                if name in places:
+                    raise UserError(
+                        f"{self._form.path}: {places[name]} and {record.place} share the id "
+                        f"{name!r}"
+                    )
+                places[name] = record.place
+            if not places:
+                raise UserError(f"{self._form.path}: no records of kind {self._form.config.kind}")
+            self._places = places
+        return self._places
+
+
+def _parsed(record: Record) -> Structure | Skipped:
+    try:
+        return record.make()
+    except (BadRecordError, IntegrityError) as error:
+        return Skipped(record.place, str(error))

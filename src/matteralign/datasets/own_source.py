@@ -1,0 +1,98 @@
+"""A dataset of the user's own as the rest of the project sees a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from matteralign.config.datasets import OwnDataset
+from matteralign.core.hashing import sha256_file
+from matteralign.datasets.base import Rows
+from matteralign.datasets.offers import Offers
+from matteralign.datasets.own import OwnRows, open_format
+from matteralign.sources.wanted import Wanted
+
+_SUFFIXES: Mapping[str, tuple[str, ...]] = {
+    "cif-folder": (".cif",),
+    "structure-folder": (".cif", ".cif.gz", ".mmcif", ".mmcif.gz", ".pdb", ".ent"),
+}
+_GIVES: Mapping[str, frozenset[str]] = {
+    "extxyz": frozenset({"atoms", "positions"}),
+    "ase-db": frozenset({"atoms", "positions"}),
+    "cif-folder": frozenset({"atoms", "positions"}),
+    "sdf": frozenset({"atoms", "positions", "smiles", "selfies"}),
+    "smiles-csv": frozenset({"atoms", "smiles", "selfies"}),
+    "fasta": frozenset({"sequence"}),
+    "structure-folder": frozenset({"atoms", "positions", "sequence", "backbone"}),
+}
+_PERIODIC: Mapping[str, bool | None] = {"extxyz": None, "ase-db": None, "cif-folder": True}
+
+
+@dataclass(frozen=True)
+class OwnSource:
+    """Files on this machine under a name of the configuration."""
+
+    name: str
+    config: OwnDataset
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is recorded of the data with every slice."""
+        return {
+            "level_of_theory": self.config.level_of_theory,
+            "licence": self.config.licence,
+            "citation": self.config.citation,
+        }
+
+    def wanted(self) -> list[Wanted]:
+        """Return what is to be fetched: nothing."""
+        return []
+
+    def offers(self) -> Offers:
+        """Return what rows have, as far as kind and mapping say."""
+        gives = _GIVES[self.config.kind]
+        if self.config.columns.smiles is not None:
+            gives |= {"smiles", "selfies"}
+        if self.config.embed_3d:
+            gives |= {"positions"}
+        return Offers(gives, periodic=_PERIODIC.get(self.config.kind, False))
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the rows beside the draw and the contents of the files."""
+        prose = {"title", "licence", "citation", "level_of_theory"}
+        return {"dataset": self.name, "own": self.config.model_dump(mode="json", exclude=prose)}
+
+    def inputs(self) -> list[Path]:
+        """Return the files as far as they exist, in the order of their paths."""
+        path = Path(self.config.path)
+        suffixes = _SUFFIXES.get(self.config.kind)
+        if suffixes is None or not path.is_dir():
+            return [path] if path.is_file() else []
+        return sorted(p for p in path.rglob("*") if p.name.lower().endswith(suffixes))
+
+    def open(self, report: Callable[[str], None]) -> Rows:
+        """Return the reader.
+
+        Raises
+        ------
+        UserError
+            If the files do not exist.
+        """
+        return OwnRows(open_format(self.config))
+
+    def record(self, report: Callable[[str], None], jobs: int) -> dict[str, object]:
+        """Return the record of what is there: hash and size of each file.
+
+        Raises
+        ------
+        UserError
+            If the files do not exist.
+        """
+        open_format(self.config)
+        files = {
+            path.as_posix(): {"sha256": sha256_file(path), "size": path.stat().st_size}
+            for path in self.inputs()
+        }
+        return {"dataset": self.name, "licence": self.config.licence, "files": files}

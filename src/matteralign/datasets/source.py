@@ -1,0 +1,87 @@
+"""Every dataset a configuration may name: those with cards, the Protein Data Bank, its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from matteralign.config.datasets import DatasetSection, ProteinArchive
+from matteralign.core.errors import UserError
+from matteralign.core.suggest import unknown
+from matteralign.datasets.base import Rows
+from matteralign.datasets.catalogue import dataset_names, get_dataset
+from matteralign.datasets.offers import Offers
+from matteralign.datasets.own_source import OwnSource
+from matteralign.sources.wanted import Wanted
+
+_BUILTIN: Mapping[str, DatasetSection] = {"rcsb": ProteinArchive(kind="rcsb")}
+
+
+class Source(Protocol):
+    """A dataset before anything of it is read."""
+
+    @property
+    def name(self) -> str:
+        """Name in the configuration."""
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """Level of theory, licence and citation, recorded with every slice."""
+
+    def offers(self) -> Offers:
+        """Return what rows have."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides the rows beside the draw and the contents of local files."""
+
+    def wanted(self) -> list[Wanted]:
+        """Return what is fetched before rows are drawn."""
+
+    def inputs(self) -> list[Path]:
+        """Return the local files that it is read from, as far as they exist."""
+
+    def open(self, report: Callable[[str], None]) -> Rows:
+        """Return the reader, after what it needs was fetched."""
+
+    def record(self, report: Callable[[str], None], jobs: int) -> dict[str, object]:
+        """Bring what it needs and return the record of what is there."""
+
+
+def find_source(name: str, own: Mapping[str, DatasetSection]) -> Source:
+    """Return a dataset by name.
+
+    Parameters
+    ----------
+    own
+        The section ``datasets`` of the configuration.
+
+    Raises
+    ------
+    UserError
+        If there is no such dataset, with the nearest name.
+    """
+    section = {**_BUILTIN, **own}.get(name)
+    if isinstance(section, ProteinArchive):
+        from matteralign.datasets.rcsb import ProteinSource
+
+        return ProteinSource(name, section)
+    if section is not None:
+        return OwnSource(name, section)
+    known = [*dataset_names(), *_BUILTIN, *own]
+    if name not in known:
+        raise UserError(unknown("dataset", name, known))
+    return get_dataset(name)
+
+
+def check_names(own: Mapping[str, DatasetSection]) -> None:
+    """Refuse a dataset of the user's own that has the name of one with a card.
+
+    Raises
+    ------
+    UserError
+        If there is one.
+    """
+    for name in own:
+        if name in dataset_names():
+            raise UserError(f"datasets.{name}: a dataset of this name comes with the package")

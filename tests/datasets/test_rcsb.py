@@ -1,0 +1,225 @@
+"""Chains of the Protein Data Bank, from a folder and from a real server on loopback."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matteralign.config.datasets import ProteinArchive
+from matteralign.config.slices import Slice
+from matteralign.core.errors import FetchError, IntegrityError, UserError
+from matteralign.datasets.base import Skipped
+from matteralign.datasets.draw import draw_structures
+from matteralign.datasets.peptides import peptide
+from matteralign.datasets.rcsb import ProteinSource
+from matteralign.datasets.rcsb_lists import Entity, Entry, in_order, read_clusters, read_entries
+from matteralign.store.structures import Structure
+from tests.datasets.chain_files import write_chains
+from tests.serving import Server, server
+
+__all__ = ["server"]
+
+# 1AAA has two entities, of 8 and 12 residues; 2BBB is an NMR structure; 3CCC is coarse; 4DDD
+# has a short chain; 5EEE two chains of one entity.
+CLUSTERS = "2BBB_1 3CCC_1 1AAA_2 AF_AFP12345F1_1\n1AAA_1 5EEE_1\n4DDD_1\n9ZZZ_1\n"
+SEQUENCES = ("MKTAYIAK", "GSHMKVLAAGIE", "MSTNPKPQRK")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "mmcif"
+    made.mkdir()
+    eight, twelve, ten = (peptide(len(s), i, sequence=s) for i, s in enumerate(SEQUENCES))
+    write_chains(made / "1aaa.cif", [eight, twelve], resolution=2.5)
+    write_chains(made / "2bbb.cif", [twelve], method="SOLUTION NMR", resolution=None)
+    write_chains(made / "3ccc.cif", [twelve], resolution=4.0)
+    write_chains(made / "4ddd.cif", [peptide(3, sequence="MKT")])
+    write_chains(made / "5eee.cif", [ten, ten], entities=[1, 1], resolution=1.5)
+    (tmp_path / "clusters.txt").write_text(CLUSTERS)
+    return made
+
+
+def source(folder: Path, **more: Any) -> ProteinSource:
+    raw = {
+        "kind": "rcsb",
+        "files": str(folder),
+        "entries": None,
+        "clusters": str(folder.parent / "clusters.txt"),
+        "residues": {"least": 5},
+    }
+    return ProteinSource("pdb", ProteinArchive.model_validate(raw | more))
+
+
+def chosen(found: ProteinSource) -> dict[str, str]:
+    rows = found.open(lambda _: None)
+    ids = rows.ids()
+    taken = rows.take(ids)
+    return {
+        name: row.reason if isinstance(row, Skipped) else row.id
+        for name, row in zip(ids, taken, strict=True)
+    }
+
+
+def test_each_cluster_gives_the_first_member_that_fits(folder: Path) -> None:
+    assert chosen(source(folder)) == {
+        # 1AAA_2 comes first and fits; of an entity of two chains the first.
+        "1AAA_2": "1AAA_B",
+        "1AAA_1": "1AAA_A",
+        "4DDD_1": "4DDD_1: 3 residues",
+    }
+    strict = chosen(source(folder, resolution=2.0))
+    assert strict["1AAA_1"] == "5EEE_A"
+    assert strict["1AAA_2"] == (
+        "1AAA_2: resolution 2.5 Å; 2BBB_1: method SOLUTION NMR; 3CCC_1: resolution 4 Å"
+    )
+    free = chosen(source(folder, resolution=None, methods=["solution nmr"]))
+    assert free["1AAA_2"] == "2BBB_A"
+
+
+def test_a_chain_is_read_as_it_was_written(folder: Path) -> None:
+    rows = source(folder).open(lambda _: None)
+    (chain,) = rows.take(["1AAA_2"])
+    assert isinstance(chain, Structure)
+    assert chain.sequence == SEQUENCES[1]
+    np.testing.assert_allclose(
+        chain.backbone, peptide(12, 1, sequence=SEQUENCES[1]).backbone, atol=2e-3
+    )
+
+
+def test_members_beyond_the_tries_are_not_looked_at(folder: Path) -> None:
+    found = chosen(source(folder, resolution=None, methods=["SOLUTION NMR"], tries=1))
+    assert found["1AAA_2"] == (
+        "1AAA_2: method X-RAY DIFFRACTION; 2 more members were not looked at"
+    )
+
+
+def test_the_table_of_entries_spares_reading_and_orders_members(folder: Path) -> None:
+    rows = [
+        ("1AAA", "2.5", "X-RAY DIFFRACTION"),
+        ("2BBB", "NOT", "SOLUTION NMR"),
+        ("3CCC", "4.0", "X-RAY DIFFRACTION"),
+        ("5EEE", "1.5", "X-RAY DIFFRACTION"),
+    ]
+    lines = ["IDCODE, HEADER, ...", "------"]
+    lines += ["\t".join([i, "h", "d", "c", "s", "a", res, method]) for i, res, method in rows]
+    table = folder.parent / "entries.idx"
+    table.write_text("\n".join(lines) + "\n")
+    assert chosen(source(folder, entries=str(table))) == {"1AAA_2": "1AAA_B", "1AAA_1": "5EEE_A"}
+
+
+def test_without_clusters_every_entry_gives_a_chain(folder: Path) -> None:
+    found = chosen(source(folder, clusters=None))
+    assert found["1AAA"] == "1AAA_A"
+    assert found["5EEE"] == "5EEE_A"
+    assert set(found) == {"1AAA", "2BBB", "3CCC", "4DDD", "5EEE"}
+
+
+def test_a_damaged_file_is_skipped_with_its_name(folder: Path) -> None:
+    (folder / "1aaa.cif").write_bytes(b"\xff\xfe")
+    found = chosen(source(folder))
+    assert found["1AAA_1"] == "5EEE_A"
+    assert "1aaa.cif: not a readable mmCIF file" in found["1AAA_2"]
+
+
+def serve(server: Server, folder: Path, entries: list[str]) -> dict[str, Any]:
+    for path in folder.iterdir():
+        server.put(f"/{path.stem.upper()}.cif.gz", gzip.compress(path.read_bytes(), mtime=0))
+    return {
+        "files": server.address(""),
+        "entries": server.put("/entry_ids", json.dumps(entries).encode()),
+        "clusters": server.put("/clusters.txt", CLUSTERS.encode()),
+    }
+
+
+def test_a_mirror_gives_the_rows_of_the_folder(server: Server, folder: Path) -> None:
+    entries = ["1AAA", "2BBB", "3CCC", "4DDD", "5EEE"]
+    remote = source(folder, **serve(server, folder, entries))
+    assert chosen(remote) == chosen(source(folder))
+    # Nothing but what was looked at, and each once.
+    asked = [request.path for request in server.gets()]
+    assert sorted(asked) == ["/1AAA.cif.gz", "/4DDD.cif.gz", "/clusters.txt", "/entry_ids"]
+    assert chosen(remote) == chosen(source(folder))
+    assert len(server.gets()) == len(asked)
+
+
+def test_an_entry_that_a_mirror_lacks_stops_the_draw(server: Server, folder: Path) -> None:
+    """Another member instead would make the rows depend on a server's mood."""
+    remote = source(folder, **serve(server, folder, ["1AAA", "9ZZZ"]))
+    with pytest.raises(FetchError, match=r"9ZZZ\.cif\.gz"):
+        chosen(remote)
+
+
+def test_a_draw_of_clusters_does_not_depend_on_the_order_of_their_list(folder: Path) -> None:
+    wanted = Slice.model_validate({"dataset": "pdb", "n": 2, "seed": 1, "panel": "all"})
+
+    def drawn() -> list[str]:
+        found, _ = draw_structures(source(folder).open(print), wanted, print)
+        return [structure.id for structure in found]
+
+    first = drawn()
+    lines = CLUSTERS.splitlines()
+    turned = [" ".join(reversed(line.split())) for line in reversed(lines)]
+    (folder.parent / "clusters.txt").write_text("\n".join(turned))
+    assert drawn() == first
+    assert set(first) == {"1AAA_A", "1AAA_B"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1AAA_1 what\n", r"line 1: 'what' is no entity"),
+        ("1AAA_1\n\n2BBB_1 1aaa_1\n", "1aaa_1 is in lines 1 and 3"),
+        ("AF_AFX_1\n", "no clusters in it"),
+        ("", "no clusters in it"),
+        (b"\xff\xfe", "not readable as text"),
+    ],
+)
+def test_a_bad_list_of_clusters_is_refused(text: Any, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.txt"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(IntegrityError, match=message):
+        read_clusters(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1", "not readable as JSON"),
+        ('["1AAA", "x"]', "line 2: 'x' is no entry"),
+        ("1AAA\tx\n", "line 1: 2 columns"),
+        ("\n", "no entries in it"),
+    ],
+)
+def test_a_bad_list_of_entries_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "e.txt"
+    path.write_text(text)
+    with pytest.raises(IntegrityError, match=message):
+        read_entries(path)
+
+
+@given(st.lists(st.tuples(st.sampled_from("ABCDE"), st.integers(1, 3)), unique=True), st.data())
+def test_members_are_tried_in_one_order(pairs: list[tuple[str, int]], data: st.DataObject) -> None:
+    members = [Entity(f"1AA{letter}", number) for letter, number in pairs]
+    entries = {"1AAC": Entry(None, 1.0), "1AAD": Entry(None, 0.5)}
+    found = in_order(data.draw(st.permutations(members)), entries)
+    assert found == in_order(members, entries)
+    worst = [entries.get(m.entry, Entry(None, 9.0)).resolution for m in found]
+    assert worst == sorted(worst)
+
+
+def test_a_folder_or_list_that_is_not_there_is_told(folder: Path) -> None:
+    with pytest.raises(UserError, match="folder does not exist"):
+        source(folder / "none", clusters=None).open(print)
+    with pytest.raises(UserError, match="file does not exist"):
+        source(folder, clusters=str(folder / "none.txt")).open(print)
+    (folder / "sub").mkdir()
+    write_chains(folder / "sub" / "1AAA.cif", [peptide(5, sequence="MKTAY")])
+    with pytest.raises(UserError, match="are both entry 1AAA"):
+        source(folder).open(print)
