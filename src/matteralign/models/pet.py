@@ -9,18 +9,23 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from metatomic.torch import ModelEvaluationOptions, ModelOutput, System, systems_to_torch
-from metatrain.utils.neighbor_lists import get_system_with_neighbor_lists
 
 from matteralign.core.errors import IntegrityError
 from matteralign.models.atoms import to_atoms
 from matteralign.models.base import Embedded, Wrapper
 from matteralign.models.pooling import segment_mean
-from matteralign.models.torch_setup import count_parameters, quiet_import, quiet_logging
+from matteralign.models.torch_setup import (
+    count_parameters,
+    own_index_select,
+    quiet_import,
+    quiet_logging,
+)
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 
-with quiet_import(), quiet_logging():
+with quiet_import(), quiet_logging(), own_index_select():
+    from metatomic.torch import ModelEvaluationOptions, ModelOutput, System, systems_to_torch
+    from metatrain.utils.neighbor_lists import get_system_with_neighbor_lists
     from upet import get_upet
 
 _FEATURES = "mtt::aux::energy_last_layer_features"
@@ -39,7 +44,7 @@ class PetWrapper(Wrapper):
         super().__init__(card, files, device)
         # The loader takes model, size and version from the name of the file. The format is a
         # pickled checkpoint; its hash was checked before this call.
-        with tempfile.TemporaryDirectory() as folder, quiet_logging():
+        with tempfile.TemporaryDirectory() as folder, quiet_logging(), own_index_select():
             name = next(iter(self.files))
             model = get_upet(checkpoint_path=self.folder(Path(folder)) / name)
         capabilities = model.capabilities()

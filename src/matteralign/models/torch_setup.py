@@ -56,6 +56,23 @@ def prepare_environment(threads: int, scratch: Path) -> None:
         warnings.filterwarnings("ignore", message=text)
 
 
+@contextmanager
+def own_index_select() -> Iterator[None]:
+    """Give torch its own ``index_select`` back.
+
+    Once torch-geometric is imported another stands there, which TorchScript cannot compile.
+    """
+    import torch
+
+    replaced = torch.index_select
+    geometric = sys.modules.get("torch_geometric.hash_tensor")
+    torch.index_select = getattr(geometric, "_old_index_select", replaced)
+    try:
+        yield
+    finally:
+        torch.index_select = replaced
+
+
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h of glibc
 
 

@@ -10,10 +10,15 @@ import torch
 
 from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
-from matteralign.models.torch_setup import count_parameters, quiet_import, quiet_logging
+from matteralign.models.torch_setup import (
+    count_parameters,
+    own_index_select,
+    quiet_import,
+    quiet_logging,
+)
 from matteralign.registry.card import ModelCard, StandIn
 
-with quiet_import(), quiet_logging():
+with quiet_import(), quiet_logging(), own_index_select():
     from metatrain.pet import PET
     from metatrain.utils.architectures import get_default_hypers
     from metatrain.utils.data import DatasetInfo
