@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matteralign.registry.card import parse_ranges
+from matteralign.registry.elements import parse_ranges
 
 numbers = st.frozensets(st.integers(1, 118), min_size=1)
 

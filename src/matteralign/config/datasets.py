@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -31,6 +31,10 @@ class Described(StrictSection):
     licence: str = "not stated"
     citation: str = "not stated"
     level_of_theory: str = "not stated"
+
+    def decisive(self) -> dict[str, Any]:
+        """Return everything else: what decides the rows."""
+        return self.model_dump(mode="json", exclude=set(Described.model_fields))
 
 
 class OwnDataset(Described):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from matteralign.registry.card import parse_ranges
+from matteralign.registry.elements import ElementRanges
 from matteralign.registry.pinned import PinnedFile, Strict
 from matteralign.sources.wanted import Wanted
 
@@ -75,19 +75,12 @@ class DatasetCard(Strict):
     offers: list[Literal["positions", "smiles", "selfies", "sequence", "backbone"]] = Field(
         min_length=1, description="what rows have; models that read none of it are left out"
     )
-    elements: str | None = Field(
+    elements: ElementRanges | None = Field(
         default=None, description="atomic numbers that occur, such as '1,6-9'; null: not stated"
     )
     default: Name = Field(description="the version that the key alone means")
     versions: dict[Name, Version] = Field(min_length=1)
     notes: list[str] = Field(default=[], description="what a user should know")
-
-    @field_validator("elements")
-    @classmethod
-    def _elements_parse(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_ranges(value)
-        return value
 
     @model_validator(mode="after")
     def _default_exists(self) -> DatasetCard:

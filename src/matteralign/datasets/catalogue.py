@@ -19,7 +19,7 @@ from matteralign.core.validation import explain
 from matteralign.datasets.base import Dataset
 from matteralign.datasets.card import SEPARATOR, DatasetCard, Version
 from matteralign.datasets.offers import Offers
-from matteralign.registry.card import parse_ranges
+from matteralign.registry.elements import parse_ranges
 from matteralign.sources.recorded import known
 from matteralign.sources.wanted import JOBS, Wanted, bring_all
 

@@ -61,8 +61,7 @@ class OwnSource:
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the rows beside the draw and the contents of the files."""
-        prose = {"title", "licence", "citation", "level_of_theory"}
-        return {"dataset": self.name, "own": self.config.model_dump(mode="json", exclude=prose)}
+        return {"dataset": self.name, "own": self.config.decisive()}
 
     def inputs(self) -> list[Path]:
         """Return the files as far as they exist, in the order of their paths."""

@@ -53,8 +53,7 @@ class ProteinSource:
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the rows beside the draw and the contents of the files."""
-        prose = {"title", "licence", "citation", "level_of_theory"}
-        return {"dataset": self.name, "rcsb": self.config.model_dump(mode="json", exclude=prose)}
+        return {"dataset": self.name, "rcsb": self.config.decisive()}
 
     def wanted(self) -> list[Wanted]:
         """Return the lists that are fetched; entries are fetched when they are drawn."""

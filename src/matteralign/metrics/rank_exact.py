@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from scipy.spatial.distance import cdist
 from matteralign.metrics.kernels.ranks import add_sorted_ranks
 from matteralign.metrics.members import Member
 from matteralign.metrics.rank_counts import RankRequest
+from matteralign.metrics.workers import Workers
 from matteralign.stats.blocks import block_of
 
 _BLOCK_BYTES = 32 * 1024**2
@@ -39,13 +40,10 @@ def sort_ranks(member: Member, requests: Sequence[RankRequest], *, threads: int 
         add_sorted_ranks(order, request.nearest[start:stop], blocks, start, total, touched, seen)
         return total, touched, seen
 
-    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+    with Workers(threads) as pool:
         for request in requests:
             step = max(1, _BLOCK_BYTES // (24 * request.limit))
             starts = range(0, request.limit, step)
-            work = [
-                pool.submit(part, request, start, min(start + step, request.limit))
-                for start in starts
-            ]
-            for done in work:
-                request.add(*done.result())
+            stops = [min(start + step, request.limit) for start in starts]
+            for counts in pool.map(partial(part, request), starts, stops):
+                request.add(*counts)

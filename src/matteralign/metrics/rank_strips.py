@@ -8,7 +8,7 @@ that a distance costs a few steps however many bounds there are.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from matteralign.metrics.backend import Backend
 from matteralign.metrics.members import Member
 from matteralign.metrics.rank_counts import RankRequest
+from matteralign.metrics.workers import Workers
 from matteralign.stats.blocks import block_of
 
 _ROWS = 128
@@ -37,14 +38,11 @@ def strip_ranks(
     with (
         backend.session(),
         threadpool_limits(1),
-        ThreadPoolExecutor(backend.workers(threads)) as pool,
+        Workers(backend.workers(threads)) as pool,
     ):
         part = backend.strips(x, squares, blocks)
         for request in requests:
             starts = range(0, request.limit, _ROWS)
-            work = [
-                pool.submit(part, request, start, min(start + _ROWS, request.limit))
-                for start in starts
-            ]
-            for done in work:
-                request.add(*done.result())
+            stops = [min(start + _ROWS, request.limit) for start in starts]
+            for counts in pool.map(partial(part, request), starts, stops):
+                request.add(*counts)

@@ -15,6 +15,7 @@ from matteralign.core.errors import MatterAlignError
 from matteralign.models.base import Embedded
 from matteralign.models.chains import ChainWrapper, mean_over_residues
 from matteralign.models.pretrained import load_network
+from matteralign.models.text import padded
 from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
@@ -58,11 +59,8 @@ class AntibertyWrapper(ChainWrapper):
             [first, *(self._numbers.get(letter, unknown) for letter in s.sequence or ""), last]
             for s in batch
         ]
-        ids = torch.full((len(rows), max(map(len, rows))), pad)
-        for row, numbers in enumerate(rows):
-            ids[row, : len(numbers)] = torch.tensor(numbers)
-        ids = ids.to(self.device)
+        ids, mask = padded(rows, pad)
         with torch.no_grad():
-            found = self._model(input_ids=ids, attention_mask=(ids != pad).long())
+            found = self._model(input_ids=ids.to(self.device), attention_mask=mask.to(self.device))
         places = [np.arange(1, len(numbers) - 1) for numbers in rows]
         return Embedded(mean_over_residues(found.last_hidden_state, places))

@@ -17,6 +17,7 @@ from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.suggest import unknown
 from matteralign.models.base import Embedded
 from matteralign.models.chains import ChainWrapper, mean_over_residues
+from matteralign.models.text import padded
 from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
@@ -105,11 +106,7 @@ class Prostt5Wrapper(ChainWrapper):
             [prefix, *(self._numbers[letter] for letter in self._text(s)), self._last]
             for s in batch
         ]
-        ids = torch.full((len(rows), max(map(len, rows))), self._pad)
-        mask = torch.zeros_like(ids)
-        for row, numbers in enumerate(rows):
-            ids[row, : len(numbers)] = torch.tensor(numbers)
-            mask[row, : len(numbers)] = 1
+        ids, mask = padded(rows, self._pad)
         with torch.no_grad():
             found = self._model(
                 input_ids=ids.to(self.device), attention_mask=mask.to(self.device)

@@ -36,6 +36,19 @@ class Encoded:
     missing: str | None = None
 
 
+def padded(rows: Sequence[Sequence[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return token numbers padded on the right, and the mask that leaves padding out.
+
+    Both have shape (B, length of the longest row), int64.
+    """
+    ids = torch.full((len(rows), max(map(len, rows))), pad, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, numbers in enumerate(rows):
+        ids[row, : len(numbers)] = torch.tensor(numbers)
+        mask[row, : len(numbers)] = 1
+    return ids, mask
+
+
 class TextWrapper(Wrapper):
     """``last_hidden_state`` of a network of tokens, averaged over some of them.
 
@@ -70,13 +83,7 @@ class TextWrapper(Wrapper):
 
     def embed(self, batch: Sequence[Structure]) -> Embedded:
         encoded = [self.encode(s) for s in batch]
-        longest = max(len(e.ids) for e in encoded)
-        ids = torch.full((len(batch), longest), self.pad, dtype=torch.long)
-        mask = torch.zeros_like(ids)
-        for row, one in enumerate(encoded):
-            ids[row, : len(one.ids)] = torch.tensor(one.ids)
-            mask[row, : len(one.ids)] = 1
-        states = self.states(ids, mask)
+        states = self.states(*padded([one.ids for one in encoded], self.pad))
         kept: list[Any] = [
             states[row, list(one.kept)].float().cpu().numpy() for row, one in enumerate(encoded)
         ]

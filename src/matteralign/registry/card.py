@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints
 
 from matteralign.core.hashing import sha256_json
+from matteralign.registry.elements import ElementRanges, parse_ranges
 from matteralign.registry.pinned import PinnedFile, Sha256, Strict
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
@@ -64,7 +64,7 @@ class Checkpoint(Strict):
 class Accepts(Strict):
     """What a model can take; anything else becomes a masked row with a reason."""
 
-    elements: str | None = Field(
+    elements: ElementRanges | None = Field(
         default=None, description="atomic numbers such as '1-9,15-17'; null: any element"
     )
     max_atoms: int | None = None
@@ -77,13 +77,6 @@ class Accepts(Strict):
         description="what of a structure the model reads; text: whatever its prompt asks for; "
         "atoms: the elements alone",
     )
-
-    @field_validator("elements")
-    @classmethod
-    def _elements_parse(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_ranges(value)
-        return value
 
     def element_set(self) -> frozenset[int] | None:
         """Return the accepted atomic numbers, or None when every element is."""
@@ -188,23 +181,3 @@ class ModelCard(Strict):
     def digest(self) -> str:
         """Return the hash of `identity`: it changes exactly when the latents may."""
         return sha256_json(self.identity())
-
-
-def parse_ranges(text: str) -> frozenset[int]:
-    """Parse ``'1-3,6,8'`` into {1, 2, 3, 6, 8}.
-
-    Raises
-    ------
-    ValueError
-        If a part is not a number or an ascending range.
-    """
-    numbers: set[int] = set()
-    for part in text.replace(" ", "").split(","):
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
-        if not match:
-            raise ValueError(f"{part!r} is not an atomic number or a range such as 1-9")
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last < first or last > 118 or first < 1:
-            raise ValueError(f"{part!r} is not within atomic numbers 1 to 118")
-        numbers.update(range(first, last + 1))
-    return frozenset(numbers)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from matteralign.core.errors import UserError
 from matteralign.core.hashing import sha256_json
+from matteralign.core.suggest import unknown
 from matteralign.registry.card import ModelCard, StandIn
 from matteralign.registry.environments import get_environment
 from matteralign.registry.pinned import BuiltSource, PinnedFile
@@ -26,6 +27,20 @@ def stand_in_of(card: ModelCard) -> StandIn:
             "can stand in for its weights"
         )
     return card.checkpoint.stand_in
+
+
+def refuse_unknown_options(options: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse an option that a builder does not know.
+
+    Raises
+    ------
+    UserError
+        The message offers the nearest name.
+    """
+    names = list(known)
+    for name in options:
+        if name not in names:
+            raise UserError(unknown("option of stand_in", name, names))
 
 
 def stand_in_key(card: ModelCard) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -16,9 +15,6 @@ from numba.extending import intrinsic
 
 WIDTH = 64
 """Entries per word of bits."""
-
-ALL = np.uint64(2**WIDTH - 1)
-"""A word with every bit set."""
 
 _CONTRACT = ("contract",)
 
@@ -40,46 +36,46 @@ def _same(builder: Any, value: Any) -> Any:
     return builder.shuffle_vector(one, one, zeros)
 
 
-def _score(builder: Any, lead: Any, tile: Any, first: Any, second: Any, factor: Any) -> Any:
-    product = builder.fmul(lead, tile, flags=_CONTRACT)
-    total = builder.fadd(product, builder.fadd(first, second), flags=_CONTRACT)
-    return builder.fmul(total, factor)
+def _compared(bound_of_each: bool) -> Any:
+    """Return code for ``(lead*line[j] + first[j] + offset) * factor < bound``.
+
+    The arguments are line, start, first, each, lead, offset, one: of factor and bound, `each`
+    holds that which every entry has to itself and `one` the other.
+    """
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        line, first, each = (
+            _word(context, builder, sig.args[i], args[i], args[1]) for i in (0, 2, 3)
+        )
+        lead, offset, one = (_same(builder, args[i]) for i in (4, 5, 6))
+        factor, bound = (one, each) if bound_of_each else (each, one)
+        product = builder.fmul(lead, line, flags=_CONTRACT)
+        total = builder.fadd(product, builder.fadd(first, offset), flags=_CONTRACT)
+        return _bits(builder, _below(builder, builder.fmul(total, factor), bound))
+
+    return code
 
 
-def _bits(builder: Any, score: Any, bound: Any) -> Any:
-    return builder.bitcast(builder.fcmp_ordered("<", score, bound), ir.IntType(WIDTH))
+def _below(builder: Any, value: Any, bound: Any) -> Any:
+    return builder.fcmp_ordered("<", value, bound)
+
+
+def _bits(builder: Any, flags: Any) -> Any:
+    return builder.bitcast(flags, ir.IntType(WIDTH))
 
 
 @intrinsic
 def row_bits(typingctx: Any, line, start, add, weight, lead, offset, bound):  # type: ignore[no-untyped-def]
     """Return the bits of ``(lead*line[j] + add[j] + offset) * weight[j] < bound``."""
     signature = types.uint64(line, types.intp, add, weight, lead, offset, bound)
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        at = args[1]
-        tile, more, factor = (_word(context, builder, sig.args[i], args[i], at) for i in (0, 2, 3))
-        scalars = (_same(builder, args[i]) for i in (4, 5, 6))
-        lead_vector, offset_vector, bound_vector = scalars
-        score = _score(builder, lead_vector, tile, more, offset_vector, factor)
-        return _bits(builder, score, bound_vector)
-
-    return signature, code
+    return signature, _compared(bound_of_each=False)
 
 
 @intrinsic
 def column_bits(typingctx: Any, line, start, own, bounds, lead, offset, factor):  # type: ignore[no-untyped-def]
-    """Return the bits of ``(lead*line[j] + offset + own[j]) * factor < bounds[j]``."""
+    """Return the bits of ``(lead*line[j] + own[j] + offset) * factor < bounds[j]``."""
     signature = types.uint64(line, types.intp, own, bounds, lead, offset, factor)
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        at = args[1]
-        tile, more, bound = (_word(context, builder, sig.args[i], args[i], at) for i in (0, 2, 3))
-        scalars = (_same(builder, args[i]) for i in (4, 5, 6))
-        lead_vector, offset_vector, factor_vector = scalars
-        score = _score(builder, lead_vector, tile, more, offset_vector, factor_vector)
-        return _bits(builder, score, bound)
-
-    return signature, code
+    return signature, _compared(bound_of_each=True)
 
 
 @intrinsic
@@ -94,10 +90,8 @@ def either_bits(typingctx: Any, a, b, h, limit, start, own, bar):  # type: ignor
         own_vector, bar_vector = (_same(builder, args[i]) for i in (5, 6))
         total = builder.fadd(own_vector, half)
         v = builder.fsub(total, builder.fadd(first, second))
-        below = builder.or_(
-            builder.fcmp_ordered("<", v, bar_vector), builder.fcmp_ordered("<", v, limits)
-        )
-        return builder.bitcast(below, ir.IntType(WIDTH))
+        below = (_below(builder, v, bar_vector), _below(builder, v, limits))
+        return _bits(builder, builder.or_(*below))
 
     return signature, code
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.kernels.bits import ALL, WIDTH, either_bits, lowest_bit
+from matteralign.metrics.kernels.bits import WIDTH, either_bits, lowest_bit
 from matteralign.metrics.kernels.jit import jit, jit_sums
 
 Single = npt.NDArray[np.float32]
@@ -25,6 +25,7 @@ CANDIDATES = 4
 _CHUNK = 32
 _STRIPE = 32
 _SAMPLE = 512  # columns that give a first limit
+_ONE = np.uint64(1)
 _UNIT = 2.0**-24  # half the spacing of float32 at 1
 
 
@@ -60,6 +61,17 @@ def _ceiling(a: Single, b: Single, h: Single, own: Any, low: Single) -> Any:
             _push(smallest, ignored, low[k], k)
     v = smallest[CANDIDATES - 1]
     return np.float32(v + abs(v) * 1e-6 + 1e-30)
+
+
+@jit
+def _worth_a_look(
+    a: Single, b: Single, h: Single, limit: Single, start: int, own: Any, bar: Any
+) -> Any:
+    """Return bits of the columns from `start` on: those below a bound, all of a last few."""
+    left = len(a) - start
+    if left >= WIDTH:
+        return either_bits(a, b, h, limit, start, own, bar)
+    return (_ONE << np.uint64(left)) - _ONE
 
 
 @jit
@@ -113,14 +125,10 @@ def scan_tile(
                 if diagonal and whole > 0:
                     bar = min(bar, _ceiling(a, b, h, own, low))
                 for start in range(0, width, WIDTH):
-                    bits = ALL
-                    if start + WIDTH <= width:
-                        bits = either_bits(a, b, h, limit, start, own, bar)
+                    bits = _worth_a_look(a, b, h, limit, start, own, bar)
                     while bits != 0:
                         c = start + lowest_bit(bits)
-                        bits &= bits - np.uint64(1)
-                        if c >= width:
-                            break
+                        bits &= bits - _ONE
                         v = own + h[c] - (a[c] + b[c])
                         if v < bar:
                             _push(value[p, row], index[p, row], v, columns[0] + c)
@@ -307,14 +315,10 @@ def scan_permuted(
             if whole > 0:
                 bar = _ceiling(a[:_SAMPLE], gathered[:_SAMPLE], zero, own, low)
             for start in range(0, n, WIDTH):
-                bits = ALL
-                if start + WIDTH <= n:
-                    bits = either_bits(a, gathered, zero, never, start, own, bar)
+                bits = _worth_a_look(a, gathered, zero, never, start, own, bar)
                 while bits != 0:
                     c = start + lowest_bit(bits)
-                    bits &= bits - np.uint64(1)
-                    if c >= n:
-                        break
+                    bits &= bits - _ONE
                     v = own - (a[c] + gathered[c])
                     if v < bar:
                         _push(value[p, r], index[p, r], v, c)

@@ -33,22 +33,31 @@ def _small(line, own, columns, least):
 
 
 @jit_sums
+def _line_to_squares(line, own, columns, x_row, x_columns, least):
+    two = line.dtype.type(2)
+    for j in range(len(line)):
+        line[j] = own + columns[j] - two * line[j]
+    if _small(line, own, columns, least):
+        for j in range(len(line)):
+            if line[j] < least * (own + columns[j]):
+                line[j] = squared_difference(x_row, x_columns[j])
+
+
+@jit_sums
+def _line_to_distances(line, own, columns, out):
+    for j in range(len(line)):
+        out[j] = np.sqrt(line[j]) - own - columns[j]
+
+
+@jit_sums
 def to_squares(tile, rows, columns, x_rows, x_columns, least):
     """Turn products of centred rows into squared distances, in place.
 
     What comes out below `least` of the two squared lengths has lost its digits in the
     subtraction and is summed again from the differences: identical rows are at zero.
     """
-    two = tile.dtype.type(2)
     for i in range(tile.shape[0]):
-        line = tile[i]
-        own = rows[i]
-        for j in range(tile.shape[1]):
-            line[j] = own + columns[j] - two * line[j]
-        if _small(line, own, columns, least):
-            for j in range(tile.shape[1]):
-                if line[j] < least * (own + columns[j]):
-                    line[j] = squared_difference(x_rows[i], x_columns[j])
+        _line_to_squares(tile[i], rows[i], columns, x_rows[i], x_columns, least)
 
 
 @jit_sums
@@ -56,11 +65,7 @@ def to_distances(tile, start, rows, columns, out):
     """Write distances less an offset of the row and one of the column."""
     width = out.shape[1]
     for i in range(out.shape[0]):
-        line = tile[i, start : start + width]
-        target = out[i]
-        own = rows[i]
-        for j in range(width):
-            target[j] = np.sqrt(line[j]) - own - columns[j]
+        _line_to_distances(tile[i, start : start + width], rows[i], columns, out[i])
 
 
 @jit_sums
@@ -68,21 +73,11 @@ def products_to_distances(
     tile, start, rows, columns, x_rows, x_columns, least, row_offsets, column_offsets, out
 ):
     """Do `to_squares` and `to_distances` for one part of a tile in one walk; spoils the tile."""
-    two = tile.dtype.type(2)
     width = out.shape[1]
     for i in range(out.shape[0]):
         line = tile[i, start : start + width]
-        target = out[i]
-        own = rows[i]
-        for j in range(width):
-            line[j] = own + columns[j] - two * line[j]
-        if _small(line, own, columns, least):
-            for j in range(width):
-                if line[j] < least * (own + columns[j]):
-                    line[j] = squared_difference(x_rows[i], x_columns[j])
-        shift = row_offsets[i]
-        for j in range(width):
-            target[j] = np.sqrt(line[j]) - shift - column_offsets[j]
+        _line_to_squares(line, rows[i], columns, x_rows[i], x_columns, least)
+        _line_to_distances(line, row_offsets[i], column_offsets, out[i])
 
 
 @jit_sums

@@ -13,6 +13,7 @@ from matteralign.core.suggest import unknown
 from matteralign.models.scatter import scatter_in_torch
 from matteralign.models.torch_setup import count_parameters, quiet_logging
 from matteralign.registry.card import ModelCard, StandIn
+from matteralign.registry.stand_in import refuse_unknown_options
 
 with scatter_in_torch(), quiet_logging():
     from fairchem.core.common.registry import registry
@@ -72,9 +73,7 @@ def model_config(options: dict[str, Any]) -> dict[str, Any]:
     UserError
         For an unknown option or network.
     """
-    for name in options:
-        if name not in _KNOWN:
-            raise UserError(unknown("option of stand_in", name, _KNOWN))
+    refuse_unknown_options(options, _KNOWN)
     network = str(options.get("network"))
     if network not in _NETWORKS:
         raise UserError(unknown("network of fairchem-core 1", network, _NETWORKS))
