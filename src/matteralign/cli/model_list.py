@@ -10,6 +10,8 @@ import typer
 from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, cards_of
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from matteralign.registry.card import ModelCard, Parameters
 
 NONE = "–"
@@ -40,7 +42,6 @@ def models(
         ]
         typer.echo(json.dumps(listed, indent=1))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, header_style="bold")
@@ -62,10 +63,9 @@ def models(
             _printed(card.parameters),
             _told(last_check(card)),
         )
-    console = Console(highlight=False)
-    console.print(table)
+    _print_whole(table)
     rows = sum(card.study_row is not None for card in cards)
-    console.print(f"\n{rows} of {STUDY_ROWS} rows of the study, {len(cards) - rows} extras")
+    typer.echo(f"\n{rows} of {STUDY_ROWS} rows of the study, {len(cards) - rows} extras")
 
 
 def last_check(card: ModelCard) -> dict[str, Any]:
@@ -82,6 +82,17 @@ def last_check(card: ModelCard) -> dict[str, Any]:
             "failed": [c["check"] for c in found.checks if c["status"] == "fail"],
         }
     return described
+
+
+def _print_whole(table: Table) -> None:
+    """Print a table with nothing cut or folded: keys are to be copied, pipes have no width."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console(highlight=False)
+    roomy = console.options.update(max_width=10_000)
+    console.width = max(console.width, Measurement.get(console, roomy, table).maximum)
+    console.print(table)
 
 
 def _printed(parameters: Parameters) -> str:

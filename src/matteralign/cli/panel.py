@@ -49,7 +49,10 @@ def panel(
     from rich.table import Table
 
     for chosen, title in ((True, "compared"), (False, "left out")):
-        table = Table("index", "model", "family", "input", title=title, title_justify="left")
+        table = Table("index", title=title, title_justify="left")
+        table.add_column("model", no_wrap=True)  # to be copied
+        table.add_column("family")
+        table.add_column("input")
         if chosen:
             table.add_column("coverage", justify="right")
         table.add_column("remark" if chosen else "because", overflow="fold")
