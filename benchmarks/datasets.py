@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from benchmarks.report import number, table
 from benchmarks.settings import Settings
 
 PARSE_BAR, SLICE_BAR, MEMORY_BAR = 60.0, 30.0, 3e9  # s, s, bytes
+CORES = 2  # the bars are for two
 HEAD = ("work", "rows", "wall s", "bar", "CPU-s", "peak GB", "bar")
 
 
@@ -20,12 +23,13 @@ def parse_task(dataset: str, n: int) -> dict[str, Any]:
 
     rows = get_dataset(dataset).open(print)
 
+    rows.threads = CORES
+
     def work() -> int:
         ids = rows.ids()
         return len(rows.take(ids[:n] if n else ids))
 
-    count, seconds = timed(work)
-    return {"rows": count} | seconds
+    return _metered(work)
 
 
 def slice_task(dataset: str, n: int, folder: str) -> dict[str, Any]:
@@ -39,16 +43,28 @@ def slice_task(dataset: str, n: int, folder: str) -> dict[str, Any]:
     study = open_study(StudyConfig.model_validate({"slices": {"s": chosen}}))
     study.dataset(dataset).open(print)
     layout = Layout(Path(folder), "s")
-    _, seconds = timed(lambda: sample_slice(study, layout, print))
-    return {"rows": n} | seconds
+
+    def work() -> int:
+        sample_slice(study, layout, print, CORES)
+        return n
+
+    return _metered(work)
+
+
+def _metered(work: Callable[[], int]) -> dict[str, Any]:
+    """Return rows and seconds, those of started processes among them, and the largest of these."""
+    rows, seconds = timed(work)
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = seconds["cpu"] + ended.ru_utime + ended.ru_stime
+    return {"rows": rows, "wall": seconds["wall"], "cpu": cpu, "helpers": ended.ru_maxrss * 1024}
 
 
 def measure(settings: Settings) -> dict[str, Any]:
     """Measure both, each in a process of its own."""
     sizes = {"dataset": "qm9", "n": settings.parse_n}
-    parsed = child.run("datasets:parse_task", sizes, threads=1)
+    parsed = child.run("datasets:parse_task", sizes, threads=CORES)
     drawn = {"dataset": "qm9", "n": settings.slice_n, "folder": str(settings.scratch / "slices")}
-    return {"parse": parsed, "slice": child.run("datasets:slice_task", drawn, threads=1)}
+    return {"parse": parsed, "slice": child.run("datasets:slice_task", drawn, threads=CORES)}
 
 
 def section(found: dict[str, Any]) -> str:
@@ -57,6 +73,7 @@ def section(found: dict[str, Any]) -> str:
     rows = []
     for key, (name, bar) in bars.items():
         one = found[key]
+        peak = one["peak_rss"] + CORES * one["helpers"]
         rows.append(
             (
                 name,
@@ -64,13 +81,13 @@ def section(found: dict[str, Any]) -> str:
                 f"**{number(one['wall'])}**",
                 _met(one["wall"], bar, f"< {bar:g} s"),
                 number(one["cpu"]),
-                number(one["peak_rss"] / 1e9),
-                _met(one["peak_rss"], MEMORY_BAR, f"< {MEMORY_BAR / 1e9:g} GB"),
+                number(peak / 1e9),
+                _met(peak, MEMORY_BAR, f"< {MEMORY_BAR / 1e9:g} GB"),
             )
         )
     text = (
         "From the tables of the registry package on disk: coordinates, canonical SMILES, SELFIES. "
-        "One process; imports are in its peak and not in its seconds."
+        "Two processes parse for one that reads and writes; the peak is the sum of all three."
     )
     return f"{text}\n\n{table(HEAD, rows)}"
 
