@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 
@@ -67,6 +68,7 @@ class Engine:
     ) -> None:
         self._members, self._specs, self._options = members, specs, options
         self._given, self._found = given, dict[str, Neighbors]()
+        self._searching = Lock()
         self._n = next(iter(members.values())).n if members else 0
         self._limits = limits_of(self._n, sweep=options.sweep)
         # A constant member has no score and would only widen the pass.
@@ -79,13 +81,17 @@ class Engine:
             + [s.integer("k") for s in specs if s.metric == "information_imbalance"],
             "inner": [s.integer("k") for s in local if kind_of(s) == "inner"],
         }
+        shortest = min((spec.integer("k") for spec in local), default=1)
         self._local = LocalPairs(
             members,
+            [pair for pair in self._pairs if self._shared_rows(*pair) > shortest],
             self._lists_of,
             local,
+            limits=self._limits,
             statistics=options.statistics,
             double=options.double,
             memory_bytes=options.memory_bytes,
+            threads=options.threads,
         )
         self._arrays = ArrayPairs(
             members,
@@ -98,7 +104,7 @@ class Engine:
 
     def score(self, a: str, b: str, spec: MetricSpec) -> tuple[Scored, Scored]:
         """Return the scores of (a, b) and (b, a)."""
-        n = int((self._members[a].valid & self._members[b].valid).sum())
+        n = self._shared_rows(a, b)
         try:
             require_rows(n, spec.definition_info.min_n, spec.metric)
             for name in (a, b):
@@ -113,10 +119,13 @@ class Engine:
         """Forget what only this pair needed."""
         self._local.done_with(a, b)
 
+    def _shared_rows(self, a: str, b: str) -> int:
+        return int((self._members[a].valid & self._members[b].valid).sum())
+
     def _applicable(self, a: str, b: str, n: int, spec: MetricSpec) -> tuple[Scored, Scored]:
         if spec.metric in LOCAL:
             require_neighbors(n, spec.integer("k"))
-            return self._local.score(a, b, spec, self._limits)
+            return self._local.score(a, b, spec)
         if spec.metric in array_pairs.METRICS:
             return self._arrays.score(a, b, spec)
         i, j = self._place[a], self._place[b]
@@ -135,17 +144,22 @@ class Engine:
         return both, both
 
     def _lists_of(self, name: str) -> Neighbors:
-        """Return the lists of a member, long enough for every metric."""
+        """Return the lists of a member, long enough for every metric; for any thread."""
         member = self._members[name]
-        if name in self._found:
-            return self._found[name]
         known = self._given.get(name)
         if known is not None:
             known.check(name, member.n)
             if self._long_enough(known, member):
                 return known
+        # One search at a time: it takes all threads and the memory there is.
+        with self._searching:
+            if name not in self._found:
+                self._found[name] = self._search(member)
+            return self._found[name]
+
+    def _search(self, member: Member) -> Neighbors:
         needed = {kind: max(ks) + slack(max(ks)) if ks else 0 for kind, ks in self._wanted.items()}
-        found = find_neighbors(
+        return find_neighbors(
             member,
             euclid=needed["euclid"],
             inner=needed["inner"],
@@ -155,8 +169,6 @@ class Engine:
             memory_bytes=self._options.memory_bytes,
             threads=self._options.threads,
         )
-        self._found[name] = found
-        return found
 
     def _long_enough(self, known: Neighbors, member: Member) -> bool:
         most = int(member.valid.sum()) - 1

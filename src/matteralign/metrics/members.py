@@ -26,7 +26,8 @@ from matteralign.metrics.inputs import (
 from matteralign.metrics.scaling import MODES, NormalizeMode, scaled_rows
 
 BoolArray = npt.NDArray[np.bool_]
-_READ_BYTES = 32 * 1024**2
+# More would be new memory from the system at every read.
+_READ_BYTES = 8 * 1024**2
 
 
 class RowSource(Protocol):
