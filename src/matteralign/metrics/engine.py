@@ -24,6 +24,7 @@ from matteralign.metrics.inputs import (
 from matteralign.metrics.local_pairs import LocalPairs, kind_of
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.neighbors import Neighbors, find_neighbors, slack
+from matteralign.metrics.rank_null import RankNulls
 from matteralign.metrics.specs import MetricSpec, Scored
 from matteralign.metrics.streaming import Checkpoint, PassResult, stream
 from matteralign.metrics.sums import MatrixSums
@@ -74,6 +75,8 @@ class Engine:
         # A constant member has no score and would only widen the pass.
         varying = [name for name, member in members.items() if not member.constant]
         self._place = {name: i for i, name in enumerate(varying)}
+        self._ordered = [members[name] for name in varying]
+        self._nulls = RankNulls(self._ordered)
         self._pairs = [(a, b) for a, b in pairs if a in self._place and b in self._place]
         local = [spec for spec in specs if spec.metric in LOCAL]
         self._wanted = {
@@ -120,7 +123,11 @@ class Engine:
         self._local.done_with(a, b)
 
     def _shared_rows(self, a: str, b: str) -> int:
-        return int((self._members[a].valid & self._members[b].valid).sum())
+        return int(self._common(a, b).sum())
+
+    def _common(self, a: str, b: str) -> BoolArray:
+        common: BoolArray = self._members[a].valid & self._members[b].valid
+        return common
 
     def _applicable(self, a: str, b: str, n: int, spec: MetricSpec) -> tuple[Scored, Scored]:
         if spec.metric in LOCAL:
@@ -185,6 +192,10 @@ class Engine:
     def _imbalances(self) -> dict[int, Imbalance]:
         """Rank sums per k, counted where that is cheapest."""
         made = self._unfilled
+        if self._options.statistics:
+            both_ways = self._pairs + [(b, a) for a, b in self._pairs]
+            targets = ((self._place[g], self._common(f, g)) for f, g in both_ways)
+            self._nulls.prepare(targets, self._options.threads)
         if self._passes_ranks:
             _ = self._pass
         else:
@@ -199,11 +210,10 @@ class Engine:
     @cached_property
     def _unfilled(self) -> dict[int, Imbalance]:
         ks = {s.integer("k") for s in self._specs if s.metric == "information_imbalance"}
-        ordered = [self._members[name] for name in self._place]
         made = {}
         for k in sorted(ks):
             if k < self._n:
-                made[k] = Imbalance(k, ordered, self._edges(k), self._limits)
+                made[k] = Imbalance(k, self._ordered, self._edges(k), self._limits, self._nulls)
         return made
 
     def _edges(self, k: int) -> Lists:
@@ -212,7 +222,7 @@ class Engine:
         restricted: dict[tuple[str, bytes, int], IndexArray] = {}
         for pair in self._pairs:
             for f, g in (pair, pair[::-1]):
-                common = self._members[f].valid & self._members[g].valid
+                common = self._common(f, g)
                 for limit in self._limits:
                     key = (f, common.tobytes(), limit)
                     if key not in restricted:
@@ -247,7 +257,7 @@ class Engine:
     def _pass(self) -> PassResult:
         options = self._options
         asked = {spec.metric for spec in self._specs}
-        ordered = [self._members[name] for name in self._place]
+        ordered = self._ordered
         needed = np.zeros((len(ordered), len(ordered)), bool)
         for a, b in self._pairs:
             needed[self._place[a], self._place[b]] = True
