@@ -226,8 +226,9 @@ class TinyStudy:
         values: np.ndarray,
         masked: Mapping[int, str] | None = None,
         sample_set_id: str | None = None,
+        weights: str = "none",
     ) -> dict[str, Any]:
-        """Write a model's latents; `masked` gives reasons by row."""
+        """Write a model's latents; `masked` gives reasons by row, `weights` what they ran on."""
         rows = [
             MaskedRow(row, self.structures[row].id, "element", reason)
             for row, reason in (masked or {}).items()
@@ -237,6 +238,7 @@ class TinyStudy:
             "dataset": "g2",
             "sample_set_id": sample_set_id or self.sample_set_id,
             "model": key,
+            "checkpoint": {"weights": weights},
         }
         return write_latent(self.layout.latent(key), values.astype(np.float32), rows, identity)
 

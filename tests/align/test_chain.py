@@ -32,6 +32,7 @@ METRICS = {
     "model": [{"metric": "twonn", "definition": "fit"}],
 }
 SYMMETRIC = {("cknna", "text"), ("dcor", "root"), ("cka", "plain")}
+WEIGHTS = {"beta": "untrained", "gamma": "none"}
 Row = dict[str, Any]
 
 
@@ -53,7 +54,8 @@ def arrays() -> dict[str, np.ndarray]:
 
 def fill(tiny: Any) -> None:
     for key, values in arrays().items():
-        tiny.write(key, values, dict.fromkeys(MASKED.get(key, []), "element Na"))
+        masked = dict.fromkeys(MASKED.get(key, []), "element Na")
+        tiny.write(key, values, masked, weights=WEIGHTS.get(key, "trained"))
 
 
 def score(tiny: Any) -> tuple[int, int]:
@@ -116,6 +118,12 @@ def test_the_table_has_every_ordered_pair_once(complete: Any) -> None:
     assert {r["sample_set_id"] for r in rows} == {complete.sample_set_id}
     assert {r["dataset"] for r in rows} == {"g2"}
     assert {r["slice"] for r in rows} == {"tiny"}
+
+
+def test_every_score_says_what_weights_it_is_of(complete: Any) -> None:
+    for row in merged(complete):
+        expected = [WEIGHTS.get(row[f"model_{side}"], "trained") for side in "ab"]
+        assert [row["weights_a"], row["weights_b"]] == expected
 
 
 def test_n_is_the_number_of_rows_both_models_took(complete: Any) -> None:

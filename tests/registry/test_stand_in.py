@@ -7,7 +7,7 @@ import pytest
 from matteralign.core.errors import UserError
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
-from matteralign.registry.stand_in import stand_in_key, untrained_card
+from matteralign.registry.stand_in import check_options, stand_in_key, untrained_card
 
 CARDS = load_cards()
 BUILT = {"sha256": "ab" * 32, "size": 7}
@@ -50,3 +50,11 @@ def test_a_card_without_one_is_named(make_card: Callable[..., ModelCard]) -> Non
 def test_the_hash_of_files_is_known_when_every_hash_is() -> None:
     assert CARDS["orb-v2"].checkpoint.digest() is None
     assert CARDS["rxnfp-bert"].checkpoint.digest() is not None
+
+
+def test_options_of_a_builder_are_checked_by_name() -> None:
+    check_options({"width": 4}, ["width", "layers"])
+    with pytest.raises(UserError, match=r"unknown option of stand_in 'widht': did you mean"):
+        check_options({"widht": 4}, ["width", "layers"])
+    with pytest.raises(UserError, match=r"stand_in\.options lacks layers"):
+        check_options({"width": 4}, ["width", "layers"], needed=["width", "layers"])

@@ -19,7 +19,9 @@ from matteralign.store.latent_rows import LatentRows, open_latent
 from matteralign.store.latents import MaskedRow, read_latent, sidecar_path, write_latent
 
 N, D = 23, 4
-IDENTITY: dict[str, Any] = {"model": "m", "slice": "s", "sample_set_id": "a" * 64}
+IDENTITY: dict[str, Any] = {
+    "model": "m", "slice": "s", "sample_set_id": "a" * 64, "checkpoint": {"weights": "none"}
+}  # fmt: skip
 VALUES = np.random.default_rng(0).normal(size=(N, D)).astype(np.float32)
 MASKED = [MaskedRow(4, "x4", "element", "Na"), MaskedRow(1, "x1", "smiles", "none")]
 

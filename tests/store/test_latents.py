@@ -19,7 +19,9 @@ from matteralign.store.latents import (
     write_latent,
 )
 
-IDENTITY: dict[str, Any] = {"model": "m", "slice": "s", "sample_set_id": "a" * 64}
+IDENTITY: dict[str, Any] = {
+    "model": "m", "slice": "s", "sample_set_id": "a" * 64, "checkpoint": {"weights": "none"}
+}  # fmt: skip
 VALUES = np.arange(24, dtype=np.float32).reshape(6, 4)
 MASKED = [MaskedRow(4, "x4", "element", "Na"), MaskedRow(1, "x1", "smiles", "none")]
 

@@ -22,10 +22,10 @@ from matteralign.store.tidy import (
 )
 
 COLUMNS = [
-    "slice", "dataset", "sample_set_id", "n", "model_a", "model_b", "metric", "definition",
-    "params", "value", "status", "reason", "metric_version", "debiased", "debiased_low",
-    "debiased_high", "null_mean", "null_sd", "null_p", "p_adjusted", "p_holm", "ci_low", "ci_high",
-    "latent_sha256_a", "latent_sha256_b",
+    "slice", "dataset", "sample_set_id", "n", "model_a", "model_b", "weights_a", "weights_b",
+    "metric", "definition", "params", "value", "status", "reason", "metric_version",
+    "debiased", "debiased_low", "debiased_high", "null_mean", "null_sd", "null_p", "p_adjusted",
+    "p_holm", "ci_low", "ci_high", "latent_sha256_a", "latent_sha256_b",
 ]  # fmt: skip
 INTEGERS = {"n", "metric_version"}
 FLOATS = {"value", *empty_statistics()}
@@ -36,6 +36,7 @@ def score(**changes: Any) -> dict[str, Any]:
         "slice": "s", "dataset": "d", "sample_set_id": "a", "n": 5, "model_a": "x", "model_b": "y",
         "metric": "cka", "definition": "plain", "params": "{}", "value": 0.25, "status": "ok",
         "reason": "", "metric_version": 1, "latent_sha256_a": "1", "latent_sha256_b": "2",
+        "weights_a": "trained", "weights_b": "untrained",
     }  # fmt: skip
     return row | empty_statistics() | changes
 
@@ -51,12 +52,13 @@ def scores(tmp_path: Path) -> Path:
 def test_the_columns_and_their_order() -> None:
     assert SCORES.names == COLUMNS
     assert DIMENSIONS.names == [
-        "slice", "dataset", "sample_set_id", "n", "model", "metric", "definition", "params",
-        "value", "status", "reason", "metric_version", "ci_low", "ci_high", "latent_sha256",
+        "slice", "dataset", "sample_set_id", "n", "model", "weights", "metric", "definition",
+        "params", "value", "status", "reason", "metric_version", "ci_low", "ci_high",
+        "latent_sha256",
     ]  # fmt: skip
     assert SWEEP.names == [
-        "slice", "sample_set_id", "model_a", "model_b", "metric", "definition", "params", "n",
-        "value", "debiased",
+        "slice", "sample_set_id", "model_a", "model_b", "weights_a", "weights_b", "metric",
+        "definition", "params", "n", "value", "debiased",
     ]  # fmt: skip
     assert all(b"doc" in field.metadata for field in [*SCORES, *DIMENSIONS, *SWEEP])
 

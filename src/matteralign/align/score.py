@@ -24,6 +24,7 @@ from matteralign.metrics.scaling import NormalizeMode
 from matteralign.metrics.specs import MetricSpec, Scored
 from matteralign.store.checkpoint import Checkpoint, forget_passes
 from matteralign.store.latent_rows import LatentRows, open_latent
+from matteralign.store.latents import weights_of
 from matteralign.store.ledger import Ledger
 from matteralign.store.structures import read_structures
 from matteralign.store.tidy import SCORES, SWEEP, write_rows
@@ -191,6 +192,7 @@ def _identity(work: _Work, batch: _Batch) -> dict[str, Any]:
 def _write(work: _Work, ledger: Ledger, identity: Row) -> None:
     rows, sweep = [], []
     for a, b in ordered_pairs(list(work.latents)):
+        sides = (("a", a), ("b", b))
         for measure in work.study.pair_measures:
             stored = dict(ledger.get(work.key(measure, a, b)) or {})
             if not stored:
@@ -199,7 +201,8 @@ def _write(work: _Work, ledger: Ledger, identity: Row) -> None:
             rows.append(
                 identity
                 | {"model_a": a, "model_b": b}
-                | {f"latent_sha256_{s}": work.latents[m].sha256 for s, m in (("a", a), ("b", b))}
+                | {f"weights_{s}": weights_of(work.latents[m].sidecar) for s, m in sides}
+                | {f"latent_sha256_{s}": work.latents[m].sha256 for s, m in sides}
                 | stored
             )
             sweep += [_sweep_row(rows[-1], *size) for size in sizes]

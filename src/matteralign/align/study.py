@@ -21,6 +21,7 @@ from matteralign.models.catalogue import wrapper_version
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
 from matteralign.registry.load import get_card, load_cards
+from matteralign.store.tidy import SCORES
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ class Study:
             "measures": [m.identity() for m in self.pair_measures],
             "statistics": self.config.metrics.statistics,
             "sweep": self.config.metrics.sweep,
+            "columns": SCORES.names,
         }
 
     def figure_identity(self, slice_name: str) -> str:

@@ -14,6 +14,8 @@ COLUMNS = [
     "params",
     "model_a",
     "model_b",
+    "weights_a",
+    "weights_b",
     "n",
     "value",
     "ci_low",
@@ -54,8 +56,7 @@ def calibration_table(scores: pd.DataFrame, models: Sequence[str]) -> pd.DataFra
         _b=rows["model_b"].map(place),
     ).sort_values(["_spec", "_a", "_b"], kind="stable")
     table = keyed.reindex(columns=COLUMNS).reset_index(drop=True)
-    texts = {"metric", "definition", "params", "model_a", "model_b", "n"}
-    return table.astype({name: float for name in COLUMNS if name not in texts})
+    return table.astype(dict.fromkeys(COLUMNS[COLUMNS.index("value") :], float))
 
 
 def once_per_pair(rows: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:

@@ -77,6 +77,7 @@ class SliceView:
         """Intrinsic dimensions, tidy."""
         rows = [row for side in self.neighbor_sidecars.values() for row in side["intrinsic"]]
         frame = pd.DataFrame.from_records(rows, columns=DIMENSIONS.names)
+        frame["weights"] = frame["model"].map({f.model: f.weights for f in self.facts})
         return frame.astype({"value": float, "ci_low": float, "ci_high": float})
 
     @cached_property

@@ -12,6 +12,9 @@ SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 DROPPED = {"metadata", "script", "foreignObject", "style", "title", "desc"}
 PX_PER_POINT = 1.45  # one scale for all figures, the text as large as the page's
+# A figure wider than the column of text shrinks to the window, but no further than its smallest
+# letters can be read; then it scrolls.
+COLUMN_PX, SMALLEST = 1040.0, 0.78
 VARIABLES = {INK: "ink", MUTED: "muted", PAPER: "paper", FAINT: "faint"}
 
 
@@ -52,7 +55,9 @@ def inline_svg(svg: str, prefix: str, label: str) -> str:
         root.attrib.pop(size, None)
     box = root.get("viewBox", "").split()
     if len(box) == 4:
-        root.set("style", f"max-width: {float(box[2]) * PX_PER_POINT:.0f}px")
+        width = float(box[2]) * PX_PER_POINT
+        least = f"; min-width: {SMALLEST * width:.0f}px" if width > COLUMN_PX else ""
+        root.set("style", f"width: {width:.0f}px{least}")
     root.set("role", "img")
     root.set("aria-label", label)
     text = ET.tostring(root, encoding="unicode")

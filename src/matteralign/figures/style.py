@@ -29,7 +29,8 @@ FIRST, SECOND = "#0072b2", "#e69f00"
 """The two series of a grouped chart (Okabe and Ito 2008)."""
 
 # Okabe and Ito's colours, then the muted set of Tol (2021): distinct under the common
-# kinds of colour blindness. Black and the palest yellow are left out.
+# kinds of colour blindness. Black and the palest yellow are left out. The last ones are for
+# panels of all families.
 FAMILY_COLOURS = (
     "#0072b2",
     "#e69f00",
@@ -43,6 +44,9 @@ FAMILY_COLOURS = (
     "#aa4499",
     "#ddcc77",
     "#6f63c5",
+    "#117733",
+    "#a07855",
+    "#c2185b",
 )
 FAMILY_MARKERS = "osD^vP"
 
@@ -51,7 +55,7 @@ SCORES = LinearSegmentedColormap.from_list(
 )
 """One hue, light to dark: low to high scores."""
 
-LABEL_LIMIT = 36
+LABEL_LIMIT = 48
 FAMILY_LIMIT = 24
 UNTRAINED_MARK = "†"
 UNTRAINED_NOTE = "† untrained weights"

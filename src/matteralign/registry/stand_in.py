@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from matteralign.core.errors import UserError
@@ -29,18 +29,23 @@ def stand_in_of(card: ModelCard) -> StandIn:
     return card.checkpoint.stand_in
 
 
-def refuse_unknown_options(options: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse an option that a builder does not know.
+def check_options(
+    options: Collection[str], known: Iterable[str], needed: Iterable[str] = ()
+) -> None:
+    """Refuse an option that a builder does not know, and the lack of one that it needs.
 
     Raises
     ------
     UserError
-        The message offers the nearest name.
+        The message offers the nearest name, or names what is missing.
     """
     names = list(known)
     for name in options:
         if name not in names:
             raise UserError(unknown("option of stand_in", name, names))
+    missing = sorted(set(needed) - set(options))
+    if missing:
+        raise UserError(f"stand_in.options lacks {', '.join(missing)}")
 
 
 def stand_in_key(card: ModelCard) -> str:

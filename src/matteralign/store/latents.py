@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,9 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
     """
     where = sidecar_path(path)
     sidecar: dict[str, Any] = read_json(where)
-    needed = ("schema", "model", "sample_set_id", "n_rows", "dim", "sha256", "masked")
+    needed = (
+        "schema", "model", "sample_set_id", "checkpoint", "n_rows", "dim", "sha256", "masked"
+    )  # fmt: skip
     missing = [key for key in needed if key not in sidecar]
     if missing:
         raise IntegrityError(f"{where}: lacks {', '.join(missing)}; embed this model again")
@@ -136,6 +138,11 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
             f"{where}: sidecar schema {sidecar['schema']}, this version reads {SCHEMA_VERSION}"
         )
     return sidecar
+
+
+def weights_of(sidecar: Mapping[str, Any]) -> str:
+    """Return what latents were made with: ``trained``, ``untrained`` or ``none`` (no weights)."""
+    return str(sidecar["checkpoint"]["weights"])
 
 
 def check_latent(path: str | Path, *, sample_set_id: str | None = None) -> dict[str, Any]:

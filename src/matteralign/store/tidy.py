@@ -58,11 +58,17 @@ _INTERVAL = [
     _number("ci_high", "upper end of the 95 % interval of the value"),
 ]
 
+_WEIGHTS = "trained | untrained | none (nothing to train): what {} ran on"
+_PAIR_WEIGHTS = [
+    _field(f"weights_{side}", pa.string(), _WEIGHTS.format(f"model_{side}")) for side in "ab"
+]
+
 SCORES = pa.schema(
     [
         *_IDENTITY,
         _field("model_a", pa.string(), "first model; the source of a directed metric"),
         _field("model_b", pa.string(), "second model; the target of a directed metric"),
+        *_PAIR_WEIGHTS,
         *_METRIC,
         *_OUTCOME,
         _number("debiased", "value with finite-sample bias removed"),
@@ -84,6 +90,7 @@ DIMENSIONS = pa.schema(
     [
         *_IDENTITY,
         _field("model", pa.string(), "model"),
+        _field("weights", pa.string(), _WEIGHTS.format("the model")),
         *_METRIC,
         *_OUTCOME,
         *_INTERVAL,
@@ -98,6 +105,7 @@ SWEEP = pa.schema(
         _field("sample_set_id", pa.string(), "hash of the ordered structures"),
         _field("model_a", pa.string(), "first model; the source of a directed metric"),
         _field("model_b", pa.string(), "second model; the target of a directed metric"),
+        *_PAIR_WEIGHTS,
         *_METRIC,
         _field("n", pa.int64(), "structures of the nested sample that both models took"),
         _field("value", pa.float64(), "the score of that sample"),

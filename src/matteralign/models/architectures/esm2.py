@@ -10,6 +10,7 @@ import torch
 from matteralign.models.fair_esm import esm
 from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard, StandIn
+from matteralign.registry.stand_in import check_options
 
 _FULL = {"650M": (33, 1280, 20), "150M": (30, 640, 20), "8M": (6, 320, 20)}
 """Layers, width and heads of the published networks."""
@@ -26,7 +27,9 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
     layers, width, heads
         Of the transformer.
     """
-    layers, width, heads = (int(stand_in.options[n]) for n in ("layers", "width", "heads"))
+    sizes = ("layers", "width", "heads")
+    check_options(stand_in.options, (*sizes, "network"), needed=sizes)
+    layers, width, heads = (int(stand_in.options[name]) for name in sizes)
     torch.manual_seed(stand_in.seed)
     model = esm.ESM2(num_layers=layers, embed_dim=width, attention_heads=heads)
     tensors = model.state_dict()

@@ -12,11 +12,15 @@ from matteralign.models.esm3 import NETWORK, STRUCTURE_ENCODER, build_esm3
 from matteralign.models.esmc import HEAD_WIDTH
 from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard, StandIn
+from matteralign.registry.stand_in import check_options
 
 _FULL = {"d_model": 1536, "n_heads": 24, "v_heads": 256, "n_layers": 48}
 _FULL_ENCODER = {
     "d_model": 1024, "n_heads": 1, "v_heads": 128, "n_layers": 2, "d_out": 128, "n_codes": 4096,
 }  # fmt: skip
+
+_SIZES = ("layers", "width", "vector_heads")
+_ENCODER_SIZES = ("encoder_width", "encoder_heads")
 
 
 def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
@@ -30,6 +34,9 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
         Of the structure encoder, which has two layers and 4,096 codes of 16 numbers.
     """
     options: dict[str, Any] = stand_in.options
+    with_encoder = any(pinned.name == STRUCTURE_ENCODER for pinned in card.checkpoint.files)
+    needed = (*_SIZES, *_ENCODER_SIZES) if with_encoder else _SIZES
+    check_options(options, (*_SIZES, *_ENCODER_SIZES), needed)
     width = int(options["width"])
     sizes = {
         "d_model": width,
@@ -39,7 +46,7 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
     }
     torch.manual_seed(stand_in.seed)
     torch.save(build_esm3(sizes, None).state_dict(), folder / NETWORK)
-    if any(pinned.name == STRUCTURE_ENCODER for pinned in card.checkpoint.files):
+    if with_encoder:
         encoder = StructureTokenEncoder(
             d_model=int(options["encoder_width"]),
             n_heads=1,

@@ -11,6 +11,7 @@ import torch
 from matteralign.models.fair_esm import esm
 from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard, StandIn
+from matteralign.registry.stand_in import check_options
 
 _FULL = {
     "layers": 8, "width": 512, "hidden": 2048, "heads": 8, "scalars": 1024, "vectors": 256,
@@ -39,6 +40,7 @@ def network_arguments(options: dict[str, Any]) -> Namespace:
     neighbours
         Of a residue in the graph.
     """
+    check_options(options, _FULL, needed=_FULL)
     both = {
         "layers": "layers", "width": "embed_dim", "hidden": "ffn_embed_dim",
         "heads": "attention_heads",

@@ -9,6 +9,7 @@ import torch
 from matteralign.models.esmc import HEAD_WIDTH, build_esmc
 from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard, StandIn
+from matteralign.registry.stand_in import check_options
 
 _FULL = {
     "600M": {"d_model": 1152, "n_heads": 18, "n_layers": 36},
@@ -26,6 +27,7 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
     layers, width
         Of the transformer.
     """
+    check_options(stand_in.options, ("network", "layers", "width"), needed=("layers", "width"))
     width, layers = int(stand_in.options["width"]), int(stand_in.options["layers"])
     torch.manual_seed(stand_in.seed)
     model = build_esmc({"d_model": width, "n_heads": width // HEAD_WIDTH, "n_layers": layers})

@@ -13,7 +13,7 @@ from matteralign.core.suggest import unknown
 from matteralign.models.scatter import scatter_in_torch
 from matteralign.models.torch_setup import count_parameters, quiet_logging
 from matteralign.registry.card import ModelCard, StandIn
-from matteralign.registry.stand_in import refuse_unknown_options
+from matteralign.registry.stand_in import check_options
 
 with scatter_in_torch(), quiet_logging():
     from fairchem.core.common.registry import registry
@@ -73,7 +73,7 @@ def model_config(options: dict[str, Any]) -> dict[str, Any]:
     UserError
         For an unknown option or network.
     """
-    refuse_unknown_options(options, _KNOWN)
+    check_options(options, _KNOWN)
     network = str(options.get("network"))
     if network not in _NETWORKS:
         raise UserError(unknown("network of fairchem-core 1", network, _NETWORKS))

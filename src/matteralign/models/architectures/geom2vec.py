@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 
-from matteralign.core.errors import UserError
-from matteralign.core.suggest import unknown
 from matteralign.models.geom2vec import PREFIX, visnet
 from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard, StandIn
+from matteralign.registry.stand_in import check_options
 
 # What ``visnet_l6_h256_rbf64_r75`` says of itself.
 _FULL: dict[str, Any] = {"channels": 256, "layers": 6, "radial": 64, "cutoff": 7.5}
@@ -25,9 +24,7 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
     UserError
         For an unknown option.
     """
-    for name in stand_in.options:
-        if name not in _FULL:
-            raise UserError(f"card {card.key}: " + unknown("option of stand_in", name, _FULL))
+    check_options(stand_in.options, _FULL)
     torch.manual_seed(stand_in.seed)
     model = visnet(**{**_FULL, **stand_in.options})
     state = {PREFIX + name: value for name, value in model.state_dict().items()}

@@ -8,8 +8,11 @@ import numpy as np
 import torch
 from e3nn import o3
 
+from matteralign.core.errors import UserError
+from matteralign.core.suggest import unknown
 from matteralign.models.torch_setup import quiet_import
 from matteralign.registry.card import ModelCard, StandIn
+from matteralign.registry.stand_in import check_options
 
 with quiet_import():
     from mace import modules
@@ -35,10 +38,16 @@ def build(card: ModelCard, stand_in: StandIn, folder: Path) -> None:
         Mean number of neighbours, by which messages are divided.
 
     The elements are those that the card accepts. Isolated atoms have energy 0.
+
+    Raises
+    ------
+    UserError
+        If an option or its block is unknown, or an option is missing.
     """
     options = stand_in.options
-    if set(options) != _KNOWN:
-        raise ValueError(f"card {card.key}: stand_in.options must be {sorted(_KNOWN)}")
+    check_options(options, _KNOWN, needed=_KNOWN)
+    if options["first"] not in modules.interaction_classes:
+        raise UserError(unknown("first", str(options["first"]), modules.interaction_classes))
     elements = sorted(card.accepts.element_set() or range(1, 95))
     torch.manual_seed(stand_in.seed)
     before = torch.get_default_dtype()

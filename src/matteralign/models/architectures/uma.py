@@ -11,7 +11,7 @@ from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
 from matteralign.models.torch_setup import count_parameters, quiet_import, quiet_logging
 from matteralign.registry.card import ModelCard, StandIn
-from matteralign.registry.stand_in import refuse_unknown_options
+from matteralign.registry.stand_in import check_options
 
 with quiet_import(), quiet_logging():
     from fairchem.core.models.base import HydraModel
@@ -76,7 +76,7 @@ def model_config(options: dict[str, Any]) -> dict[str, Any]:
     UserError
         For an unknown option or size.
     """
-    refuse_unknown_options(options, _KNOWN)
+    check_options(options, _KNOWN)
     size = str(options.get("size"))
     if size not in _SIZES:
         raise UserError(unknown("size of UMA", size, _SIZES))
