@@ -87,6 +87,8 @@ def _draw(ax: Axes, rows: pd.DataFrame, labels: Mapping[str, ModelLabel]) -> Non
         (untrained, "o", "none", FIRST),
         (base, "D", "none", BASELINE),
     ):
+        if not chosen.any():
+            continue
         ax.plot(
             floor[chosen],
             value[chosen],
