@@ -29,6 +29,7 @@ from matteralign.figures.plane import imbalance_plane
 from matteralign.figures.render import render
 from matteralign.figures.style import (
     UNTRAINED_NOTE,
+    UNTRAINED_PAIR,
     family_colours,
     label_for,
     shorten,
@@ -117,6 +118,29 @@ def test_untrained_models_carry_a_mark_and_a_footnote(
     assert UNTRAINED_NOTE in texts(marked)
     assert any("SevenNet-0 †" in t for t in texts(marked))
     assert not any("†" in t for t in texts(plain))
+
+
+@pytest.mark.parametrize("kind", ["calibration", "sweep"])
+def test_points_and_curves_of_untrained_models_are_told_apart(
+    demo: SimpleNamespace, kind: str, scores: pd.DataFrame, intrinsic: pd.DataFrame
+) -> None:
+    labels = dict(demo.labels)
+    labels["sevennet-0"] = replace(labels["sevennet-0"], untrained=True)
+    plain = all_figures(demo, scores, intrinsic)[kind]()
+    marked = all_figures(demo, scores, intrinsic, labels)[kind]()
+    assert any(UNTRAINED_PAIR in t for t in texts(marked))
+    assert not any("†" in t for t in texts(plain))
+
+    def told_apart(figure: Figure) -> int:
+        """Count hollow points of pairs of models, or dotted curves."""
+        lines = figure.axes[0].lines
+        if kind == "sweep":
+            return sum(line.get_linestyle() == ":" for line in lines)
+        hollow = [m for m in lines if (m.get_marker(), m.get_markerfacecolor()) == ("o", "none")]
+        return sum(len(m.get_xdata()) for m in hollow)
+
+    # Both ways with seven other models; the pair with the random baseline is grey as before.
+    assert (told_apart(plain), told_apart(marked)) == (0, 14 if kind == "calibration" else 28)
 
 
 def test_missing_pairs_are_hatched_with_a_footnote(

@@ -15,8 +15,9 @@ from matteralign.figures.style import (
     BASELINE,
     FIRST,
     MUTED,
+    UNTRAINED_PAIR,
     ModelLabel,
-    label_for,
+    pairs_with,
     style,
 )
 
@@ -45,8 +46,10 @@ def calibration_figure(
     if known.empty:
         return None
     groups = [(spec, rows) for spec, rows in known.groupby(SPEC, sort=False)]
-    handles = [
-        _marker("o", FIRST, FIRST, "pair of models"),
+    handles = [_marker("o", FIRST, FIRST, "pair of models")]
+    if pairs_with(labels, known, "untrained").any():
+        handles.append(_marker("o", "none", FIRST, UNTRAINED_PAIR))
+    handles += [
         _marker("D", "none", BASELINE, "pair with the random baseline"),
         Line2D([], [], color=MUTED, linestyle="--", linewidth=0.9, label="score = floor"),
     ]
@@ -72,22 +75,20 @@ def _marker(marker: str, face: str, edge: str, label: str) -> Line2D:
 
 
 def _draw(ax: Axes, rows: pd.DataFrame, labels: Mapping[str, ModelLabel]) -> None:
-    base = np.array(
-        [
-            label_for(labels, str(a)).baseline or label_for(labels, str(b)).baseline
-            for a, b in zip(rows["model_a"], rows["model_b"], strict=True)
-        ],
-        dtype=bool,
-    )
+    base = pairs_with(labels, rows, "baseline")
+    untrained = pairs_with(labels, rows, "untrained") & ~base
     floor, value = rows["null_mean"].to_numpy(float), rows["value"].to_numpy(float)
     spread = 2.0 * np.nan_to_num(rows["null_sd"].to_numpy(float))
     low, high = (rows[name].to_numpy(float) for name in ("ci_low", "ci_high"))
     ax.hlines(value, floor - spread, floor + spread, color=MUTED, linewidth=0.6, alpha=0.6)
     ax.vlines(floor, low, high, color=MUTED, linewidth=0.6, alpha=0.6)
     for chosen, marker, face, edge in (
-        (~base, "o", FIRST, FIRST),
+        (~base & ~untrained, "o", FIRST, FIRST),
+        (untrained, "o", "none", FIRST),
         (base, "D", "none", BASELINE),
     ):
+        if not chosen.any():
+            continue
         ax.plot(
             floor[chosen],
             value[chosen],

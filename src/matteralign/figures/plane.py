@@ -29,6 +29,7 @@ from matteralign.figures.style import (
     heading,
     label_for,
     new_figure,
+    pairs_with,
     style,
     widest,
 )
@@ -65,13 +66,7 @@ def _draw(
     pairs: pd.DataFrame, labels: Mapping[str, ModelLabel], title: str, subtitle: str
 ) -> Figure:
     whole = pairs[(pairs["status"] == "ok") & pairs[["forward", "backward"]].notna().all(axis=1)]
-    base = np.array(
-        [
-            label_for(labels, str(a)).baseline or label_for(labels, str(b)).baseline
-            for a, b in zip(whole["model_a"], whole["model_b"], strict=True)
-        ],
-        dtype=bool,
-    )
+    base = pairs_with(labels, whole, "baseline")
     own, floor = whole[~base].reset_index(drop=True), whole[base]
     numbered = _numbered(own)
     key = [

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.colors import LinearSegmentedColormap
@@ -59,6 +61,7 @@ LABEL_LIMIT = 48
 FAMILY_LIMIT = 24
 UNTRAINED_MARK = "†"
 UNTRAINED_NOTE = "† untrained weights"
+UNTRAINED_PAIR = f"pair with untrained weights {UNTRAINED_MARK}"
 POINTS = 72.0
 
 RC: dict[Any, Any] = {
@@ -115,6 +118,19 @@ def labels_of(models: pd.DataFrame) -> dict[str, ModelLabel]:
 def label_for(labels: Mapping[str, ModelLabel], model: str) -> ModelLabel:
     """Return the label of a model; a model without one is shown under its key."""
     return labels.get(model, ModelLabel(model, "other"))
+
+
+def pairs_with(
+    labels: Mapping[str, ModelLabel], rows: pd.DataFrame, flag: Literal["baseline", "untrained"]
+) -> npt.NDArray[np.bool_]:
+    """Return for each row (columns model_a, model_b) whether one of its models has a flag."""
+    return np.array(
+        [
+            any(getattr(label_for(labels, str(model)), flag) for model in pair)
+            for pair in zip(rows["model_a"], rows["model_b"], strict=True)
+        ],
+        dtype=bool,
+    )
 
 
 def family_colours(labels: Mapping[str, ModelLabel]) -> dict[str, str]:

@@ -11,7 +11,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from matteralign.figures.grid import plot_title, small_plots
-from matteralign.figures.style import BASELINE, FIRST, SECOND, ModelLabel, label_for, style
+from matteralign.figures.style import (
+    BASELINE,
+    FIRST,
+    SECOND,
+    UNTRAINED_PAIR,
+    ModelLabel,
+    label_for,
+    pairs_with,
+    style,
+)
 
 SPEC = ["metric", "definition", "params"]
 PAIR = ["model_a", "model_b"]
@@ -41,11 +50,15 @@ def sweep_figure(
     handles.append(
         Line2D([], [], color=BASELINE, linewidth=1.2, label="pair with the random baseline")
     )
-    notes = ["Dashed, grey: debiased score of a pair with the random baseline."]
+    notes = []
+    if len(handles) == 3:
+        notes.append("Dashed, grey: debiased score of a pair with the random baseline.")
+    if pairs_with(labels, sweep, "untrained").any():
+        notes.append(f"Dotted: {UNTRAINED_PAIR}.")
     with style():
         titles = [plot_title(*map(str, spec)) for spec, _ in groups]
         heads = ("Scores and the number of structures", subtitle)
-        grid = small_plots(titles, heads, handles, notes if len(handles) == 3 else [])
+        grid = small_plots(titles, heads, handles, notes)
         for ax, (_, rows) in zip(grid.plots, groups, strict=True):
             _draw(ax, rows, labels)
         return grid.figure
@@ -54,13 +67,15 @@ def sweep_figure(
 def _draw(ax: Axes, rows: pd.DataFrame, labels: Mapping[str, ModelLabel]) -> None:
     for (a, b), curve in rows.groupby(PAIR, sort=False):
         points = curve.sort_values("n")
-        base = label_for(labels, str(a)).baseline or label_for(labels, str(b)).baseline
+        both = label_for(labels, str(a)), label_for(labels, str(b))
+        base = any(label.baseline for label in both)
+        plain = ":" if any(label.untrained for label in both) else "-"
         for column, colour, line in (("value", FIRST, "-"), ("debiased", SECOND, "--")):
             ax.plot(
                 points["n"],
                 points[column],
                 color=BASELINE if base else colour,
-                linestyle=line if base else "-",
+                linestyle=line if base else plain,
                 linewidth=0.9,
                 alpha=0.6,
                 marker=".",
