@@ -18,6 +18,9 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.serving import server
+
+__all__ = ["server"]
 DATA = Path(__file__).parent / "data"
 PROGRAM = Path(sys.executable).with_name("matteralign")
 
