@@ -33,7 +33,14 @@ class Rows(ABC):
 
     A dataset first names its rows (`ids`), then reads only those that were drawn (`take`):
     a slice of a thousand does not parse a million.
+
+    Attributes
+    ----------
+    threads
+        Cores that `take` may use. The rows do not depend on it.
     """
+
+    threads: int = 1
 
     @abstractmethod
     def ids(self) -> Sequence[str]:

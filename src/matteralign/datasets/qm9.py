@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow.csv as pacsv
 from matteralign.core.errors import IntegrityError
 from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import DatasetCard, Version
+from matteralign.datasets.processes import parsed
 from matteralign.datasets.qm9_molecule import Record, molecule
 from matteralign.store.structures import Structure
 
@@ -40,11 +41,8 @@ class Qm9Table(Dataset):
         for name, members in wanted.items():
             table = _read(self.raw[name], _COLUMNS)
             picked = table.take(pa.array([rows[identifier][1] for identifier in members]))
-            # In batches: as Python objects a whole file is many times its size.
-            for start in range(0, len(members), 4096):
-                part = picked.slice(start, 4096).to_pylist()
-                for identifier, record in zip(members[start : start + 4096], part, strict=True):
-                    found[identifier] = _parse(record, identifier, name)
+            items = parsed(_parse, _records(picked, members, name), self.threads)
+            found.update(zip(members, items, strict=True))
         return [found[identifier] for identifier in ids]
 
     def _rows(self) -> dict[str, tuple[str, int]]:
@@ -82,6 +80,16 @@ def _read(path: Path, columns: Sequence[str]) -> pa.Table:
         )
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise IntegrityError(f"{path}: not a table of QM9: {error}") from error
+
+
+def _records(
+    table: pa.Table, members: Sequence[str], name: str
+) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Yield rows as `_parse` takes them; all at once they would be many times a file's size."""
+    for start in range(0, len(members), 4096):
+        part = table.slice(start, 4096).to_pylist()
+        for identifier, record in zip(members[start : start + 4096], part, strict=True):
+            yield record, identifier, name
 
 
 def _parse(record: dict[str, Any], identifier: str, name: str) -> Structure | Skipped:

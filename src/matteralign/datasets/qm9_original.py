@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from matteralign.core.errors import IntegrityError
 from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import DatasetCard, Version
+from matteralign.datasets.processes import parsed
 from matteralign.datasets.qm9_molecule import Record, molecule
 from matteralign.sources.archive import read_members
 from matteralign.store.structures import Structure
@@ -40,7 +41,8 @@ class Qm9Original(Dataset):
     def take(self, ids: Sequence[str]) -> list[Structure | Skipped]:
         """Return the molecules of these ids, in this order."""
         records, name = self._all(), self._archive().name
-        return [_parse(records[identifier], identifier, name) for identifier in ids]
+        wanted = ((records[identifier], identifier, name) for identifier in ids)
+        return list(parsed(_parse, wanted, self.threads))
 
     def _archive(self) -> Path:
         return next(path for name, path in self.raw.items() if ".tar" in name)
