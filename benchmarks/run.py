@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import big, child, limit, ratios, scaling, throughput
+from benchmarks import big, child, datasets, limit, ratios, scaling, throughput
 from benchmarks.machine import lines
 from benchmarks.settings import SECTIONS, Settings
 
@@ -25,6 +25,8 @@ QUICK = {
     "scaling_m": (2, 4),
     "scaling_fixed_n": 500,
     "throughput_n": 16,
+    "parse_n": 300,
+    "slice_n": 200,
 }
 FULL = {
     "n": 5000,
@@ -38,6 +40,8 @@ FULL = {
     "scaling_m": (2, 4, 8, 16),
     "scaling_fixed_n": 5000,
     "throughput_n": 256,
+    "parse_n": 0,
+    "slice_n": 50_000,
 }
 
 
@@ -58,6 +62,8 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     add("--quick", action="store_true", help="tiny sizes: does everything work?")
     for size in ("n", "d", "models", "repeats", "peer-pairs", "limit-n", "limit-d", "throughput-n"):
         add(f"--{size}", type=int)
+    add("--parse-n", type=int, help="rows of QM9 parsed; 0 for all")
+    add("--slice-n", type=int, help="rows of the slice drawn of them")
     add("--models-measured", nargs="+", choices=throughput.MODELS, default=throughput.MODELS)
     add("--scaling-n", type=int, nargs="+")
     add("--scaling-m", type=int, nargs="+")
@@ -100,6 +106,7 @@ MEASURE = {
     "limit": limit.measure,
     "scaling": scaling.measure,
     "throughput": throughput.measure,
+    "datasets": datasets.measure,
     "big": big.measure,
 }
 TITLES = {
@@ -107,6 +114,7 @@ TITLES = {
     "limit": "Share of the sgemm limit",
     "scaling": "Scaling",
     "throughput": "Throughput of the models",
+    "datasets": "Datasets",
     "big": "The study's size",
 }
 
@@ -137,6 +145,7 @@ def markdown(found: dict[str, Any], out: Path) -> str:
         "limit": limit.section,
         "scaling": lambda part: scaling.section(part, out),
         "throughput": throughput.section,
+        "datasets": datasets.section,
         "big": big.section,
     }
     for name, text in texts.items():

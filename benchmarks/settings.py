@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-SECTIONS = ("peers", "limit", "scaling", "throughput")
+SECTIONS = ("peers", "limit", "scaling", "throughput", "datasets")
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Settings:
     Attributes
     ----------
     sections : tuple of str
-        Among ``peers``, ``limit``, ``scaling``, ``throughput``, ``big``.
+        Among ``peers``, ``limit``, ``scaling``, ``throughput``, ``datasets``, ``big``.
     peers : tuple of str
         Keys of the peers to measure, empty for all.
     n, d, models, threads, repeats, peer_pairs : int
@@ -28,6 +28,8 @@ class Settings:
         Sample size of the curve against models.
     throughput_n : int
         Molecules that every model embeds.
+    parse_n, slice_n : int
+        Rows of QM9 that are parsed, 0 for all; rows of the slice that is drawn.
     models_measured : tuple of str
         Models of the throughput.
     big_n, big_models, big_d, big_wide : int
@@ -58,6 +60,8 @@ class Settings:
     scaling_m: tuple[int, ...]
     scaling_fixed_n: int
     throughput_n: int
+    parse_n: int
+    slice_n: int
     models_measured: tuple[str, ...]
     big_n: int
     big_models: int

@@ -166,3 +166,16 @@ def test_numbers_and_tables():
     assert table(("a", "b"), [(1, 2)]).splitlines() == ["| a | b |", "|---|---|", "| 1 | 2 |"]
     assert exponent([1, 2, 4], [3, 12, 48]) == pytest.approx(2.0)
     assert exponent([1], [3]) is None
+
+
+@pytest.mark.network
+def test_datasets(tmp_path, capsys):
+    places = ["--scratch", str(tmp_path / "scratch"), "--out", str(tmp_path)]
+    assert main(["--quick", "--only", "datasets", *places]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if "of QM9 written" in line]
+    assert rows[0].startswith("| slice of QM9 written | 200 | **")
+    assert "< 30 s, " in rows[0]
+    assert "< 3 GB, " in rows[0]
+    found = json.loads((tmp_path / "benchmarks.json").read_text())["datasets"]
+    assert found["parse"]["rows"] == 300
+    assert (tmp_path / "scratch" / "slices" / "s" / "structures.parquet").is_file()

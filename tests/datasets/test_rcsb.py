@@ -223,3 +223,22 @@ def test_a_folder_or_list_that_is_not_there_is_told(folder: Path) -> None:
     write_chains(folder / "sub" / "1AAA.cif", [peptide(5, sequence="MKTAY")])
     with pytest.raises(UserError, match="are both entry 1AAA"):
         source(folder).open(print)
+
+
+def test_the_contents_of_a_folder_decide(folder: Path) -> None:
+    pdb = source(folder)
+    first = pdb.record(print)["files"]
+    assert pdb.inputs() == [folder.parent / "clusters.txt", *sorted(folder.iterdir())]
+    (folder / "README").write_text("no entry")
+    assert pdb.record(print)["files"] == first
+    path = folder / "1aaa.cif"
+    path.write_bytes(path.read_bytes().replace(b"2.5", b"2.4"))
+    second = pdb.record(print)["files"]
+    assert isinstance(first, dict)
+    assert isinstance(second, dict)
+    changed = {place for place in first if first[place]["sha256"] != second[place]["sha256"]}
+    assert changed == {str(folder)}
+    path.rename(folder / "9zzz.cif")
+    assert pdb.record(print)["files"] != second
+    (folder / "9zzz.cif").unlink()
+    assert path not in pdb.inputs()

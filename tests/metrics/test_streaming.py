@@ -319,9 +319,9 @@ def test_wide_rows_are_read_in_blocks_that_fit_the_bound():
     wide = {name: Rows(rng.normal(size=(700, d)).astype(np.float32)) for name in "ab"}
     specs = [MetricSpec("dcor"), MetricSpec("cka")]
     tight = table(wide, specs=specs, precision="single", memory_bytes=memory_bytes)
-    # Columns of both members in half of the bound; 32 MiB of float64 for one-off reading.
+    # Columns of both members in half of the bound; 8 MiB of float64 for one-off reading.
     assert max(source.most for source in wide.values()) <= max(
-        memory_bytes // (2 * 2 * 4 * d), 32 * 1024**2 // (8 * d)
+        memory_bytes // (2 * 2 * 4 * d), 8 * 1024**2 // (8 * d)
     )
     for key, scored in table(wide, specs=specs, precision="single").items():
         assert scored.value == pytest.approx(tight[key].value, abs=SINGLE)

@@ -7,8 +7,8 @@ rule sample:
         PATTERN.structures,
     log:
         RESULTS / "_logs" / "{slice}" / "sample.log",
-    threads: 1
+    threads: 2
     params:
         identity=lambda wildcards: sha256_json(STUDY.sample_identity(wildcards.slice)),
     shell:
-        "matteralign sample {wildcards.slice} 2>&1 | tee {log}"
+        "matteralign sample {wildcards.slice} --threads {threads} 2>&1 | tee {log}"

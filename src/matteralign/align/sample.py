@@ -16,8 +16,17 @@ from matteralign.store.structures import write_structures
 _SHOWN = 10
 
 
-def sample_slice(study: Study, layout: Layout, report: Callable[[str], None]) -> str:
+def sample_slice(
+    study: Study, layout: Layout, report: Callable[[str], None], threads: int = 1
+) -> str:
     """Write the sample set of a slice and return its ``sample_set_id``.
+
+    Parameters
+    ----------
+    report
+        Receives lines for the log.
+    threads
+        Cores to parse with; the sample set does not depend on it.
 
     Raises
     ------
@@ -29,7 +38,9 @@ def sample_slice(study: Study, layout: Layout, report: Callable[[str], None]) ->
     chosen = study.slice(layout.slice)
     source = study.dataset(chosen.dataset)
     try:
-        structures, walk = draw_structures(source.open(report), chosen, report)
+        rows = source.open(report)
+        rows.threads = threads
+        structures, walk = draw_structures(rows, chosen, report)
     except UserError as error:
         raise UserError(f"slice {layout.slice!r}: {error}") from error
     info = {

@@ -22,13 +22,17 @@ def register(app: typer.Typer) -> None:
         app.command()(verb)
 
 
-def sample(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def sample(
+    slice_name: SliceArgument,
+    threads: ThreadsOption = 1,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
     """Draw a slice's structures from its dataset."""
     from matteralign.align.sample import sample_slice
 
     study = study_of(config)
     layout = layout_of(study, slice_name)
-    identity = sample_slice(study, layout, say)
+    identity = sample_slice(study, layout, say, threads)
     say(f"sample {slice_name}: set {identity[:12]}")
 
 

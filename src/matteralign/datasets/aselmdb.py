@@ -18,17 +18,19 @@ from ase.db.row import AtomsRow
 from ase_db_backends.aselmdb import LMDBDatabase, decode_bytestream
 
 from matteralign.core.errors import IntegrityError
-from matteralign.datasets.base import Dataset
+from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import EV, DatasetCard, Version
 from matteralign.datasets.shards import Shard, ShardedIds
 from matteralign.sources.unpacked import unpacked_members
 from matteralign.store.structures import Structure
 
 _SUFFIX = ".aselmdb"
-_DAMAGE = (
-    lmdb.Error, zlib.error, ValueError, TypeError, KeyError, AttributeError, AssertionError,
-    IndexError, OverflowError, MemoryError, RecursionError,
+_BAD_RECORD = (
+    zlib.error, ValueError, TypeError, KeyError, AttributeError, AssertionError, IndexError,
+    OverflowError, RecursionError,
 )  # fmt: skip
+# Broken pages are no matter of one row; what memory is too small for depends on the machine.
+_BAD_FILE = (lmdb.Error, MemoryError)
 
 
 class AseLmdb(Dataset):
@@ -52,22 +54,23 @@ class AseLmdb(Dataset):
             )
         return self._ids
 
-    def read(self, ids: Sequence[str]) -> list[Structure]:
-        """Return the structures of these ids, in this order; nothing else is read."""
+    def take(self, ids: Sequence[str]) -> list[Structure | Skipped]:
+        """Return these rows in this order; nothing else is read."""
         wanted: dict[str, list[tuple[int, int]]] = {}
         for place, identifier in enumerate(ids):
             prefix, _, number = identifier.rpartition(":")
             wanted.setdefault(prefix, []).append((int(number), place))
-        found: list[Structure | None] = [None] * len(ids)
+        found: dict[int, Structure | Skipped] = {}
         for prefix, rows in wanted.items():
             path, source = self._members[prefix]
             with closing(_open(path)) as database:
                 # In the order of the file: neighbours share pages.
                 for row, place in sorted(rows):
                     found[place] = self._structure(database, row, prefix, source)
-        return [structure for structure in found if structure is not None]
+        return [found[place] for place in range(len(ids))]
 
-    def _structure(self, database: Any, row: int, prefix: str, source: str) -> Structure:
+    def _structure(self, database: Any, row: int, prefix: str, source: str) -> Structure | Skipped:
+        place = f"{source}, row {row}"
         try:
             return _convert(
                 database.get(id=row),
@@ -76,9 +79,10 @@ class AseLmdb(Dataset):
                 split=self.version.split,
                 scale=EV[self.card.units.energy],
             )
-        except _DAMAGE as error:
-            told = str(error) or type(error).__name__
-            raise IntegrityError(f"{source}, row {row}: {told}") from error
+        except _BAD_RECORD as error:
+            return Skipped(place, str(error) or type(error).__name__)
+        except _BAD_FILE as error:
+            raise IntegrityError(f"{place}: {str(error) or type(error).__name__}") from error
 
 
 def _convert(row: AtomsRow, identifier: str, source: str, split: str, scale: float) -> Structure:
@@ -144,7 +148,7 @@ def _open(path: Path) -> Any:
                 raise ValueError(f"{path.stat().st_size} bytes of {needed}")
             _refuse_absurd_count(probe)
         return LMDBDatabase(path, use_lock_file=False, readonly=True, readahead=False)
-    except _DAMAGE as error:
+    except (*_BAD_RECORD, *_BAD_FILE) as error:
         raise IntegrityError(f"{path}: not a readable ASE database: {error}") from error
 
 

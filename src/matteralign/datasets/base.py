@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from matteralign.core.errors import IntegrityError
 from matteralign.datasets.card import DatasetCard, Version
 from matteralign.store.structures import Structure
 
@@ -32,7 +33,14 @@ class Rows(ABC):
 
     A dataset first names its rows (`ids`), then reads only those that were drawn (`take`):
     a slice of a thousand does not parse a million.
+
+    Attributes
+    ----------
+    threads
+        Cores that `take` may use. The rows do not depend on it.
     """
+
+    threads: int = 1
 
     @abstractmethod
     def ids(self) -> Sequence[str]:
@@ -46,7 +54,8 @@ class Rows(ABC):
 class Dataset(Rows):
     """One published source of structures, as its reader sees it.
 
-    Its files are pinned, so a record that cannot be parsed is an error and not skipped.
+    Its files are pinned, so what is skipped is the same for everyone. What makes a whole file
+    unreadable is an error.
 
     Parameters
     ----------
@@ -61,10 +70,6 @@ class Dataset(Rows):
         self.version = version
         self.raw = raw
 
-    def take(self, ids: Sequence[str]) -> list[Structure | Skipped]:
-        """Return the structures of these rows, in this order."""
-        return list(self.read(ids))
-
     @abstractmethod
     def ids(self) -> Sequence[str]:
         """Return the id of every row, in the order of the files.
@@ -76,6 +81,15 @@ class Dataset(Rows):
         """
 
     @abstractmethod
+    def take(self, ids: Sequence[str]) -> list[Structure | Skipped]:
+        """Return these rows in this order; for a record that cannot be parsed, why.
+
+        Raises
+        ------
+        IntegrityError
+            If a file cannot be told apart into records.
+        """
+
     def read(self, ids: Sequence[str]) -> list[Structure]:
         """Return the structures of these rows, in this order.
 
@@ -84,3 +98,9 @@ class Dataset(Rows):
         IntegrityError
             If a record cannot be parsed; the message names the file and the record.
         """
+        found = []
+        for item in self.take(ids):
+            if isinstance(item, Skipped):
+                raise IntegrityError(f"{item.place}: {item.reason}")
+            found.append(item)
+        return found

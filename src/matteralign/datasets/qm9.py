@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from matteralign.core.errors import IntegrityError
-from matteralign.datasets.base import Dataset
+from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import DatasetCard, Version
+from matteralign.datasets.processes import parsed
 from matteralign.datasets.qm9_molecule import Record, molecule
 from matteralign.store.structures import Structure
 
@@ -30,21 +31,18 @@ class Qm9Table(Dataset):
         """Return ``gdb_1`` … ``gdb_133885`` as far as they are in the files."""
         return list(self._rows())
 
-    def read(self, ids: Sequence[str]) -> list[Structure]:
+    def take(self, ids: Sequence[str]) -> list[Structure | Skipped]:
         """Return the molecules of these ids, in this order."""
         rows = self._rows()
         wanted: dict[str, list[str]] = {}
         for identifier in ids:
             wanted.setdefault(rows[identifier][0], []).append(identifier)
-        found: dict[str, Structure] = {}
+        found: dict[str, Structure | Skipped] = {}
         for name, members in wanted.items():
             table = _read(self.raw[name], _COLUMNS)
             picked = table.take(pa.array([rows[identifier][1] for identifier in members]))
-            # In batches: as Python objects a whole file is many times its size.
-            for start in range(0, len(members), 4096):
-                part = picked.slice(start, 4096).to_pylist()
-                for identifier, record in zip(members[start : start + 4096], part, strict=True):
-                    found[identifier] = _parse(record, identifier, name)
+            items = parsed(_parse, _records(picked, members, name), self.threads)
+            found.update(zip(members, items, strict=True))
         return [found[identifier] for identifier in ids]
 
     def _rows(self) -> dict[str, tuple[str, int]]:
@@ -84,7 +82,17 @@ def _read(path: Path, columns: Sequence[str]) -> pa.Table:
         raise IntegrityError(f"{path}: not a table of QM9: {error}") from error
 
 
-def _parse(record: dict[str, Any], identifier: str, name: str) -> Structure:
+def _records(
+    table: pa.Table, members: Sequence[str], name: str
+) -> Iterator[tuple[dict[str, Any], str, str]]:
+    """Yield rows as `_parse` takes them; all at once they would be many times a file's size."""
+    for start in range(0, len(members), 4096):
+        part = table.slice(start, 4096).to_pylist()
+        for identifier, record in zip(members[start : start + 4096], part, strict=True):
+            yield record, identifier, name
+
+
+def _parse(record: dict[str, Any], identifier: str, name: str) -> Structure | Skipped:
     try:
         symbols = [_unquoted(part) for part in _inside(record["Elements"], "[", "]").split(",")]
         rows = _inside(record["XYZ_Ang"].replace(" ", ""), "[[", "]]").split("],[")
@@ -101,7 +109,7 @@ def _parse(record: dict[str, Any], identifier: str, name: str) -> Structure:
             ),
         )
     except ValueError as error:
-        raise IntegrityError(f"{name}, record {identifier}: {error}") from error
+        return Skipped(f"{name}, record {identifier}", str(error))
 
 
 def _inside(text: str, opening: str, closing: str) -> str:

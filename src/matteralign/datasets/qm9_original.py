@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from matteralign.core.errors import IntegrityError
-from matteralign.datasets.base import Dataset
+from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import DatasetCard, Version
+from matteralign.datasets.processes import parsed
 from matteralign.datasets.qm9_molecule import Record, molecule
 from matteralign.sources.archive import read_members
 from matteralign.store.structures import Structure
@@ -37,10 +38,11 @@ class Qm9Original(Dataset):
         """Return ``gdb_1`` … ``gdb_133885`` without those that are left out."""
         return list(self._all())
 
-    def read(self, ids: Sequence[str]) -> list[Structure]:
+    def take(self, ids: Sequence[str]) -> list[Structure | Skipped]:
         """Return the molecules of these ids, in this order."""
         records, name = self._all(), self._archive().name
-        return [_parse(records[identifier], identifier, name) for identifier in ids]
+        wanted = ((records[identifier], identifier, name) for identifier in ids)
+        return list(parsed(_parse, wanted, self.threads))
 
     def _archive(self) -> Path:
         return next(path for name, path in self.raw.items() if ".tar" in name)
@@ -79,7 +81,7 @@ def _read(archive: Path, left_out: set[int]) -> dict[str, bytes]:
     return records
 
 
-def _parse(record: bytes, identifier: str, name: str) -> Structure:
+def _parse(record: bytes, identifier: str, name: str) -> Structure | Skipped:
     try:
         lines = record.decode("ascii").splitlines()
         count = int(lines[0])
@@ -102,4 +104,4 @@ def _parse(record: bytes, identifier: str, name: str) -> Structure:
             ),
         )
     except (ValueError, IndexError) as error:  # a UnicodeDecodeError is a ValueError
-        raise IntegrityError(f"{name}, record {identifier}: {error}") from error
+        return Skipped(f"{name}, record {identifier}", str(error))

@@ -9,7 +9,7 @@ from typing import Any
 
 from matteralign.config.datasets import ProteinArchive, is_address
 from matteralign.core.errors import IntegrityError, MatterAlignError, UserError
-from matteralign.core.hashing import sha256_file
+from matteralign.core.hashing import sha256_file, sha256_json
 from matteralign.datasets.base import Rows, Skipped
 from matteralign.datasets.chains import chains_of
 from matteralign.datasets.mmcif import columns, read_block
@@ -61,10 +61,12 @@ class ProteinSource:
         return [_file(place) for place in places if place is not None and is_address(place)]
 
     def inputs(self) -> list[Path]:
-        """Return the lists on this machine, as far as they exist."""
+        """Return the lists and entries on this machine, as far as they exist."""
         places = (self.config.entries, self.config.clusters)
         paths = [Path(place) for place in places if place is not None and not is_address(place)]
-        return [path for path in paths if path.is_file()]
+        folder = Path(self.config.files)
+        entries = [] if self.config.remote or not folder.is_dir() else _files(folder)
+        return [path for path in paths if path.is_file()] + entries
 
     def open(self, report: Report) -> Rows:
         """Return the reader, after the lists were fetched.
@@ -84,7 +86,7 @@ class ProteinSource:
         return ProteinRows(config, entries, clusters, report)
 
     def record(self, report: Report, jobs: int = JOBS) -> dict[str, object]:
-        """Return the record of the lists: hash and size of each.
+        """Return the record of the lists, hash and size of each, and of a folder as a whole.
 
         Raises
         ------
@@ -93,11 +95,17 @@ class ProteinSource:
         FetchError, IntegrityError
             If a list cannot be had or is damaged.
         """
-        found = {}
+        found: dict[str, dict[str, object]] = {}
         for place in (self.config.entries, self.config.clusters):
             if place is not None:
                 path = _place(place, report)
                 found[place] = {"sha256": sha256_file(path), "size": path.stat().st_size}
+        if not self.config.remote:
+            # One hash of all: a copy of the archive has more files than a record should have lines.
+            entries = _folder(Path(self.config.files))
+            hashes = {entry: sha256_file(path) for entry, path in sorted(entries.items())}
+            size = sum(path.stat().st_size for path in entries.values())
+            found[self.config.files] = {"sha256": sha256_json(hashes), "size": size}
         return {"dataset": self.name, "licence": self.facts["licence"], "files": found}
 
 
@@ -235,15 +243,18 @@ def _folder(path: Path) -> dict[str, Path]:
     if not path.is_dir():
         raise UserError(f"{path}: folder does not exist")
     found: dict[str, Path] = {}
-    for file in sorted(path.rglob("*.cif*")):
-        if file.name.endswith((".cif", ".cif.gz")):
-            entry = file.name.split(".")[0].upper()
-            if entry in found:
-                raise UserError(f"{found[entry]} and {file} are both entry {entry}")
-            found[entry] = file
+    for file in _files(path):
+        entry = file.name.split(".")[0].upper()
+        if entry in found:
+            raise UserError(f"{found[entry]} and {file} are both entry {entry}")
+        found[entry] = file
     if not found:
         raise UserError(f"{path}: no .cif or .cif.gz in it")
     return found
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*.cif*") if p.name.endswith((".cif", ".cif.gz")))
 
 
 def _quiet(_: str) -> None:

@@ -64,7 +64,10 @@ class ArrayPairs:
     def _run(self, common: BoolArray, spec: MetricSpec) -> None:
         pairs = self._groups[common.tobytes()]
         names = list(dict.fromkeys(name for pair in pairs for name in pair))
-        arrays = [self._rows(name, common) for name in names]
+        arrays = [self._members[name].compact(common) for name in names]
+        if spec.metric != "idcor":
+            # Solved as they are: regressions are done in float64.
+            arrays = [x.astype(np.float64, copy=False) for x in arrays]
         place = {name: i for i, name in enumerate(names)}
         one_way = [(place[a], place[b]) for a, b in pairs]
         both = one_way if spec.definition_info.symmetric else one_way + [(b, a) for a, b in one_way]
@@ -101,17 +104,6 @@ class ArrayPairs:
         k = spec.integer("k")
         found = lfre_all(arrays, pairs, [k], seed=seed, memory_bytes=self._memory, **options)
         return [each[k] for each in found]
-
-    def _rows(self, name: str, common: BoolArray) -> FloatArray:
-        member = self._members[name]
-        out = np.empty((int(common.sum()), member.d))
-        place = 0
-        for start, stop in member.spans():
-            rows, kept = member.block(start, stop), common[start:stop]
-            count = int(kept.sum())
-            out[place : place + count] = rows if count == len(rows) else rows[kept]
-            place += count
-        return out
 
 
 def _scored(outcome: IdCor | Reconstruction | NotApplicable, n: int) -> Scored:

@@ -207,8 +207,7 @@ class Backend(Protocol):
     ) -> None:
         """Do `to_squares` and `to_distances` for the columns from `start` on that fit `out`.
 
-        `columns` and `x_columns` are those of the part; what the tile holds there afterwards
-        is not defined.
+        `columns` and `x_columns` are those of the part; the tile may be spoilt there.
         """
         ...
 

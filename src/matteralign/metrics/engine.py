@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from matteralign.metrics.inputs import (
 from matteralign.metrics.local_pairs import LocalPairs, kind_of
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.neighbors import Neighbors, find_neighbors, slack
+from matteralign.metrics.rank_null import RankNulls
 from matteralign.metrics.specs import MetricSpec, Scored
 from matteralign.metrics.streaming import Checkpoint, PassResult, stream
 from matteralign.metrics.sums import MatrixSums
@@ -67,11 +69,14 @@ class Engine:
     ) -> None:
         self._members, self._specs, self._options = members, specs, options
         self._given, self._found = given, dict[str, Neighbors]()
+        self._searching = Lock()
         self._n = next(iter(members.values())).n if members else 0
         self._limits = limits_of(self._n, sweep=options.sweep)
         # A constant member has no score and would only widen the pass.
         varying = [name for name, member in members.items() if not member.constant]
         self._place = {name: i for i, name in enumerate(varying)}
+        self._ordered = [members[name] for name in varying]
+        self._nulls = RankNulls(self._ordered)
         self._pairs = [(a, b) for a, b in pairs if a in self._place and b in self._place]
         local = [spec for spec in specs if spec.metric in LOCAL]
         self._wanted = {
@@ -79,13 +84,17 @@ class Engine:
             + [s.integer("k") for s in specs if s.metric == "information_imbalance"],
             "inner": [s.integer("k") for s in local if kind_of(s) == "inner"],
         }
+        shortest = min((spec.integer("k") for spec in local), default=1)
         self._local = LocalPairs(
             members,
+            [pair for pair in self._pairs if self._shared_rows(*pair) > shortest],
             self._lists_of,
             local,
+            limits=self._limits,
             statistics=options.statistics,
             double=options.double,
             memory_bytes=options.memory_bytes,
+            threads=options.threads,
         )
         self._arrays = ArrayPairs(
             members,
@@ -98,7 +107,7 @@ class Engine:
 
     def score(self, a: str, b: str, spec: MetricSpec) -> tuple[Scored, Scored]:
         """Return the scores of (a, b) and (b, a)."""
-        n = int((self._members[a].valid & self._members[b].valid).sum())
+        n = self._shared_rows(a, b)
         try:
             require_rows(n, spec.definition_info.min_n, spec.metric)
             for name in (a, b):
@@ -113,10 +122,17 @@ class Engine:
         """Forget what only this pair needed."""
         self._local.done_with(a, b)
 
+    def _shared_rows(self, a: str, b: str) -> int:
+        return int(self._common(a, b).sum())
+
+    def _common(self, a: str, b: str) -> BoolArray:
+        common: BoolArray = self._members[a].valid & self._members[b].valid
+        return common
+
     def _applicable(self, a: str, b: str, n: int, spec: MetricSpec) -> tuple[Scored, Scored]:
         if spec.metric in LOCAL:
             require_neighbors(n, spec.integer("k"))
-            return self._local.score(a, b, spec, self._limits)
+            return self._local.score(a, b, spec)
         if spec.metric in array_pairs.METRICS:
             return self._arrays.score(a, b, spec)
         i, j = self._place[a], self._place[b]
@@ -135,17 +151,22 @@ class Engine:
         return both, both
 
     def _lists_of(self, name: str) -> Neighbors:
-        """Return the lists of a member, long enough for every metric."""
+        """Return the lists of a member, long enough for every metric; for any thread."""
         member = self._members[name]
-        if name in self._found:
-            return self._found[name]
         known = self._given.get(name)
         if known is not None:
             known.check(name, member.n)
             if self._long_enough(known, member):
                 return known
+        # One search at a time: it takes all threads and the memory there is.
+        with self._searching:
+            if name not in self._found:
+                self._found[name] = self._search(member)
+            return self._found[name]
+
+    def _search(self, member: Member) -> Neighbors:
         needed = {kind: max(ks) + slack(max(ks)) if ks else 0 for kind, ks in self._wanted.items()}
-        found = find_neighbors(
+        return find_neighbors(
             member,
             euclid=needed["euclid"],
             inner=needed["inner"],
@@ -155,8 +176,6 @@ class Engine:
             memory_bytes=self._options.memory_bytes,
             threads=self._options.threads,
         )
-        self._found[name] = found
-        return found
 
     def _long_enough(self, known: Neighbors, member: Member) -> bool:
         most = int(member.valid.sum()) - 1
@@ -173,6 +192,10 @@ class Engine:
     def _imbalances(self) -> dict[int, Imbalance]:
         """Rank sums per k, counted where that is cheapest."""
         made = self._unfilled
+        if self._options.statistics:
+            both_ways = self._pairs + [(b, a) for a, b in self._pairs]
+            targets = ((self._place[g], self._common(f, g)) for f, g in both_ways)
+            self._nulls.prepare(targets, self._options.threads)
         if self._passes_ranks:
             _ = self._pass
         else:
@@ -187,11 +210,10 @@ class Engine:
     @cached_property
     def _unfilled(self) -> dict[int, Imbalance]:
         ks = {s.integer("k") for s in self._specs if s.metric == "information_imbalance"}
-        ordered = [self._members[name] for name in self._place]
         made = {}
         for k in sorted(ks):
             if k < self._n:
-                made[k] = Imbalance(k, ordered, self._edges(k), self._limits)
+                made[k] = Imbalance(k, self._ordered, self._edges(k), self._limits, self._nulls)
         return made
 
     def _edges(self, k: int) -> Lists:
@@ -200,7 +222,7 @@ class Engine:
         restricted: dict[tuple[str, bytes, int], IndexArray] = {}
         for pair in self._pairs:
             for f, g in (pair, pair[::-1]):
-                common = self._members[f].valid & self._members[g].valid
+                common = self._common(f, g)
                 for limit in self._limits:
                     key = (f, common.tobytes(), limit)
                     if key not in restricted:
@@ -235,7 +257,7 @@ class Engine:
     def _pass(self) -> PassResult:
         options = self._options
         asked = {spec.metric for spec in self._specs}
-        ordered = [self._members[name] for name in self._place]
+        ordered = self._ordered
         needed = np.zeros((len(ordered), len(ordered)), bool)
         for a, b in self._pairs:
             needed[self._place[a], self._place[b]] = True

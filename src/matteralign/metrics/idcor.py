@@ -172,8 +172,8 @@ def idcor_all(
 
     Parameters
     ----------
-    members : sequence of ndarray of float64, shapes (n, d_m)
-        Checked embeddings.
+    members : sequence of ndarray of float32 or float64, shapes (n, d_m)
+        Checked embeddings; what is decided of float32 rows is decided in float64.
     pairs : sequence of (int, int)
         Places of two different members each.
     memory_bytes : int

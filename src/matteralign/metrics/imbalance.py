@@ -16,7 +16,7 @@ from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.neighbors import place_of
 from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
 from matteralign.metrics.rank_exact import sort_ranks
-from matteralign.metrics.rank_null import rank_moments
+from matteralign.metrics.rank_null import RankNulls
 from matteralign.metrics.rank_strips import strip_ranks
 from matteralign.metrics.specs import Scored, SweepPoint
 from matteralign.stats.blocks import block_edges, block_of, sweep_blocks
@@ -48,14 +48,17 @@ class Imbalance:
     lists : Lists
     limits : sequence of int
         Leading rows the ranks are taken among; the last is all of them.
+    nulls : RankNulls
+        Of the members.
     """
 
     k: int
     members: Sequence[Member]
     lists: Lists
     limits: Sequence[int]
+    nulls: RankNulls
     sums: dict[int, RankSums] = field(default_factory=dict)
-    _null: dict[tuple[int, bytes], PairingMoments] = field(default_factory=dict)
+    _edges: dict[tuple[int, bytes], PairingMoments] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         count = len(self.members)
@@ -157,22 +160,25 @@ class Imbalance:
 
     def _random(self, f: int, g: int, common: BoolArray, value: float) -> dict[str, float]:
         n = int(common.sum())
-        near = self.lists[f, g, self.limits[-1]][:, : self.k]
-        rows, places = np.nonzero(near >= 0)
-        numbers = place_of(common)
-        edges = moments_of_edges(n, numbers[rows], numbers[near[rows, places]], np.ones(len(rows)))
-        found = pairing_null(edges, self._ranks_of(g, common), n)
+        edges = self._moments_of(f, g, common)
+        found = pairing_null(edges, self.nulls.of(g, common), n)
         if found is None:
             return {}
         # Every rank is as likely: their mean is n / 2, and the imbalance 1.
-        sd = 2.0 / n * found[1] / len(rows)
+        sd = 2.0 / n * found[1] / edges.total
         return {"null_mean": 1.0, "null_sd": sd, "null_p": normal_p(-value, -1.0, sd)}
 
-    def _ranks_of(self, g: int, common: BoolArray) -> PairingMoments:
-        key = (g, common.tobytes())
-        if key not in self._null:
-            self._null[key] = rank_moments(self.members[g], common)
-        return self._null[key]
+    def _moments_of(self, f: int, g: int, common: BoolArray) -> PairingMoments:
+        """Return the pairing sums of the edges of a source, the same in every such target."""
+        key = (f, common.tobytes())
+        if key not in self._edges:
+            near = self.lists[f, g, self.limits[-1]][:, : self.k]
+            rows, places = np.nonzero(near >= 0)
+            numbers, ones = place_of(common), np.ones(len(rows))
+            self._edges[key] = moments_of_edges(
+                int(common.sum()), numbers[rows], numbers[near[rows, places]], ones
+            )
+        return self._edges[key]
 
 
 def limits_of(n: int, *, sweep: bool) -> list[int]:

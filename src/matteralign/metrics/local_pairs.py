@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from threading import BoundedSemaphore
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from matteralign.metrics.inputs import IndexArray
+from matteralign.metrics.kept import Kept
 from matteralign.metrics.kernels.exact import DISTANCE, PRODUCT, row_norms, search_row
+from matteralign.metrics.local_common import Shared, shared
 from matteralign.metrics.local_huh2024 import cknna_huh2024
 from matteralign.metrics.local_kernel import LocalKernel, local_kernel, restricted_kernel
 from matteralign.metrics.local_lists import LocalLists, Restricted, local_lists, restrict
@@ -22,6 +26,9 @@ from matteralign.metrics.neighbors import Neighbors
 from matteralign.metrics.specs import MetricSpec, Scored, SweepPoint
 
 Kind = Literal["euclid", "inner"]
+Asked = tuple[str, str, Kind]  # metric, definition, what it reads
+# By metric, definition, k and leading rows.
+Scores = dict[tuple[str, str, int, int | None], tuple[LocalScore, LocalScore]]
 _CODES = {"euclid": DISTANCE, "inner": PRODUCT}
 
 # What one listed neighbour takes in a prepared kernel, and a row beside its list.
@@ -36,93 +43,135 @@ def kind_of(spec: MetricSpec) -> Kind:
 class LocalPairs:
     """CKNNA and mutual neighbours of pairs.
 
+    What is prepared of an embedding serves all its pairs, but not all embeddings may fit
+    into memory prepared: pairs are scored block by block, each of so many embeddings that
+    what one block needs is kept until its end, and side by side within a block.
+
     Parameters
     ----------
     members : mapping of str to Member
+    pairs : sequence of (str, str)
+        Each pair once.
     neighbors : callable
-        Returns the lists of a member, by name.
+        Returns the lists of a member, by name; from several threads at once.
     specs : sequence of MetricSpec
         Of metrics ``cknna`` and ``mutual_knn``.
+    limits : sequence of int
+        Leading rows for the sweep; the last is all rows.
     statistics : bool
         Add intervals.
     double : bool
         Take rows in float64.
     memory_bytes : int
         Bound on what is kept prepared.
+    threads : int
     """
 
     def __init__(
         self,
         members: Mapping[str, Member],
+        pairs: Sequence[tuple[str, str]],
         neighbors: Callable[[str], Neighbors],
         specs: Sequence[MetricSpec],
         *,
+        limits: Sequence[int],
         statistics: bool,
         double: bool,
         memory_bytes: int,
+        threads: int,
     ) -> None:
         self._members, self._neighbors = members, neighbors
-        self._statistics, self._double = statistics, double
+        self._statistics, self._double, self._threads = statistics, double, threads
+        self._limits: list[int | None] = [None, *limits[:-1]]
         self._ks = {
             kind: tuple(sorted({s.integer("k") for s in specs if kind_of(s) == kind}))
             for kind in ("euclid", "inner")
         }
-        self._definition_ks: dict[tuple[str, str], list[int]] = {}
+        asked: dict[Asked, set[int]] = {}
         for spec in specs:
-            ks = self._definition_ks.setdefault((spec.metric, spec.definition), [])
-            ks.append(spec.integer("k"))
+            key = (spec.metric, spec.definition, kind_of(spec))
+            asked.setdefault(key, set()).add(spec.integer("k"))
+        self._asked = {key: sorted(ks) for key, ks in asked.items()}
         longest = max((ks[-1] for ks in self._ks.values() if ks), default=1)
         rows = max((m.n for m in members.values()), default=1)
         size = rows * (2 * longest * _ENTRY_BYTES + _ROW_BYTES)
-        self._room = max(2, memory_bytes // (2 * size))
-        self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-        self._results: dict[tuple[Any, ...], dict[int, tuple[LocalScore, LocalScore]]] = {}
+        room = max(2, memory_bytes // (2 * size))
+        self._kept = Kept(room)
+        # An embedding is read whole while it is prepared.
+        widest = max((m.d * (8 if double else 4) for m in members.values()), default=1)
+        self._reading = BoundedSemaphore(max(1, memory_bytes // (4 * rows * widest)))
+        self._group = {name: i // (room // 2) for i, name in enumerate(members)}
+        self._blocks: dict[frozenset[int], list[tuple[str, str]]] = {}
+        for pair in pairs:
+            self._blocks.setdefault(self._block_of(*pair), []).append(pair)
+        self._results: dict[tuple[str, str], list[Future[Scores]]] = {}
 
-    def score(
-        self, a: str, b: str, spec: MetricSpec, limits: Sequence[int]
-    ) -> tuple[Scored, Scored]:
-        """Return the scores of (a, b) and (b, a).
-
-        Parameters
-        ----------
-        limits : sequence of int
-            Leading rows for the sweep; the last is all rows.
-        """
-        both = self._at(a, b, spec, None)
+    def score(self, a: str, b: str, spec: MetricSpec) -> tuple[Scored, Scored]:
+        """Return the scores of (a, b) and (b, a)."""
+        if (a, b) not in self._results:
+            self._score_block(self._block_of(a, b))
+        found = {k: v for part in self._results[a, b] for k, v in part.result().items()}
+        key = (spec.metric, spec.definition, spec.integer("k"))
+        both = found[*key, None]
         forward, backward = both[0].scored(), both[1].scored()
-        if len(limits) < 2:
-            return forward, backward
         points: tuple[list[SweepPoint], list[SweepPoint]] = ([], [])
-        for limit in limits[:-1]:
-            for line, score in zip(points, self._at(a, b, spec, limit), strict=True):
+        for limit in self._limits[1:]:
+            for line, score in zip(points, found[*key, limit], strict=True):
                 if score.value is not None:
                     line.append(SweepPoint(score.n, score.value, score.debiased))
+        if not self._limits[1:]:
+            return forward, backward
         return _with(forward, points[0]), _with(backward, points[1])
 
     def done_with(self, a: str, b: str) -> None:
         """Forget the results of a pair."""
-        self._results = {key: v for key, v in self._results.items() if key[:2] != (a, b)}
+        self._results.pop((a, b), None)
 
-    def _at(
-        self, a: str, b: str, spec: MetricSpec, limit: int | None
-    ) -> tuple[LocalScore, LocalScore]:
-        key = (a, b, spec.metric, spec.definition, limit)
-        if key not in self._results:
-            ks = sorted(set(self._definition_ks[spec.metric, spec.definition]))
-            self._results[key] = dict(zip(ks, self._compute(a, b, spec, ks, limit), strict=True))
-        return self._results[key][spec.integer("k")]
+    def _block_of(self, a: str, b: str) -> frozenset[int]:
+        return frozenset((self._group[a], self._group[b]))
 
-    def _compute(
-        self, a: str, b: str, spec: MetricSpec, ks: list[int], limit: int | None
-    ) -> list[tuple[LocalScore, LocalScore]]:
-        common = self._members[a].valid & self._members[b].valid
-        if spec.metric == "mutual_knn":
-            one, two = (self._lists(name, kind_of(spec), common, limit) for name in (a, b))
-            return [(s, s) for s in mutual_knn(one, two, ks)]
-        left, right = (self._kernel(name, common, limit) for name in (a, b))
-        if spec.definition == "huh2024":
-            return cknna_huh2024(left, right, ks)
-        return [(s, s) for s in cknna_text(left, right, ks)]
+    def _score_block(self, block: frozenset[int]) -> None:
+        pairs = self._blocks[block]
+        names = list(dict.fromkeys(name for pair in pairs for name in pair))
+        kernels = any(kind == "inner" for *_, kind in self._asked)
+        pool = ThreadPoolExecutor(self._threads)
+        # BLAS on one thread: on more, sums could come out in another order.
+        with threadpool_limits(1):
+            try:
+                for pair in pairs:
+                    self._results[pair] = []
+                for limit in self._limits:
+                    if kernels:
+                        # One that fails does so again in its own pairs, which tell of it.
+                        wait([pool.submit(self._prepare, name, limit) for name in names])
+                    for pair in pairs:
+                        self._results[pair].append(pool.submit(self._compute, pair, limit))
+                    wait([self._results[pair][-1] for pair in pairs])
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _prepare(self, name: str, limit: int | None) -> None:
+        self._kernel(name, self._members[name].valid, limit)
+
+    def _compute(self, pair: tuple[str, str], limit: int | None) -> Scores:
+        common = self._members[pair[0]].valid & self._members[pair[1]].valid
+        out: Scores = {}
+        entries: dict[tuple[int, ...], Shared] = {}
+        for (metric, definition, kind), ks in self._asked.items():
+            if metric == "mutual_knn":
+                one, two = (self._lists(name, kind, common, limit) for name in pair)
+                both = [(s, s) for s in mutual_knn(one, two, ks)]
+            else:
+                left, right = (self._kernel(name, common, limit) for name in pair)
+                if tuple(ks) not in entries:
+                    entries[tuple(ks)] = shared(left.lists, right.lists, ks)
+                found = entries[tuple(ks)]
+                if definition == "huh2024":
+                    both = cknna_huh2024(left, right, ks, found)
+                else:
+                    both = [(s, s) for s in cknna_text(left, right, ks, found)]
+            out |= {(metric, definition, k, limit): s for k, s in zip(ks, both, strict=True)}
+        return out
 
     def _lists(self, name: str, kind: Kind, common: BoolArray, limit: int | None) -> LocalLists:
         def make() -> LocalLists:
@@ -132,7 +181,7 @@ class LocalPairs:
                 index = self.restricted(name, kind, index, cut, ks).index
             return local_lists(index, ks, valid=cut, jackknife=jackknife)
 
-        return self._keep((name, kind, common.tobytes(), limit), make)  # type: ignore[no-any-return]
+        return self._kept.get((name, kind, common.tobytes(), limit), make)
 
     def _kernel(self, name: str, common: BoolArray, limit: int | None) -> LocalKernel:
         own = self._members[name].valid
@@ -143,18 +192,19 @@ class LocalPairs:
                 index, valid, ks, jackknife = self._index(name, "inner", limit)
                 cut = common[: len(valid)]
                 part = self.restricted(name, "inner", index, cut, ks)
-                rows = replace(whole, x=self._rows(name, limit))
-                return _light(restricted_kernel(rows, part, ks, jackknife=jackknife))
+                with self._reading:
+                    rows = replace(whole, x=self._rows(name, limit))
+                    return _light(restricted_kernel(rows, part, ks, jackknife=jackknife))
 
-            key = (name, "kernel", common.tobytes(), limit)
-            return self._keep(key, make_restricted)  # type: ignore[no-any-return]
+            return self._kept.get((name, "kernel", common.tobytes(), limit), make_restricted)
 
         def make() -> LocalKernel:
             index, valid, ks, jackknife = self._index(name, "inner", limit)
-            rows = self._rows(name, limit)
-            return _light(local_kernel(rows, index, ks, valid=valid, jackknife=jackknife))
+            with self._reading:
+                rows = self._rows(name, limit)
+                return _light(local_kernel(rows, index, ks, valid=valid, jackknife=jackknife))
 
-        return self._keep((name, "kernel", own.tobytes(), limit), make)  # type: ignore[no-any-return]
+        return self._kept.get((name, "kernel", own.tobytes(), limit), make)
 
     def _index(
         self, name: str, kind: Kind, limit: int | None
@@ -174,14 +224,15 @@ class LocalPairs:
         part = restrict(index, common, max(ks))
         if len(part.short):
             rows = np.flatnonzero(common)
-            x = self._rows(name, len(common))[common]
             wanted = min(index.shape[1], len(rows) - 1)
             places = np.searchsorted(rows, part.short)
             found = np.full((len(part.short), wanted), -1, np.int32)
-            norms = row_norms(x)
-            for line, place in zip(found, places.tolist(), strict=True):
-                scores = np.full(wanted, np.inf)
-                search_row(x, norms, _CODES[kind], place, len(x), line, scores)
+            with self._reading:
+                x = self._rows(name, len(common))[common]
+                norms = row_norms(x)
+                for line, place in zip(found, places.tolist(), strict=True):
+                    scores = np.full(wanted, np.inf)
+                    search_row(x, norms, _CODES[kind], place, len(x), line, scores)
             part.replace(part.short, rows[found].astype(np.int32))
         return part
 
@@ -197,15 +248,6 @@ class LocalPairs:
                 end = min(stop, size)
                 out[start:end] = member.block(start, end) * member.unit
         return out
-
-    def _keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        while len(self._kept) >= self._room:
-            self._kept.popitem(last=False)
-        made = self._kept[key] = make()
-        return made
 
 
 def _light(kernel: LocalKernel) -> LocalKernel:

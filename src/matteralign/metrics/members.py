@@ -26,7 +26,8 @@ from matteralign.metrics.inputs import (
 from matteralign.metrics.scaling import MODES, NormalizeMode, scaled_rows
 
 BoolArray = npt.NDArray[np.bool_]
-_READ_BYTES = 32 * 1024**2
+# More would be new memory from the system at every read.
+_READ_BYTES = 8 * 1024**2
 
 
 class RowSource(Protocol):
@@ -134,20 +135,24 @@ class Member:
         """Yield row ranges that cover the sample set, of moderate size in memory."""
         yield from _spans(self.n, self.d)
 
-    def compact(self) -> npt.NDArray[Any]:
-        """Return all valid rows in working units, as float32 only where that loses nothing."""
-        out = np.empty((int(self.valid.sum()), self.d), np.float32 if self.single else np.float64)
+    def compact(self, among: BoolArray | None = None) -> npt.NDArray[Any]:
+        """Return all valid rows in working units, as float32 only where that loses nothing.
+
+        `among`, shape (n,), leaves out valid rows that it does not hold.
+        """
+        chosen = self.valid if among is None else self.valid & among
+        out = np.empty((int(chosen.sum()), self.d), np.float32 if self.single else np.float64)
         place = 0
         for start, stop in self.spans():
-            valid = self.valid[start:stop]
+            kept = chosen[start:stop]
             if self.single:
                 # A power of two: exact in float32.
                 rows: npt.NDArray[Any] = np.asarray(self.source[start:stop], np.float32)
                 rows = rows * np.float32(self.factor)
             else:
                 rows = self.block(start, stop)
-            count = int(valid.sum())
-            out[place : place + count] = rows if count == len(rows) else rows[valid]
+            count = int(kept.sum())
+            out[place : place + count] = rows if count == len(rows) else rows[kept]
             place += count
         return out
 

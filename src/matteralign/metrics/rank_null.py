@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.neighbors import DOUBLE_ROWS
+from matteralign.metrics.workers import Workers
 from matteralign.stats.pairing import PairingMoments
 
 SAMPLED_ROWS = 512
 """Rows whose ranks stand for all: the sums are means over rows and over pairs of rows."""
 
 _RANKED, _READ_ROWS = 32, 1024
+
+
+class RankNulls:
+    """The pairing sums of the ranks in every target, worked out once.
+
+    Parameters
+    ----------
+    members : sequence of Member
+    """
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._members = members
+        self._found: dict[tuple[int, bytes], PairingMoments] = {}
+
+    def prepare(self, targets: Iterable[tuple[int, BoolArray]], threads: int) -> None:
+        """Work out those of targets and the rows that count in them, side by side."""
+        missing = {(g, common.tobytes()): common for g, common in targets}
+        missing = {key: common for key, common in missing.items() if key not in self._found}
+
+        def one(key: tuple[int, bytes]) -> PairingMoments:
+            return rank_moments(self._members[key[0]], missing[key])
+
+        # BLAS on one thread: on more, sums could come out in another order.
+        with threadpool_limits(1), Workers(threads) as pool:
+            self._found |= zip(missing, pool.map(one, missing), strict=True)
+
+    def of(self, target: int, common: BoolArray) -> PairingMoments:
+        """Return those of one target."""
+        key = (target, common.tobytes())
+        if key not in self._found:
+            self.prepare([(target, common)], 1)
+        return self._found[key]
 
 
 def rank_moments(member: Member, common: BoolArray) -> PairingMoments:
@@ -64,19 +99,20 @@ def _squared_distances(
     member: Member, rows: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64]
 ) -> npt.NDArray[Any]:
     """Return squared distances, less the chosen row's length, shape (m, n); self lowest."""
-    some = np.concatenate([member.centred(r, r + 1, np.float64) for r in rows[chosen]])
     # Of many rows only the sums matter, to the precision of a sample.
     dtype = np.float64 if len(rows) <= DOUBLE_ROWS else np.float32
+    some = np.concatenate([member.centred(r, r + 1, dtype) for r in rows[chosen]])
     squares = np.empty((len(chosen), len(rows)), dtype)
     counted = np.zeros(member.n, bool)
     counted[rows] = True
     place = 0
     for start, stop in member.spans():
-        part = member.centred(start, stop, np.float64)[counted[start:stop]]
+        part = member.centred(start, stop, dtype)[counted[start:stop]]
         for low in range(0, len(part), _READ_ROWS):
             piece = part[low : low + _READ_ROWS]
             lengths = np.einsum("ij,ij->i", piece, piece)
-            squares[:, place : place + len(piece)] = lengths - 2.0 * (some @ piece.T)
+            np.matmul(-2.0 * some, piece.T, out=squares[:, place : place + len(piece)])
+            squares[:, place : place + len(piece)] += lengths
             place += len(piece)
     squares[np.arange(len(chosen)), chosen] = -np.inf
     return squares

@@ -25,7 +25,7 @@ class Standard:
 
     Attributes
     ----------
-    x : ndarray of float64, shape (n, d)
+    x : ndarray of float32 or float64, shape (n, d)
         As given, or with columns of extreme magnitude scaled by powers of two.
     mean, weight : ndarray, shape (d,)
         Mean and inverse standard deviation per column; weight 0 for a constant column.

@@ -316,14 +316,16 @@ class _Pass:
         if own:
             self.backend.fill_diagonal(out, 0.0)
         rows, across = slice(piece.start, piece.stop), slice(part.start, part.stop)
-        row_sums = self.backend.zeros((len(self.masks), piece.size), self.dtype)
-        column_sums = self.backend.zeros((len(self.masks), part.size), self.dtype)
+        gathered = kind.rows[place]
+        row_sums = gathered[:, rows, part.block]
+        # A matrix is symmetric: the columns of its own square are its rows once more.
+        column_sums = (
+            self.backend.zeros((len(self.masks), part.size), self.dtype)
+            if own
+            else gathered[:, across, piece.block]
+        )
         masks = self.masks[:, rows], self.masks[:, across]
         self.backend.add_sums(out, *masks, row_sums, column_sums, kind.squares[number, place])
-        gathered = kind.rows[place]
-        gathered[:, rows, part.block] += row_sums
-        if not own:
-            gathered[:, across, piece.block] += column_sums
 
     def _count(self, place: int, piece: Piece, parts: Sequence[Piece], tile: Array) -> None:
         if parts[0] == piece:
@@ -431,16 +433,17 @@ def _lengths_and_offsets(
     valid = np.flatnonzero(member.valid)
     count = min(_OFFSET_ROWS, len(valid)) if offsets else 0
     chosen = valid[np.linspace(0, len(valid) - 1, count).astype(int)]
-    some = np.empty((count, member.d))
+    some = np.empty((count, member.d), np.float32)
     for place, row in enumerate(chosen):
-        some[place] = member.centred(row, row + 1, np.float64)
-    lengths = np.einsum("ij,ij->i", some, some)
-    columns = some.astype(np.float32).T
+        some[place] = member.centred(row, row + 1, np.float32)
+    lengths, minus_two = np.einsum("ij,ij->i", some, some), np.float32(-2.0) * some.T
     for start, stop in member.spans():
         rows = member.centred(start, stop, dtype)
         squares[start:stop] = row_norms(rows) ** 2
         if count:
-            products = rows.astype(np.float32, copy=False) @ columns
-            square = squares[start:stop, None] + lengths - 2.0 * products
-            means[start:stop] = np.sqrt(np.maximum(square, 0.0)).mean(axis=1)
+            square = rows.astype(np.float32, copy=False) @ minus_two
+            square += lengths
+            square += squares[start:stop, None].astype(np.float32)
+            np.sqrt(np.maximum(square, 0.0, out=square), out=square)
+            means[start:stop] = square.mean(axis=1)
     return squares, means - 0.5 * float(means[member.valid].mean())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 from scipy import stats
 
@@ -45,5 +46,10 @@ def interval(
     error = standard_error(replicates)
     if error is None:
         return None
-    half = float(stats.t.ppf(0.5 + level / 2.0, len(replicates) - 1)) * error
+    half = _quantile(level, len(replicates) - 1) * error
     return value - half, value + half
+
+
+@cache
+def _quantile(level: float, degrees: int) -> float:
+    return float(stats.t.ppf(0.5 + level / 2.0, degrees))

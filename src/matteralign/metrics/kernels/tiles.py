@@ -33,31 +33,21 @@ def _small(line, own, columns, least):
 
 
 @jit_sums
-def _line_to_squares(line, own, columns, x_row, x_columns, least):
-    two = line.dtype.type(2)
-    for j in range(len(line)):
-        line[j] = own + columns[j] - two * line[j]
-    if _small(line, own, columns, least):
-        for j in range(len(line)):
-            if line[j] < least * (own + columns[j]):
-                line[j] = squared_difference(x_row, x_columns[j])
-
-
-@jit_sums
-def _line_to_distances(line, own, columns, out):
-    for j in range(len(line)):
-        out[j] = np.sqrt(line[j]) - own - columns[j]
-
-
-@jit_sums
 def to_squares(tile, rows, columns, x_rows, x_columns, least):
     """Turn products of centred rows into squared distances, in place.
 
     What comes out below `least` of the two squared lengths has lost its digits in the
     subtraction and is summed again from the differences: identical rows are at zero.
     """
+    two = tile.dtype.type(2)
     for i in range(tile.shape[0]):
-        _line_to_squares(tile[i], rows[i], columns, x_rows[i], x_columns, least)
+        line, own = tile[i], rows[i]
+        for j in range(len(line)):
+            line[j] = own + columns[j] - two * line[j]
+        if _small(line, own, columns, least):
+            for j in range(len(line)):
+                if line[j] < least * (own + columns[j]):
+                    line[j] = squared_difference(x_rows[i], x_columns[j])
 
 
 @jit_sums
@@ -65,19 +55,40 @@ def to_distances(tile, start, rows, columns, out):
     """Write distances less an offset of the row and one of the column."""
     width = out.shape[1]
     for i in range(out.shape[0]):
-        _line_to_distances(tile[i, start : start + width], rows[i], columns, out[i])
+        line, own, distances = tile[i, start : start + width], rows[i], out[i]
+        for j in range(width):
+            distances[j] = np.sqrt(line[j]) - own - columns[j]
+
+
+@jit_sums
+def _line_of_products_to_distances(line, own, columns, own_offset, column_offsets, keep, out):
+    zero = line.dtype.type(0)
+    two = line.dtype.type(2)
+    lost = np.int32(0)
+    for j in range(len(out)):
+        lengths = own + columns[j]
+        product = two * line[j]
+        lost += np.int32(keep * lengths < product)
+        out[j] = np.sqrt(max(lengths - product, zero)) - own_offset - column_offsets[j]
+    return lost
 
 
 @jit_sums
 def products_to_distances(
     tile, start, rows, columns, x_rows, x_columns, least, row_offsets, column_offsets, out
 ):
-    """Do `to_squares` and `to_distances` for one part of a tile in one walk; spoils the tile."""
+    """Do `to_squares` and `to_distances` for one part of a tile in one walk."""
     width = out.shape[1]
+    keep = tile.dtype.type(1) - least
+    two = tile.dtype.type(2)
     for i in range(out.shape[0]):
         line = tile[i, start : start + width]
-        _line_to_squares(line, rows[i], columns, x_rows[i], x_columns, least)
-        _line_to_distances(line, row_offsets[i], column_offsets, out[i])
+        own, offset = rows[i], row_offsets[i]
+        if _line_of_products_to_distances(line, own, columns, offset, column_offsets, keep, out[i]):
+            for j in range(width):
+                if keep * (own + columns[j]) < two * line[j]:
+                    distance = np.sqrt(squared_difference(x_rows[i], x_columns[j]))
+                    out[i, j] = distance - offset - column_offsets[j]
 
 
 @jit_sums
