@@ -9,13 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-if "PYTEST_XDIST_WORKER" in os.environ:
-    # Processes that compile into one cache at a time can spoil it for each other. Read when
-    # numba is imported, so set before everything that does so.
-    os.environ["NUMBA_CACHE_DIR"] = str(
-        Path(__file__).resolve().parents[1] / "build" / os.environ["PYTEST_XDIST_WORKER"]
-    )
-
 import numpy as np
 import pytest
 from ase.build import molecule as ase_molecule

@@ -59,11 +59,11 @@ class Run:
             "--snakefile", str(self.project / "Snakefile"), *more,
         ]  # fmt: skip
 
-    def run(self, slice_name: str, *more: str) -> str:
-        """Run one slice to its end and return what was printed."""
-        return self.call(*self.command(slice_name, *more))
+    def run(self, slice_name: str, *more: str, limit: float = 1500) -> str:
+        """Run one slice to its end within `limit` seconds and return what was printed."""
+        return self.call(*self.command(slice_name, *more), limit=limit)
 
-    def call(self, *command: str) -> str:
+    def call(self, *command: str, limit: float = 1500) -> str:
         """Run a command in the folder; fail the test when it fails."""
         done = subprocess.run(
             command,
@@ -72,7 +72,7 @@ class Run:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=1500,
+            timeout=limit,
         )
         assert done.returncode == 0, done.stdout[-6000:]
         return done.stdout
@@ -159,25 +159,33 @@ def not_activated() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def make_run(project: Path, not_activated: None) -> Callable[[str, Path], Run]:
+    """Make an empty run in a folder from a configuration of ``data``."""
+
+    def make(name: str, folder: Path) -> Run:
+        shutil.copy(DATA / f"{name}.yaml", folder / "config.yaml")
+        return Run(folder, project)
+
+    return make
+
+
 @pytest.fixture
-def new_run(tmp_path: Path, project: Path) -> Callable[..., Run]:
-    """Make an empty run from a configuration of ``data``."""
+def new_run(tmp_path: Path, make_run: Callable[[str, Path], Run]) -> Callable[..., Run]:
+    """Make an empty run in the test's own folder."""
 
     def make(name: str, folder: str = "run") -> Run:
         where = tmp_path / folder
         where.mkdir()
-        shutil.copy(DATA / f"{name}.yaml", where / "config.yaml")
-        return Run(where, project)
+        return make_run(name, where)
 
     return make
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, project: Path, not_activated: None) -> Run:
+def finished(tmp_path_factory: pytest.TempPathFactory, make_run: Callable[[str, Path], Run]) -> Run:
     """Two slices, run to their end once for all tests that only look or copy."""
-    folder = tmp_path_factory.mktemp("workflow")
-    shutil.copy(DATA / "two-slices.yaml", folder / "config.yaml")
-    made = Run(folder, project)
+    made = make_run("two-slices", tmp_path_factory.mktemp("workflow"))
     for name in made.config()["slices"]:
         made.run(name)
     return made

@@ -251,7 +251,7 @@ def test_untrained_networks_run_only_where_the_study_allows_them(new_run: Any) -
     }
     page = (root / "report.html").read_text()
     assert "MACE-OFF23 medium † untrained" in page
-    assert "UNTRAINED weights (†): MACE-OFF23 medium, Orb-v3" in page
+    assert "UNTRAINED weights (†): MACE-OFF23 medium; Orb-v3" in page
     assert run.planned("stand-in") == {}
     assert "weights_or_architecture" not in run.planned("strict")
     with pytest.raises(AssertionError, match="set `weights: untrained-where-missing`"):

@@ -98,7 +98,7 @@ def _untrained(view: SliceView) -> list[str]:
     if not names:
         return []
     return [
-        f"UNTRAINED weights (†): {', '.join(names)}. These are seeded networks of the "
+        f"UNTRAINED weights (†): {'; '.join(names)}. These are seeded networks of the "
         "architecture, not the published models; their scores and energies say nothing "
         "about what training does."
     ]
@@ -125,7 +125,7 @@ def _few_rows(view: SliceView) -> list[str]:
     if not few:
         return []
     return [
-        f"Fewer than {least:.0%} of the structures were taken by {', '.join(few)}: scores with "
+        f"Fewer than {least:.0%} of the structures were taken by {'; '.join(few)}: scores with "
         "these models are over other structures than the rest of the table; see n of each pair."
     ]
 
@@ -143,7 +143,7 @@ def _hubs(view: SliceView) -> list[str]:
         }
         hubs = {name: share for name, share in shares.items() if share > _HUB}
         if hubs:
-            listed = ", ".join(f"{name} ({share:.0%})" for name, share in hubs.items())
+            listed = "; ".join(f"{name} ({share:.0%})" for name, share in hubs.items())
             notes.append(
                 f"CKNNA {measure.spec.definition} on {measure.normalize}-scaled latents: one "
                 f"structure is an inner-product neighbour of most others in {listed}. There "

@@ -22,6 +22,8 @@ from matteralign.figures.style import (
 )
 
 SPEC = ["metric", "definition", "params"]
+CROWD = 300
+"""Points of one plot from which on they are drawn small."""
 
 
 def calibration_figure(
@@ -80,8 +82,10 @@ def _draw(ax: Axes, rows: pd.DataFrame, labels: Mapping[str, ModelLabel]) -> Non
     floor, value = rows["null_mean"].to_numpy(float), rows["value"].to_numpy(float)
     spread = 2.0 * np.nan_to_num(rows["null_sd"].to_numpy(float))
     low, high = (rows[name].to_numpy(float) for name in ("ci_low", "ci_high"))
-    ax.hlines(value, floor - spread, floor + spread, color=MUTED, linewidth=0.6, alpha=0.6)
-    ax.vlines(floor, low, high, color=MUTED, linewidth=0.6, alpha=0.6)
+    # Of a large panel the bars would be one block: they fade and the points shrink.
+    bars, size = (0.6, 4.0) if len(rows) <= CROWD else (0.08, 2.4)
+    ax.hlines(value, floor - spread, floor + spread, color=MUTED, linewidth=0.6, alpha=bars)
+    ax.vlines(floor, low, high, color=MUTED, linewidth=0.6, alpha=bars)
     for chosen, marker, face, edge in (
         (~base & ~untrained, "o", FIRST, FIRST),
         (untrained, "o", "none", FIRST),
@@ -94,7 +98,7 @@ def _draw(ax: Axes, rows: pd.DataFrame, labels: Mapping[str, ModelLabel]) -> Non
             value[chosen],
             linestyle="none",
             marker=marker,
-            markersize=4.0,
+            markersize=size,
             markerfacecolor=face,
             markeredgecolor=edge,
             markeredgewidth=0.8,

@@ -7,7 +7,11 @@ from typing import Any, TypeVar, cast
 
 import numba
 
+from matteralign.core.compiled import share
+
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+_INLINED = ("matteralign.metrics.kernels", "matteralign.stats")
 
 REORDER = frozenset({"reassoc", "contract", "nsz"})
 """Lets sums be vectorised; keeps infinities and NaN as they are."""
@@ -15,9 +19,15 @@ REORDER = frozenset({"reassoc", "contract", "nsz"})
 
 def jit(function: Function) -> Function:
     """Compile `function` without the interpreter lock, kept on disk between runs."""
-    return cast(Function, numba.njit(nogil=True, cache=True)(function))
+    return cast(Function, _shared(numba.njit(nogil=True, cache=True)(function)))
 
 
 def jit_sums(function: Function) -> Function:
     """As `jit`, with floating sums free to be reordered."""
-    return cast(Function, numba.njit(nogil=True, cache=True, fastmath=set(REORDER))(function))
+    compiled = numba.njit(nogil=True, cache=True, fastmath=set(REORDER))(function)
+    return cast(Function, _shared(compiled))
+
+
+def _shared(compiled: Any) -> Any:
+    share(compiled, _INLINED)
+    return compiled

@@ -1,0 +1,78 @@
+"""Compiled code on disk that processes share and that knows what it was made from.
+
+numba names the file of new code by the next free number in an index. Two processes that
+compile one function for different types at the same time take the same number, and what is
+loaded later for the one type can be the code of the other. It also looks at the file of a
+function alone, though code of the functions it calls is compiled into it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from numba.core.caching import IndexDataCacheFile
+
+LOCK = "matteralign.lock"
+"""File in the folder of compiled code; whoever reads or writes there holds it."""
+
+
+@cache
+def made_from(packages: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
+    """Return name, time and size of every file of some packages."""
+    found = []
+    for package in packages:
+        spec = find_spec(package)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(f"no package {package}")
+        found += sorted(Path(spec.origin).parent.glob("*.py"))
+    return tuple((f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in found)
+
+
+@cache
+def _lock(folder: str) -> FileLock:
+    return FileLock(Path(folder, LOCK))
+
+
+class SharedCodeFile(IndexDataCacheFile):  # type: ignore[misc]
+    """The compiled code of one function, read and written by one process at a time.
+
+    Parameters
+    ----------
+    cache_path, filename_base : str
+        Where.
+    source_stamp : object
+        What the code was made from; code from anything else is not found.
+    """
+
+    def __init__(self, cache_path: str, filename_base: str, source_stamp: Any) -> None:
+        super().__init__(cache_path, filename_base, source_stamp)
+        self._lock = _lock(cache_path)
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep the code for one set of types."""
+        with self._lock:
+            super().save(key, data)
+
+    def load(self, key: Any) -> Any:
+        """Return the code for one set of types, or None."""
+        with self._lock:
+            return super().load(key)
+
+
+def share(function: Any, packages: tuple[str, ...]) -> None:
+    """Let a function compiled by ``numba.njit(cache=True)`` keep its code in such a file.
+
+    Parameters
+    ----------
+    function : numba dispatcher
+    packages : tuple of str
+        Packages whose code or constants it may hold: a change there makes its code stale.
+    """
+    kept = function._cache
+    own = kept._impl
+    stamp = own.locator.get_source_stamp(), made_from(packages)
+    kept._cache_file = SharedCodeFile(kept.cache_path, own.filename_base, stamp)

@@ -1,0 +1,64 @@
+"""Compiled code that many processes keep in one folder."""
+
+import importlib
+import multiprocessing
+
+import pytest
+
+from matteralign.core.compiled import SharedCodeFile, made_from
+from matteralign.metrics.kernels.tiles import add_sums
+
+PROCESSES, KEYS = 4, 40
+
+
+def _fill(folder, number, barrier):
+    kept = SharedCodeFile(folder, "function", "stamp")
+    barrier.wait()
+    for key in range(number, KEYS, PROCESSES):
+        kept.save(key, f"code for {key}")
+
+
+def test_processes_that_compile_at_once_never_swap_their_code(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(PROCESSES)
+    workers = [
+        context.Process(target=_fill, args=(str(tmp_path), i, barrier)) for i in range(PROCESSES)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0] * PROCESSES
+    kept = SharedCodeFile(str(tmp_path), "function", "stamp")
+    assert [kept.load(key) for key in range(KEYS)] == [f"code for {key}" for key in range(KEYS)]
+
+
+def test_code_is_stale_once_any_file_it_may_hold_has_changed(tmp_path, monkeypatch):
+    package = tmp_path / "some_kernels"
+    package.mkdir()
+    for name in ("__init__.py", "inner.py"):
+        (package / name).write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made_from.cache_clear()
+    before = made_from(("some_kernels",))
+    assert before == made_from(("some_kernels",))
+    (package / "inner.py").write_text("# another constant")
+    made_from.cache_clear()
+    after = made_from(("some_kernels",))
+    SharedCodeFile(str(tmp_path), "function", before).save("key", "code")
+    assert SharedCodeFile(str(tmp_path), "function", before).load("key") == "code"
+    assert SharedCodeFile(str(tmp_path), "function", after).load("key") is None
+
+
+def test_kernels_hold_what_their_stamp_names():
+    stamp = add_sums._cache._cache_file._source_stamp[1]
+    assert {"tiles.py", "exact.py", "blocks.py"} <= {name for name, *_ in stamp}
+
+
+@pytest.mark.parametrize("module", ["tiles", "lists", "joint", "ranks", "select", "exact"])
+def test_every_kernel_keeps_its_code_so(module):
+    kernels = importlib.import_module(f"matteralign.metrics.kernels.{module}")
+    compiled = [f for f in vars(kernels).values() if hasattr(f, "nopython_signatures")]
+    assert compiled
+    for function in compiled:
+        assert isinstance(function._cache._cache_file, SharedCodeFile)
