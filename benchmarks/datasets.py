@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks import child
 from benchmarks.foreign.meter import timed
-from benchmarks.report import number, table
+from benchmarks.report import met, number, table
 from benchmarks.settings import Settings
 
 PARSE_BAR, SLICE_BAR, MEMORY_BAR = 60.0, 30.0, 3e9  # s, s, bytes
@@ -79,10 +79,10 @@ def section(found: dict[str, Any]) -> str:
                 name,
                 f"{one['rows']:,}",
                 f"**{number(one['wall'])}**",
-                _met(one["wall"], bar, f"< {bar:g} s"),
+                f"< {bar:g} s, {met(one['wall'] < bar)}",
                 number(one["cpu"]),
                 number(peak / 1e9),
-                _met(peak, MEMORY_BAR, f"< {MEMORY_BAR / 1e9:g} GB"),
+                f"< {MEMORY_BAR / 1e9:g} GB, {met(peak < MEMORY_BAR)}",
             )
         )
     text = (
@@ -90,7 +90,3 @@ def section(found: dict[str, Any]) -> str:
         "Two processes parse for one that reads and writes; the peak is the sum of all three."
     )
     return f"{text}\n\n{table(HEAD, rows)}"
-
-
-def _met(value: float, bar: float, text: str) -> str:
-    return f"{text}, {'met' if value < bar else '**not met**'}"

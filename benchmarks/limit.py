@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks import child, data, engine
 from benchmarks.foreign.meter import timed
 from benchmarks.machine import describe
-from benchmarks.report import number, spread, table
+from benchmarks.report import met, number, spread, table
 from benchmarks.settings import Settings
 from matteralign.metrics import MetricSpec
 
@@ -95,7 +95,7 @@ def _bar(found: dict[str, Any], share: float) -> str:
     bar = f"≥ {BAR:.0f} %"
     if (found["n"], found["d"]) != BAR_SIZE:
         return bar
-    return bar + (", met" if share >= BAR else ", **not met**")
+    return f"{bar}, {met(share >= BAR)}"
 
 
 def section(found: dict[str, Any]) -> str:

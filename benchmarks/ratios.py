@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks import child, data, engine
 from benchmarks.limit import prepare
-from benchmarks.report import number, spread, table
+from benchmarks.report import met, number, spread, table
 from benchmarks.settings import Settings
 
 Result = dict[str, Any]
@@ -252,7 +252,7 @@ def cells(row: dict[str, Any]) -> list[str]:
     ours = seconds("engine") if "engine" in row else f"not measured: {row['engine_missing']}"
     bar = "–" if row["bar"] is None else f"≥ {row['bar']:g}"
     if row["bar"] is not None and "ratio_cpu" in row and row["at_bar"]:
-        bar += ", met" if row["ratio_cpu"][0] >= row["bar"] else ", **not met**"
+        bar += f", {met(row['ratio_cpu'][0] >= row['bar'])}"
     memory = " / ".join(
         number(row[k] / 1e9) if row.get(k) else "–" for k in ("peer_rss", "engine_rss")
     )

@@ -29,6 +29,11 @@ def spread(values: Sequence[float]) -> str:
     return f"{middle} ({number(min(values))}–{number(max(values))})"
 
 
+def met(holds: bool) -> str:
+    """Return how a bar fared."""
+    return "met" if holds else "**not met**"
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Return a Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import child
-from benchmarks.report import number, spread, table
+from benchmarks.report import met, number, spread, table
 from benchmarks.settings import Settings
 
 MODELS = ("mace-mp-small", "sevennet-0", "chgnet-0.3.0", "orb-d3-xs-v2", "rxnfp-bert")
@@ -123,7 +123,7 @@ def cells(found: dict[str, Any]) -> list[list[str]]:
 
 
 def _against(ratio: float, bar: float) -> str:
-    return f"**{number(ratio)}** (bar ≥ {bar:g}, {'met' if ratio >= bar else '**not met**'})"
+    return f"**{number(ratio)}** (bar ≥ {bar:g}, {met(ratio >= bar)})"
 
 
 def section(found: dict[str, Any]) -> str:

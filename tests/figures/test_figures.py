@@ -107,14 +107,25 @@ def test_hostile_names_are_drawn_as_they_are(
     assert any('A <b>"name"</b> & $\\frac' in t for t in texts(figure))
 
 
-@pytest.mark.parametrize("kind", ["heatmap", "plane", "bars", "tree"])
-def test_untrained_models_carry_a_mark_and_a_footnote(
-    demo: SimpleNamespace, kind: str, scores: pd.DataFrame, intrinsic: pd.DataFrame
-) -> None:
+Drawn = Callable[[str], tuple[Figure, Figure]]
+
+
+@pytest.fixture
+def plain_and_marked(demo: SimpleNamespace, scores: pd.DataFrame, intrinsic: pd.DataFrame) -> Drawn:
+    """Return a figure as it is, and as it is with SevenNet-0 untrained."""
     labels = dict(demo.labels)
     labels["sevennet-0"] = replace(labels["sevennet-0"], untrained=True)
-    plain = all_figures(demo, scores, intrinsic)[kind]()
-    marked = all_figures(demo, scores, intrinsic, labels)[kind]()
+
+    def draw(kind: str) -> tuple[Figure, Figure]:
+        plain = all_figures(demo, scores, intrinsic)[kind]()
+        return plain, all_figures(demo, scores, intrinsic, labels)[kind]()
+
+    return draw
+
+
+@pytest.mark.parametrize("kind", ["heatmap", "plane", "bars", "tree"])
+def test_untrained_models_carry_a_mark_and_a_footnote(plain_and_marked: Drawn, kind: str) -> None:
+    plain, marked = plain_and_marked(kind)
     assert UNTRAINED_NOTE in texts(marked)
     assert any("SevenNet-0 †" in t for t in texts(marked))
     assert not any("†" in t for t in texts(plain))
@@ -122,12 +133,9 @@ def test_untrained_models_carry_a_mark_and_a_footnote(
 
 @pytest.mark.parametrize("kind", ["calibration", "sweep"])
 def test_points_and_curves_of_untrained_models_are_told_apart(
-    demo: SimpleNamespace, kind: str, scores: pd.DataFrame, intrinsic: pd.DataFrame
+    plain_and_marked: Drawn, kind: str
 ) -> None:
-    labels = dict(demo.labels)
-    labels["sevennet-0"] = replace(labels["sevennet-0"], untrained=True)
-    plain = all_figures(demo, scores, intrinsic)[kind]()
-    marked = all_figures(demo, scores, intrinsic, labels)[kind]()
+    plain, marked = plain_and_marked(kind)
     assert any(UNTRAINED_PAIR in t for t in texts(marked))
     assert not any("†" in t for t in texts(plain))
 

@@ -63,8 +63,8 @@ class SharedCodeFile(IndexDataCacheFile):  # type: ignore[misc]
             return super().load(key)
 
 
-def share(function: Any, packages: tuple[str, ...]) -> None:
-    """Let a function compiled by ``numba.njit(cache=True)`` keep its code in such a file.
+def share(function: Any, packages: tuple[str, ...]) -> Any:
+    """Return a function compiled by ``numba.njit(cache=True)`` that keeps its code in such a file.
 
     Parameters
     ----------
@@ -76,3 +76,4 @@ def share(function: Any, packages: tuple[str, ...]) -> None:
     own = kept._impl
     stamp = own.locator.get_source_stamp(), made_from(packages)
     kept._cache_file = SharedCodeFile(kept.cache_path, own.filename_base, stamp)
+    return function

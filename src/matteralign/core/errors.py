@@ -23,5 +23,10 @@ class IntegrityError(MatterAlignError):
     """A file does not hold what its hash, sidecar or header promises."""
 
 
+def told(error: BaseException) -> str:
+    """Return what an error of another package says, its name where it says nothing."""
+    return str(error) or type(error).__name__
+
+
 class FetchError(MatterAlignError):
     """A file could not be had from any of its sources."""

@@ -17,7 +17,7 @@ import numpy as np
 from ase.db.row import AtomsRow
 from ase_db_backends.aselmdb import LMDBDatabase, decode_bytestream
 
-from matteralign.core.errors import IntegrityError
+from matteralign.core.errors import IntegrityError, told
 from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import EV, DatasetCard, Version
 from matteralign.datasets.shards import Shard, ShardedIds
@@ -80,9 +80,9 @@ class AseLmdb(Dataset):
                 scale=EV[self.card.units.energy],
             )
         except _BAD_RECORD as error:
-            return Skipped(place, str(error) or type(error).__name__)
+            return Skipped(place, told(error))
         except _BAD_FILE as error:
-            raise IntegrityError(f"{place}: {str(error) or type(error).__name__}") from error
+            raise IntegrityError(f"{place}: {told(error)}") from error
 
 
 def _convert(row: AtomsRow, identifier: str, source: str, split: str, scale: float) -> Structure:

@@ -58,8 +58,7 @@ class ArrayPairs:
         return self._done[a, b, spec], self._done[b, a, spec]
 
     def _common(self, a: str, b: str) -> BoolArray:
-        common: BoolArray = self._members[a].valid & self._members[b].valid
-        return common
+        return self._members[a].shared_with(self._members[b])
 
     def _run(self, common: BoolArray, spec: MetricSpec) -> None:
         pairs = self._groups[common.tobytes()]

@@ -126,8 +126,7 @@ class Engine:
         return int(self._common(a, b).sum())
 
     def _common(self, a: str, b: str) -> BoolArray:
-        common: BoolArray = self._members[a].valid & self._members[b].valid
-        return common
+        return self._members[a].shared_with(self._members[b])
 
     def _applicable(self, a: str, b: str, n: int, spec: MetricSpec) -> tuple[Scored, Scored]:
         if spec.metric in LOCAL:

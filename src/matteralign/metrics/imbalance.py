@@ -99,7 +99,7 @@ class Imbalance:
             by_rows: dict[bytes, list[int]] = {}
             for f, g, upto in self.lists:
                 if (g, upto) == (target, limit):
-                    common = self.members[f].valid & member.valid
+                    common = self.members[f].shared_with(member)
                     by_rows.setdefault(common.tobytes(), []).append(f)
             for mask, sources in by_rows.items():
                 common = np.frombuffer(mask, bool)
@@ -131,7 +131,7 @@ class Imbalance:
 
     def score(self, f: int, g: int, *, statistics: bool) -> Scored:
         """Return Delta(f -> g)."""
-        common = self.members[f].valid & self.members[g].valid
+        common = self.members[f].shared_with(self.members[g])
         n = int(common.sum())
         require_rows(n, LEAST_ROWS, "information_imbalance")
         require_neighbors(n, self.k)

@@ -154,7 +154,8 @@ class LocalPairs:
         self._kernel(name, self._members[name].valid, limit)
 
     def _compute(self, pair: tuple[str, str], limit: int | None) -> Scores:
-        common = self._members[pair[0]].valid & self._members[pair[1]].valid
+        a, b = pair
+        common = self._members[a].shared_with(self._members[b])
         out: Scores = {}
         entries: dict[tuple[int, ...], Shared] = {}
         for (metric, definition, kind), ks in self._asked.items():

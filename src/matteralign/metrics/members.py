@@ -105,6 +105,11 @@ class Member:
         # Far from 1 the power of two would leave the range of float32.
         return self.mode != "l2" and narrow and 2.0**-60 < self.factor < 2.0**60
 
+    def shared_with(self, other: Member) -> BoolArray:
+        """Return which rows, shape (n,), both have."""
+        both: BoolArray = self.valid & other.valid
+        return both
+
     def block(self, start: int, stop: int) -> FloatArray:
         """Return rows ``start:stop`` in working units, float64, masked rows zero."""
         return self._read(start, stop) * self.factor

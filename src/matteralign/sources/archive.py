@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from matteralign.core.errors import IntegrityError
+from matteralign.core.errors import IntegrityError, told
 
 _DAMAGE = (
     tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError,
@@ -143,8 +143,7 @@ def _explained(archive: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        told = str(error) or type(error).__name__
-        raise IntegrityError(f"{archive}: damaged archive ({told}); delete it") from error
+        raise IntegrityError(f"{archive}: damaged archive ({told(error)}); delete it") from error
 
 
 def _decompressed(archive: Path) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ase.io import read
 
+from matteralign.core.errors import told
 from matteralign.datasets.formats.fields import Fields, structure_of
 from matteralign.datasets.own import BadRecordError, Format, Record
 from matteralign.store.structures import Structure
@@ -37,7 +38,7 @@ def _make(path: Path, identifier: str, place: str) -> Structure:
             warnings.simplefilter("ignore")  # of tags that are not read
             atoms = read(path, format="cif", index=0)
     except _DAMAGE as error:
-        raise BadRecordError(f"ASE cannot read it: {str(error) or type(error).__name__}") from error
+        raise BadRecordError(f"ASE cannot read it: {told(error)}") from error
     occupancy = atoms.info.get("occupancy")
     if occupancy and any(
         abs(sum(site.values()) - 1) > 1e-3 or len(site) > 1 for site in occupancy.values()

@@ -19,15 +19,10 @@ REORDER = frozenset({"reassoc", "contract", "nsz"})
 
 def jit(function: Function) -> Function:
     """Compile `function` without the interpreter lock, kept on disk between runs."""
-    return cast(Function, _shared(numba.njit(nogil=True, cache=True)(function)))
+    return cast(Function, share(numba.njit(nogil=True, cache=True)(function), _INLINED))
 
 
 def jit_sums(function: Function) -> Function:
     """As `jit`, with floating sums free to be reordered."""
     compiled = numba.njit(nogil=True, cache=True, fastmath=set(REORDER))(function)
-    return cast(Function, _shared(compiled))
-
-
-def _shared(compiled: Any) -> Any:
-    share(compiled, _INLINED)
-    return compiled
+    return cast(Function, share(compiled, _INLINED))
