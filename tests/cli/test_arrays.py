@@ -19,7 +19,17 @@ from matteralign.cli.app import main
 from matteralign.cli.metric_options import fold
 from matteralign.config.schema import Metrics
 from matteralign.core.errors import UserError
-from matteralign.metrics import METRICS, cka, cknna, dcor, information_imbalance, normalize, twonn
+from matteralign.metrics import (
+    METRICS,
+    MetricInputError,
+    cka,
+    cknna,
+    dcor,
+    information_imbalance,
+    normalize,
+    twonn,
+)
+from matteralign.metrics.backend import open_backend
 
 Done = subprocess.CompletedProcess[str]
 RNG = np.random.default_rng(5)
@@ -160,10 +170,28 @@ def test_a_file_compared_with_itself(folder: Path) -> None:
         (["--k", "3"], "--k belongs to a metric"),
         (["--normalize", "l3"], "unknown scaling 'l3': did you mean 'l2'?"),
         (["--metric", "cknna:k=2:k=x"], "--metric: "),
+        (["--device", "gpu"], "--device: Input should be 'auto', 'cpu' or 'cuda'"),
     ],
 )
 def test_a_wrong_option_is_one_line(folder: Path, options: list[str], message: str) -> None:
     assert refused(folder, "compare", "a.npy", "b.npy", *options).startswith(message)
+
+
+@pytest.mark.parametrize(
+    "verb", [("compare", "a.npy", "b.npy", "--metric", "cka"), ("dimension", "a.npy")]
+)
+def test_the_device_is_that_of_a_configuration(folder: Path, verb: tuple[str, ...]) -> None:
+    try:
+        open_backend("cuda")
+    except MetricInputError as error:
+        done = call(folder, *verb, "--device", "cuda")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == f"error: {error}\n"
+    else:
+        assert rows(folder, *verb, "--device", "cuda")[0]["status"] == "ok"
+    assert rows(folder, *verb, "--device", "auto")[0]["value"] == pytest.approx(
+        rows(folder, *verb)[0]["value"], rel=1e-9
+    )
 
 
 def test_a_wrong_file_is_one_line_that_names_it(folder: Path) -> None:

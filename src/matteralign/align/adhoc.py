@@ -43,6 +43,7 @@ def compare_arrays(
     threads: int = 1,
     memory_bytes: int,
     sweep: bool = False,
+    device: str = "cpu",
 ) -> list[Outcome]:
     """Score two arrays of the same rows.
 
@@ -50,6 +51,8 @@ def compare_arrays(
     ----------
     arrays
         Two arrays by name, shapes (n, d_a) and (n, d_b).
+    device
+        What makes the tiles, as in a configuration.
 
     Returns
     -------
@@ -67,6 +70,7 @@ def compare_arrays(
             memory_bytes=memory_bytes,
             threads=threads,
             sweep=sweep,
+            device=device,
         )
         for score in scores:
             measure = Measure(score.spec, scaling)
@@ -84,7 +88,13 @@ def _in_order(
 
 
 def dimensions_of(
-    name: str, array: Any, measures: Sequence[Measure], *, threads: int = 1, memory_bytes: int
+    name: str,
+    array: Any,
+    measures: Sequence[Measure],
+    *,
+    threads: int = 1,
+    memory_bytes: int,
+    device: str = "cpu",
 ) -> list[Outcome]:
     """Estimate the intrinsic dimension of an array, shape (n, d), by each measure."""
     found = {}
@@ -96,6 +106,7 @@ def dimensions_of(
             normalize=scaling,
             memory_bytes=memory_bytes,
             threads=threads,
+            device=device,
             name=name,
         )
         for spec, scored in summary.intrinsic:

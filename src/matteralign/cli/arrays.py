@@ -11,6 +11,7 @@ import typer
 
 from matteralign.cli.common import ThreadsOption
 from matteralign.cli.metric_options import (
+    DeviceOption,
     MemoryOption,
     MetricCommand,
     MetricOption,
@@ -40,6 +41,7 @@ def compare(
     normalize: NormalizeOption = None,
     threads: ThreadsOption = 1,
     memory_gb: MemoryOption = 4.0,
+    device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Score how alike two arrays are: row i of both is the same structure.
@@ -50,7 +52,7 @@ def compare(
     from matteralign.core.errors import UserError
     from matteralign.store.arrays import read_matrix
 
-    measures = _measures(metric, "pair", normalize)
+    measures = _measures(metric, "pair", normalize, device)
     # A file compared with itself needs two names.
     names = [str(a), str(b) if a != b else f"{b} (again)"]
     arrays = {name: read_matrix(path) for name, path in zip(names, (a, b), strict=True)}
@@ -58,7 +60,11 @@ def compare(
     if rows[0] != rows[1]:
         raise UserError(f"{b}: has {rows[1]} rows, {a} has {rows[0]}; embed the same rows in both")
     outcomes = compare_arrays(
-        arrays, measures, threads=threads, memory_bytes=int(memory_gb * 1024**3)
+        arrays,
+        measures,
+        threads=threads,
+        memory_bytes=int(memory_gb * 1024**3),
+        device=device,
     )
     legend = [f"a: {names[0]}", f"b: {names[1]}", f"{rows[0]:,} rows"]
     _print(outcomes, as_json, " · ".join(legend))
@@ -71,27 +77,36 @@ def dimension(
     normalize: NormalizeOption = None,
     threads: ThreadsOption = 1,
     memory_gb: MemoryOption = 4.0,
+    device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Estimate the intrinsic dimension of an array."""
     from matteralign.align.adhoc import dimensions_of
     from matteralign.store.arrays import read_matrix
 
-    measures = _measures(metric, "model", normalize)
+    measures = _measures(metric, "model", normalize, device)
     array = read_matrix(x)
     outcomes = dimensions_of(
-        str(x), array, measures, threads=threads, memory_bytes=int(memory_gb * 1024**3)
+        str(x),
+        array,
+        measures,
+        threads=threads,
+        memory_bytes=int(memory_gb * 1024**3),
+        device=device,
     )
     _print(outcomes, as_json, f"{x} · {len(array):,} rows")
 
 
 def _measures(
-    chosen: Sequence[str] | None, kind: Literal["pair", "model"], normalize: str | None
+    chosen: Sequence[str] | None,
+    kind: Literal["pair", "model"],
+    normalize: str | None,
+    device: str,
 ) -> tuple[Measure, ...]:
     from matteralign.align.measure import measures_of
     from matteralign.core.errors import UserError
 
-    section = metrics_of(chosen, kind, normalize)
+    section = metrics_of(chosen, kind, normalize, device)
     try:
         return measures_of(section, kind)
     except UserError as error:

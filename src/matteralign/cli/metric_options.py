@@ -30,6 +30,9 @@ NormalizeOption = Annotated[
     str | None,
     typer.Option(help="Scaling of every array: max, l2 or none. [default: as a study does]"),
 ]
+DeviceOption = Annotated[
+    str, typer.Option(help="What makes the tiles: cpu, cuda (needs the extra gpu) or auto.")
+]
 MemoryOption = Annotated[float, typer.Option(min=0.001, help="Bound on working memory, in GiB.")]
 
 _WITH_VALUE = ("--metric=", "--definition=", "--k=")
@@ -77,14 +80,17 @@ def _parts(word: str) -> list[str]:
 
 
 def metrics_of(
-    chosen: Sequence[str] | None, kind: Literal["pair", "model"], normalize: str | None
+    chosen: Sequence[str] | None,
+    kind: Literal["pair", "model"],
+    normalize: str | None,
+    device: str = "cpu",
 ) -> Metrics:
     """Return the section of a configuration that asks for the same.
 
     Raises
     ------
     UserError
-        If a scaling is not known, or a metric is of the other kind or not written as it
+        If a scaling or a device is not known, or a metric is of the other kind or not written as it
         must be.
     """
     requests = [_request(text) for text in chosen or ()]
@@ -99,9 +105,11 @@ def metrics_of(
             raise UserError(unknown("scaling", normalize, ("max", "l2", "none")))
         requests = [request | {"normalize": normalize} for request in requests]
     try:
-        return Metrics.model_validate({kind: requests})
+        return Metrics.model_validate({kind: requests, "device": device})
     except ValidationError as error:
-        raise UserError(f"--metric: {error.errors()[0]['msg']}") from error
+        first = error.errors()[0]
+        option = "device" if first["loc"] == ("device",) else "metric"
+        raise UserError(f"--{option}: {first['msg']}") from error
 
 
 def _request(text: str) -> dict[str, Any]:
