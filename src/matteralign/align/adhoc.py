@@ -42,8 +42,8 @@ def compare_arrays(
     *,
     threads: int = 1,
     memory_bytes: int,
-    sweep: bool = False,
     device: str = "cpu",
+    sweep: bool = False,
 ) -> list[Outcome]:
     """Score two arrays of the same rows.
 
@@ -51,8 +51,6 @@ def compare_arrays(
     ----------
     arrays
         Two arrays by name, shapes (n, d_a) and (n, d_b).
-    device
-        What makes the tiles, as in a configuration.
 
     Returns
     -------
@@ -69,8 +67,8 @@ def compare_arrays(
             normalize=scaling,
             memory_bytes=memory_bytes,
             threads=threads,
-            sweep=sweep,
             device=device,
+            sweep=sweep,
         )
         for score in scores:
             measure = Measure(score.spec, scaling)

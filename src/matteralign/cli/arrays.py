@@ -52,7 +52,7 @@ def compare(
     from matteralign.core.errors import UserError
     from matteralign.store.arrays import read_matrix
 
-    measures = _measures(metric, "pair", normalize, device)
+    measures = _measures(metric, "pair", normalize)
     # A file compared with itself needs two names.
     names = [str(a), str(b) if a != b else f"{b} (again)"]
     arrays = {name: read_matrix(path) for name, path in zip(names, (a, b), strict=True)}
@@ -60,11 +60,7 @@ def compare(
     if rows[0] != rows[1]:
         raise UserError(f"{b}: has {rows[1]} rows, {a} has {rows[0]}; embed the same rows in both")
     outcomes = compare_arrays(
-        arrays,
-        measures,
-        threads=threads,
-        memory_bytes=int(memory_gb * 1024**3),
-        device=device,
+        arrays, measures, threads=threads, memory_bytes=int(memory_gb * 1024**3), device=device
     )
     legend = [f"a: {names[0]}", f"b: {names[1]}", f"{rows[0]:,} rows"]
     _print(outcomes, as_json, " · ".join(legend))
@@ -84,29 +80,22 @@ def dimension(
     from matteralign.align.adhoc import dimensions_of
     from matteralign.store.arrays import read_matrix
 
-    measures = _measures(metric, "model", normalize, device)
+    measures = _measures(metric, "model", normalize)
     array = read_matrix(x)
+    memory = int(memory_gb * 1024**3)
     outcomes = dimensions_of(
-        str(x),
-        array,
-        measures,
-        threads=threads,
-        memory_bytes=int(memory_gb * 1024**3),
-        device=device,
+        str(x), array, measures, threads=threads, memory_bytes=memory, device=device
     )
     _print(outcomes, as_json, f"{x} · {len(array):,} rows")
 
 
 def _measures(
-    chosen: Sequence[str] | None,
-    kind: Literal["pair", "model"],
-    normalize: str | None,
-    device: str,
+    chosen: Sequence[str] | None, kind: Literal["pair", "model"], normalize: str | None
 ) -> tuple[Measure, ...]:
     from matteralign.align.measure import measures_of
     from matteralign.core.errors import UserError
 
-    section = metrics_of(chosen, kind, normalize, device)
+    section = metrics_of(chosen, kind, normalize)
     try:
         return measures_of(section, kind)
     except UserError as error:

@@ -30,10 +30,10 @@ NormalizeOption = Annotated[
     str | None,
     typer.Option(help="Scaling of every array: max, l2 or none. [default: as a study does]"),
 ]
-DeviceOption = Annotated[
-    str, typer.Option(help="What makes the tiles: cpu, cuda (needs the extra gpu) or auto.")
-]
 MemoryOption = Annotated[float, typer.Option(min=0.001, help="Bound on working memory, in GiB.")]
+DeviceOption = Annotated[
+    str, typer.Option(help="What makes the tiles: cpu, cuda, cuda:N, torch or auto.")
+]
 
 _WITH_VALUE = ("--metric=", "--definition=", "--k=")
 
@@ -80,17 +80,14 @@ def _parts(word: str) -> list[str]:
 
 
 def metrics_of(
-    chosen: Sequence[str] | None,
-    kind: Literal["pair", "model"],
-    normalize: str | None,
-    device: str = "cpu",
+    chosen: Sequence[str] | None, kind: Literal["pair", "model"], normalize: str | None
 ) -> Metrics:
     """Return the section of a configuration that asks for the same.
 
     Raises
     ------
     UserError
-        If a scaling or a device is not known, or a metric is of the other kind or not written as it
+        If a scaling is not known, or a metric is of the other kind or not written as it
         must be.
     """
     requests = [_request(text) for text in chosen or ()]
@@ -105,11 +102,9 @@ def metrics_of(
             raise UserError(unknown("scaling", normalize, ("max", "l2", "none")))
         requests = [request | {"normalize": normalize} for request in requests]
     try:
-        return Metrics.model_validate({kind: requests, "device": device})
+        return Metrics.model_validate({kind: requests})
     except ValidationError as error:
-        first = error.errors()[0]
-        option = "device" if first["loc"] == ("device",) else "metric"
-        raise UserError(f"--{option}: {first['msg']}") from error
+        raise UserError(f"--metric: {error.errors()[0]['msg']}") from error
 
 
 def _request(text: str) -> dict[str, Any]:
