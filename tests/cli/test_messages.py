@@ -139,7 +139,7 @@ CONFIGS: list[tuple[Any, str]] = [
     ),
     (
         {"slices": {"a": SLICE | {"dataset": "qm"}}},
-        "error: unknown dataset 'qm': did you mean 'qm9'?",
+        "error: slice 'a': unknown dataset 'qm': did you mean 'qm9'?",
     ),
 ]
 TITLES = ["key", "key in a slice", "model", "metric", "dataset"]
