@@ -22,6 +22,7 @@ from matteralign.analysis.tree import model_tree
 from matteralign.core.errors import UserError
 from matteralign.figures.bars import dimension_bars
 from matteralign.figures.calibration import calibration_figure
+from matteralign.figures.captions import dimension_caption, heatmap_caption
 from matteralign.figures.grid import plot_titles
 from matteralign.figures.heatmap import MISSING_NOTE, clustered_heatmap
 from matteralign.figures.phylogram import tree_figure
@@ -310,3 +311,12 @@ def test_written_files_are_the_rendered_bytes(
     svg, png = done.write(tmp_path / "figures" / "cka.v1")
     assert (svg.name, png.name) == ("cka.v1.svg", "cka.v1.png")
     assert (svg.read_bytes(), png.read_bytes()) == (done.svg, done.png)
+
+
+def test_captions_say_what_is_shown(scores: pd.DataFrame) -> None:
+    mean = "mean of both directions"
+    assert mean in heatmap_caption(score_matrix(scores, "cknna", "huh2024"), "qm9")
+    assert mean not in heatmap_caption(score_matrix(scores, "cknna", "text"), "qm9")
+    caption = dimension_caption(["MLE (k = 20)"], "n = 100", "qm9")
+    assert "estimated by MLE (k = 20)." in caption
+    assert "TwoNN" not in caption

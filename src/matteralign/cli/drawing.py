@@ -90,11 +90,13 @@ def draw(view: SliceView) -> Iterator[Drawing]:
         yield Drawing(stem, title, heatmap_caption(matrix, dataset), figure)
     yield from _calibration(view)
     estimates = dimension_estimates(view.dimensions, view.keys)
-    counted = view.dimensions["n"]
-    caption = dimension_caption(count_text(int(counted.min()), int(counted.max())), dataset)
-    yield Drawing(
-        "intrinsic_dimension", "Intrinsic dimension", caption, dimension_bars(estimates, labels)
-    )
+    if len(estimates):
+        counted = view.dimensions["n"]
+        named = list(dict.fromkeys(map(str, estimates["estimator"])))
+        n = count_text(int(counted.min()), int(counted.max()))
+        caption = dimension_caption(named, n, dataset)
+        figure = dimension_bars(estimates, labels)
+        yield Drawing("intrinsic_dimension", "Intrinsic dimension", caption, figure)
     found = tree_of(view)
     if found is not None:
         tree, matrix = found

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from matteralign.analysis.matrices import ScoreMatrix, parse_params
 from matteralign.analysis.tree import ModelTree
+from matteralign.metrics.registry import METRICS
 
 METRIC_NAMES = {
     "cknna": "CKNNA",
@@ -100,6 +102,8 @@ def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
         "linkage on 1 − score with optimal leaf ordering. The strip shows model families. "
         "The diagonal is 1 by construction and left blank. "
     )
+    if not METRICS[matrix.metric].definitions[matrix.definition].symmetric:
+        text += "Cells are the mean of both directions, which differ slightly. "
     if matrix.column == "debiased":
         text += (
             "Finite-sample bias is removed: independent data give about 0, and a value may be "
@@ -127,12 +131,12 @@ def plane_caption(definition: str, params: str, n: str, dataset: str) -> str:
     )
 
 
-def dimension_caption(n: str, dataset: str) -> str:
-    """Caption of the intrinsic-dimension bars."""
+def dimension_caption(estimators: Sequence[str], n: str, dataset: str) -> str:
+    """Caption of the intrinsic-dimension bars; `estimators` as the legend names them."""
     return (
-        f"Intrinsic dimension of each model's latents on {dataset}, estimated by TwoNN and by "
-        "maximum likelihood (Levina–Bickel). The random baseline has no structure at all and is "
-        f"the reference; both estimators read too low in high dimension at {n}."
+        f"Intrinsic dimension of each model's latents on {dataset}, estimated by "
+        f"{'; '.join(estimators)}. A random baseline has no structure at all and is the "
+        f"reference; estimates read too low in high dimension at {n}."
     )
 
 
