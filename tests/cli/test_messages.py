@@ -109,6 +109,10 @@ WRONG: list[tuple[Sequence[str], str]] = [
         ["fetch", "--models", "random", "ecfp4", "--out", "x.json"],
         "error: --out records one model or dataset; name only that",
     ),
+    (
+        ["embed", "qm9-demo", "random", "--device", "gpu"],
+        "error: unknown device 'gpu'; choose cpu, cuda, cuda:N or auto",
+    ),
     (["environment", "mian"], "error: unknown environment 'mian': did you mean 'main'?"),
     (["models", "--config", "nope.yaml"], "error: nope.yaml: configuration file does not exist"),
     (["models", "--config", "."], "error: .: is a folder, not a configuration file"),
@@ -249,3 +253,11 @@ def test_results_go_to_stdout_and_progress_to_stderr(folder: Path) -> None:
     assert done.returncode == 0
     assert '"StudyConfig"' in done.stdout
     assert done.stderr == ""
+
+
+def test_what_the_system_refuses_is_one_line(folder: Path) -> None:
+    write(folder, {"results": "taken", "slices": {"qm9-demo": SLICE}})
+    (folder / "taken").write_text("a file where a folder belongs")
+    done = inside(folder, "run", "qm9-demo", "--snakefile", "config.yaml")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["error: taken: File exists"]

@@ -8,6 +8,7 @@ from matteralign.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     ModelArgument,
+    ModelDeviceOption,
     SliceArgument,
     ThreadsOption,
     layout_of,
@@ -40,7 +41,7 @@ def embed(
     slice_name: SliceArgument,
     model: ModelArgument,
     threads: ThreadsOption = 1,
-    device: str = typer.Option("auto", help="cpu, cuda or auto."),
+    device: ModelDeviceOption = "auto",
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Run one model over a slice and keep its latents and energies."""

@@ -13,6 +13,7 @@ from matteralign import __version__
 from matteralign.analysis.dimensions import dimension_table
 from matteralign.cli.drawing import matrices
 from matteralign.cli.slice_view import SliceView
+from matteralign.core.errors import IntegrityError
 from matteralign.core.files import read_json
 from matteralign.core.hashing import sha256_file
 from matteralign.figures.report import ReportData, ReportFigure
@@ -154,6 +155,10 @@ def _hubs(view: SliceView) -> list[str]:
 
 
 def _figures(folder: Path) -> list[ReportFigure]:
+    captions = folder / "captions.json"
+    entries = read_json(captions)
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise IntegrityError(f"{captions}: holds no captions; draw the figures again")
     return [
         ReportFigure(
             title=entry["title"],
@@ -161,7 +166,7 @@ def _figures(folder: Path) -> list[ReportFigure]:
             svg=(folder / f"{entry['stem']}.svg").read_text(encoding="utf-8"),
             files=[f"figures/{entry['stem']}.svg", f"figures/{entry['stem']}.png"],
         )
-        for entry in read_json(folder / "captions.json")
+        for entry in entries
     ]
 
 

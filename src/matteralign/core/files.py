@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -90,10 +90,34 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise IntegrityError(f"{path}: file is missing; run the stage that writes it") from error
+    except IsADirectoryError as error:
+        raise IntegrityError(f"{path}: is a folder, not a file; remove it") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise IntegrityError(
             f"{path}: not valid JSON ({error}); delete it and run its stage again"
         ) from error
+
+
+def read_record(path: str | Path, needed: Collection[str] = ()) -> dict[str, Any]:
+    """Read a JSON file that holds named values.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing, is not JSON, holds something else or lacks one of the `needed`
+        names.
+    """
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise IntegrityError(
+            f"{path}: holds no record of named values; delete it and run its stage again"
+        )
+    missing = [name for name in needed if name not in found]
+    if missing:
+        raise IntegrityError(
+            f"{path}: lacks {', '.join(missing)}; delete it and run its stage again"
+        )
+    return found
 
 
 def _sync_folder(folder: Path) -> None:
