@@ -144,7 +144,7 @@ CONFIGS: list[tuple[Any, str]] = [
     ),
     (
         {"slices": {"a": SLICE | {"dataset": "qm"}}},
-        "error: unknown dataset 'qm': did you mean 'qm9'?",
+        "error: slice 'a': unknown dataset 'qm': did you mean 'qm9'?",
     ),
     (
         {"datasets": {"rcsb": {"kind": "rcsb", "resolution": 2.0}}},
@@ -152,8 +152,7 @@ CONFIGS: list[tuple[Any, str]] = [
     ),
     (
         {"datasets": {"sharp": {"kind": "rcsb", "resolutoin": 2.0}}},
-        "error: config.yaml: datasets.sharp.rcsb.resolutoin: unknown key: did you mean "
-        "'resolution'?",
+        "error: config.yaml: datasets.sharp.resolutoin: unknown key: did you mean 'resolution'?",
     ),
 ]
 TITLES = ["key", "key in a slice", "model", "metric", "dataset", "name taken", "choice of chains"]

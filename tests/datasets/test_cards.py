@@ -93,7 +93,7 @@ def test_what_decides_the_rows_is_the_identity() -> None:
     [
         ({"licens": "x"}, "licens: unknown key: did you mean 'licence'?"),
         ({"default": "train"}, "top level: default: no version is called 'train'"),
-        ({"units": {"length": "angstrom", "energy": "kcal"}}, "units.energy: Input should be"),
+        ({"units": {"length": "angstrom", "energy": "kcal"}}, "units.energy: unknown value 'kcal'"),
         ({"units": {"length": "angstrom"}}, "top level: units.energy: only proteins may be"),
         ({"elements": "1-200"}, "elements: '1-200' is not within atomic numbers"),
         ({"versions": {"val": VERSION | {"reader": "aselmd"}}}, "versions.val: unknown reader"),

@@ -125,6 +125,14 @@ class Study:
         return sha256_json([names, self.config.tree.model_dump(mode="json")])
 
 
+def _check_names(card: ModelCard) -> None:
+    try:
+        wrapper_version(card.wrapper)
+        get_environment(card.environment)
+    except UserError as error:
+        raise UserError(f"card of {card.key}: {error}") from error
+
+
 def open_study(config: StudyConfig, base: Path = Path()) -> Study:
     """Join a configuration with what it names and check every name in it.
 
@@ -144,12 +152,11 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
     study = Study(config, load_cards(tuple(base / folder for folder in config.cards)))
     check_names(config.datasets)
     for name, chosen in config.slices.items():
-        study.dataset(chosen.dataset)
         try:
-            panel = study.panel(name)
+            study.dataset(chosen.dataset)
+            for card in study.panel(name):
+                _check_names(card)
         except UserError as error:
             raise UserError(f"slice {name!r}: {error}") from error
-        for card in panel:
-            get_environment(card.environment)
     _ = study.pair_measures, study.model_measures
     return study

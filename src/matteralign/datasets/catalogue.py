@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from matteralign.core.errors import MatterAlignError, UserError
-from matteralign.core.strict_yaml import parse_yaml
+from matteralign.core.strict_yaml import parse_yaml, yaml_fault
 from matteralign.core.suggest import unknown
 from matteralign.core.validation import explain
 from matteralign.datasets.base import Dataset
@@ -188,7 +188,7 @@ def read_dataset_card(path: Path) -> DatasetCard:
     try:
         raw = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {error}") from error
+        raise UserError(f"{path}: not valid YAML: {yaml_fault(error)}") from error
     try:
         card = DatasetCard.model_validate(raw)
     except ValidationError as error:

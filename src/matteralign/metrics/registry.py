@@ -281,7 +281,7 @@ _INFOS = (
     _metric(
         "information_imbalance",
         "pair",
-        2,
+        3,
         "k = 1: O(N^2) per pair in the pass; larger k: O(N^2 d) per model beside it",
         DefinitionInfo(
             "rank",

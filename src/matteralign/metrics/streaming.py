@@ -18,8 +18,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from matteralign.metrics.backend import Array, Backend, Counting
-from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.kernels.exact import row_norms
+from matteralign.metrics.centred_rows import CentredRows
 from matteralign.metrics.kernels.tiles import GRAM_SIDE
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.plan import Piece, Step, steps
@@ -27,8 +26,6 @@ from matteralign.metrics.rank_counts import RankRequest, RankSums
 from matteralign.metrics.sums import BlockSums, MatrixSums
 from matteralign.metrics.workers import Workers
 from matteralign.stats.blocks import block_edges, block_of
-
-_OFFSET_ROWS = 64
 
 # Share of the squared lengths below which a squared distance is summed from differences.
 _LEAST = {
@@ -106,7 +103,7 @@ def stream(
     dtype : float32 or float64
         Of the tiles; sums are float64.
     memory_bytes : int
-        Bound on the tiles of all members.
+        Bound on the tiles of all members and on what is held of their rows.
     threads : int
     progress : callable, optional
         Told the share of the work done.
@@ -172,12 +169,12 @@ class _Pass:
         lines = self.padded * max(int(distances) + int(kernels), 1)
         features = sum(member.d for member in members)
         self.cut = backend.pass_cut(lines, features, self.dtype.itemsize, memory_bytes)
-        squares = np.zeros((len(members), self.n))
+        self.rows = CentredRows(backend, members, self.dtype, memory_bytes // 4)
+        squares = np.stack([self.rows.squared_lengths(m) for m in range(len(members))])
         offsets = np.zeros((len(members), self.n), dtype)
-        for place, member in enumerate(members):
-            squares[place], shift = _lengths_and_offsets(member, dtype, distances)
-            if distances:
-                offsets[place] = shift
+        if distances:
+            for place, own in enumerate(squares):
+                offsets[place] = self.rows.offsets(place, own)
         self.squares = backend.array(squares.astype(dtype))
         self.offsets = backend.array(offsets)
         self.distances = self._kind(pairs, -2.0 * offsets) if distances else None
@@ -202,10 +199,7 @@ class _Pass:
 
     def columns(self, place: int, step: Step) -> Array:
         """Return a member's centred rows of the panel."""
-        return self._rows(place, step.start, step.stop)
-
-    def _rows(self, place: int, start: int, stop: int) -> Array:
-        return self.backend.array(self.members[place].centred(start, stop, self.dtype))
+        return self.rows.on_device(place, step.start, step.stop)
 
     def piece(
         self,
@@ -253,7 +247,7 @@ class _Pass:
         if piece.start >= step.start:
             rows = columns[place][piece.start - step.start : piece.stop - step.start]
         else:
-            rows = self._rows(place, piece.start, piece.stop)
+            rows = self.rows.on_device(place, piece.start, piece.stop)
         across = columns[place][first - step.start :]
         tile = backend.product(rows, across)
         if self.kernels:
@@ -419,31 +413,3 @@ def _gram_blocks(pairs: BoolArray | None, count: int) -> npt.NDArray[np.int64]:
         if needed[i : i + side, j : j + side].any()
     ]
     return np.asarray(out, np.int64).reshape(-1, 2)
-
-
-def _lengths_and_offsets(
-    member: Member, dtype: npt.DTypeLike, offsets: bool
-) -> tuple[FloatArray, FloatArray]:
-    """Return squared lengths of the centred rows of a pass, and offsets of their distances.
-
-    An offset is the row's mean distance, less half the grand mean, estimated from a few
-    columns: with it taken off, little is left to lose in sums of the tiles' precision.
-    """
-    squares, means = np.zeros(member.n), np.zeros(member.n)
-    valid = np.flatnonzero(member.valid)
-    count = min(_OFFSET_ROWS, len(valid)) if offsets else 0
-    chosen = valid[np.linspace(0, len(valid) - 1, count).astype(int)]
-    some = np.empty((count, member.d), np.float32)
-    for place, row in enumerate(chosen):
-        some[place] = member.centred(row, row + 1, np.float32)
-    lengths, minus_two = np.einsum("ij,ij->i", some, some), np.float32(-2.0) * some.T
-    for start, stop in member.spans():
-        rows = member.centred(start, stop, dtype)
-        squares[start:stop] = row_norms(rows) ** 2
-        if count:
-            square = rows.astype(np.float32, copy=False) @ minus_two
-            square += lengths
-            square += squares[start:stop, None].astype(np.float32)
-            np.sqrt(np.maximum(square, 0.0, out=square), out=square)
-            means[start:stop] = square.mean(axis=1)
-    return squares, means - 0.5 * float(means[member.valid].mean())
