@@ -60,17 +60,6 @@ def cards_of(config: Path) -> Mapping[str, ModelCard]:
     return study_of(config).cards
 
 
-def print_whole(table: Table) -> None:
-    """Print a table with nothing cut or folded: it is to be copied, and pipes have no width."""
-    from rich.console import Console
-    from rich.measure import Measurement
-
-    console = Console(highlight=False)
-    roomy = console.options.update(max_width=10_000)
-    console.width = max(console.width, Measurement.get(console, roomy, table).maximum)
-    console.print(table)
-
-
 def layout_of(study: Study, slice_name: str) -> Layout:
     """Return the paths of a slice, after checking that the slice exists."""
     study.slice(slice_name)
@@ -89,3 +78,14 @@ def put_program_on_path() -> None:
 def say(line: str) -> None:
     """Print one line of progress to stderr; stdout stays for results."""
     typer.echo(line, err=True)
+
+
+def print_whole(table: Table) -> None:
+    """Print a table with nothing cut or folded: keys are to be copied, pipes have no width."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console(highlight=False)
+    roomy = console.options.update(max_width=10_000)
+    console.width = max(console.width, Measurement.get(console, roomy, table).maximum)
+    console.print(table)
