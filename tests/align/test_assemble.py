@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from matteralign.align.assemble import adjust, check_scores, ordered_pairs
+from matteralign.align.assemble import adjust, check_dimensions, check_scores, ordered_pairs
 from matteralign.align.measure import Measure
 from matteralign.core.errors import IntegrityError
 from matteralign.metrics import MetricSpec
@@ -13,6 +13,8 @@ from matteralign.stats.multiple import benjamini_hochberg, holm
 
 CKA = Measure(MetricSpec("cka", "plain"), "max")
 CKA_L2 = Measure(MetricSpec("cka", "plain"), "l2")
+TWONN = Measure(MetricSpec("twonn", "fit"), "max")
+MLE = Measure(MetricSpec("mle", "levina_bickel"), "max")
 IMBALANCE = Measure(MetricSpec("information_imbalance", "rank"), "max")
 LATENTS = {"a": "1" * 64, "b": "2" * 64, "c": "3" * 64}
 
@@ -22,6 +24,7 @@ def row(a: str, b: str, measure: Measure, p: float | None = None) -> dict[str, A
         "model_a": a, "model_b": b, "metric": measure.spec.metric, "sample_set_id": "s",
         "definition": measure.spec.definition, "params": measure.params, "null_p": p,
         "latent_sha256_a": LATENTS[a], "latent_sha256_b": LATENTS[b],
+        "metric_version": measure.spec.info.version,
     }  # fmt: skip
 
 
@@ -73,6 +76,34 @@ def test_a_whole_table_passes() -> None:
 def test_another_sample_set_is_refused() -> None:
     with pytest.raises(IntegrityError, match=r"scores\.parquet: scores of another sample set"):
         check(table(CKA), CKA, sample="t")
+
+
+def test_scores_by_another_version_of_the_metric_are_refused() -> None:
+    rows = table(CKA)
+    rows[2]["metric_version"] -= 1
+    with pytest.raises(IntegrityError, match=r"scores\.parquet: cka by version 1 .* today's is 2"):
+        check(rows, CKA)
+
+
+def dimension(measure: Measure) -> dict[str, Any]:
+    spec = measure.spec
+    return {
+        "metric": spec.metric, "definition": spec.definition, "params": measure.params,
+        "metric_version": spec.info.version,
+    }  # fmt: skip
+
+
+def test_dimensions_are_exactly_those_asked_for_by_the_version_of_today() -> None:
+    rows = [dimension(TWONN), dimension(MLE)]
+    check_dimensions(rows, "a.npz", measures=[MLE, TWONN])
+    with pytest.raises(IntegrityError, match=r"a\.npz: dimension \('mle'.* is missing; summarize"):
+        check_dimensions(rows[:1], "a.npz", measures=[MLE, TWONN])
+    for more, asked in ((rows, [TWONN]), ([*rows, rows[1]], [MLE, TWONN])):
+        with pytest.raises(IntegrityError, match=r"\('mle'.* is not asked for, or there twice"):
+            check_dimensions(more, "a.npz", measures=asked)
+    old = rows[1] | {"metric_version": 1}
+    with pytest.raises(IntegrityError, match=r"a\.npz: mle by version 1 of the metric"):
+        check_dimensions([rows[0], old], "a.npz", measures=[MLE, TWONN])
 
 
 def test_different_latents_of_one_model_are_refused() -> None:

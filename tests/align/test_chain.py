@@ -384,3 +384,23 @@ def test_the_summary_says_what_it_saw(complete: Any) -> None:
     assert flat["intrinsic"][0]["value"] is None
     assert flat["intrinsic"][0]["reason"]
     json.dumps([beta, void, flat], allow_nan=False)
+
+
+def test_the_largest_hub_is_counted_among_the_neighbours_that_cknna_reads(
+    tiny_study: Callable[..., Any],
+) -> None:
+    """Neighbours by distance, of which another metric reads more, are no votes."""
+    imbalance = {"metric": "information_imbalance", "definition": "rank", "params": {"k": 20}}
+    hubs = []
+    for pair in (METRICS["pair"][1:2], [METRICS["pair"][1], imbalance]):
+        made = tiny_study(["alpha", "gamma"], N, METRICS | {"pair": pair}, root=str(len(pair)))
+        made.write("alpha", arrays()["alpha"])
+        summarize_model(made.study, made.layout, "alpha", threads=1)
+        facts = read_neighbors_sidecar(made.layout.neighbors("alpha"))["scalings"]["max"]
+        hubs.append((facts["k"], facts["largest_hub"]))
+    assert hubs[0] == hubs[1]
+    x = arrays()["alpha"].astype(np.float32).astype(float)
+    products = x @ x.T
+    np.fill_diagonal(products, -np.inf)
+    nearest = np.argsort(-products, axis=1)[:, :5]
+    assert hubs[0] == (5, np.bincount(nearest.ravel()).max() / (N - 1))

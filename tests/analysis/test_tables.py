@@ -8,9 +8,16 @@ import pytest
 
 from matteralign.analysis.coverage import coverage_table, masked_reasons, masked_rows
 from matteralign.analysis.dimensions import dimension_estimates, dimension_table
-from matteralign.analysis.tables import ModelFacts, build_tables, models_table, spec_slug
+from matteralign.analysis.tables import (
+    ModelFacts,
+    build_tables,
+    models_table,
+    spec_slug,
+    told_apart,
+)
 from matteralign.core.errors import IntegrityError, MatterAlignError
 
+WEIGHTS = {"b": "trained", "a": "untrained"}
 MASKED = [
     {"row": 1, "id": "q1", "code": "element", "reason": "Na"},
     {"row": 2, "id": "q2", "code": "smiles", "reason": "empty"},
@@ -101,6 +108,12 @@ def test_slugs_are_file_names_and_differ_by_parameters() -> None:
     assert "/" not in spec_slug("cka", "plain", '{"x":"a/../b c"}')
 
 
+def test_models_of_one_name_are_shown_by_their_keys() -> None:
+    names = ["Same", "Same", "Other"]
+    facts = [ModelFacts(f"k{i}", name, "f", 1, "none") for i, name in enumerate(names)]
+    assert [fact.name for fact in told_apart(facts)] == ["k0", "k1", "Other"]
+
+
 def test_build_tables_gives_every_table_of_a_slice(tmp_path: Any) -> None:
     rows = []
     for a, b in (("a", "b"), ("b", "a")):
@@ -121,7 +134,7 @@ def test_build_tables_gives_every_table_of_a_slice(tmp_path: Any) -> None:
             )
     scores = pd.DataFrame(rows)
     scores.loc[3, ["value", "status", "reason"]] = [np.nan, "failed", "why"]
-    facts = [ModelFacts("b", "B", "f", 1, "trained"), ModelFacts("a", "A", "f", 1, "trained")]
+    facts = [ModelFacts(key, key.upper(), "f", 1, kind) for key, kind in WEIGHTS.items()]
     tables = build_tables(
         scores,
         intrinsic([("a", "twonn", "facco", "{}", 5.0, "ok")]),
@@ -141,7 +154,16 @@ def test_build_tables_gives_every_table_of_a_slice(tmp_path: Any) -> None:
         "matrix_information_imbalance_rank_k-2",
         "information_imbalance_pairs_rank_k-2",
     }
-    assert tables["matrix_cknna_huh2024_k-2"].columns.tolist() == ["model", "b", "a"]
+    matrix = tables["matrix_cknna_huh2024_k-2"]
+    assert matrix.columns.tolist() == ["model", "weights", "b", "a"]
+    assert matrix["weights"].tolist() == ["trained", "untrained"]
+    for name in ("information_imbalance_pairs_rank_k-2", "not_scored"):
+        for side in "ab":
+            named = tables[name][f"model_{side}"]
+            assert (tables[name][f"weights_{side}"] == named.map(WEIGHTS)).all()
+    wide = tables["intrinsic_dimension_wide"]
+    assert wide.columns.tolist() == ["model", "weights", "TwoNN"]
+    assert wide["weights"].tolist() == ["trained", "untrained"]
     assert tables["not_scored"]["reason"].tolist() == ["why"]
     assert tables["information_imbalance_pairs_rank_k-2"]["status"].tolist() == ["failed"]
     for name, table in tables.items():

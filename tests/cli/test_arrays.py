@@ -222,3 +222,19 @@ def test_the_registry_is_listed_for_eyes_and_for_programs(folder: Path) -> None:
     shown = call(folder, "metrics").stdout
     assert all(name in shown and definition in shown for name, definition in names)
     assert "k: from 2, default 25" in shown
+
+
+@pytest.mark.parametrize("verb", [("compare", "a.npy", "b.npy"), ("dimension", "a.npy")])
+def test_a_device_can_be_chosen_and_one_that_is_not_there_is_refused(
+    folder: Path, verb: tuple[str, ...]
+) -> None:
+    for device, said in {"gpu": "unknown device 'gpu'; choose", "cuda:99": "'cuda:99'"}.items():
+        done = call(folder, *verb, "--device", device)
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+    here = rows(folder, *verb, "--device", "auto")
+    for mine, other in zip(rows(folder, *verb), here, strict=True):
+        assert other["status"] == mine["status"]
+        if mine["status"] == "ok":
+            assert other["value"] == pytest.approx(mine["value"], rel=1e-5)

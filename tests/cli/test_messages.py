@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from matteralign.cli.app import main
+from matteralign.datasets.catalogue import dataset_names, load_datasets
 from matteralign.registry.load import load_cards
 
 Done = subprocess.CompletedProcess[str]
@@ -102,6 +103,10 @@ WRONG: list[tuple[Sequence[str], str]] = [
         "error: unknown dataset 'omol25@neutral': did you mean 'omol25@neutral-val'?",
     ),
     (
+        ["fetch", "--dataset", "rcsb@cluster-30"],
+        "error: unknown dataset 'rcsb@cluster-30': did you mean 'rcsb@clusters-30'?",
+    ),
+    (
         ["fetch", "--models", "random", "ecfp4", "--accept", "ab"],
         "error: --accept vouches for the weights of one model: name it with --model",
     ),
@@ -139,10 +144,18 @@ CONFIGS: list[tuple[Any, str]] = [
     ),
     (
         {"slices": {"a": SLICE | {"dataset": "qm"}}},
-        "error: unknown dataset 'qm': did you mean 'qm9'?",
+        "error: slice 'a': unknown dataset 'qm': did you mean 'qm9'?",
+    ),
+    (
+        {"datasets": {"rcsb": {"kind": "rcsb", "resolution": 2.0}}},
+        "error: datasets.rcsb: a dataset of this name comes with the package",
+    ),
+    (
+        {"datasets": {"sharp": {"kind": "rcsb", "resolutoin": 2.0}}},
+        "error: config.yaml: datasets.sharp.resolutoin: unknown key: did you mean 'resolution'?",
     ),
 ]
-TITLES = ["key", "key in a slice", "model", "metric", "dataset"]
+TITLES = ["key", "key in a slice", "model", "metric", "dataset", "name taken", "choice of chains"]
 
 
 @pytest.mark.parametrize(("raw", "expected"), CONFIGS, ids=TITLES)
@@ -234,6 +247,29 @@ def test_models_are_listed_for_eyes_and_for_programs(folder: Path) -> None:
     listed = json.loads(inside(folder, "models", "--json").stdout)
     assert [card["key"] for card in listed] == list(load_cards())
     assert all(key in shown.stdout for key in ("random", "mace-mp-small", "chgnet-0.3.0"))
+
+
+def test_datasets_are_listed_for_eyes_and_for_programs(folder: Path) -> None:
+    sharp = {"kind": "rcsb", "resolution": 1.8, "title": "Sharp chains"}
+    write(folder, {"slices": {"qm9-demo": SLICE}, "datasets": {"sharp": sharp}})
+    lines = inside(folder, "datasets").stdout.splitlines()
+    shown = {line.split()[0]: line for line in lines}
+    assert set(shown) == {"dataset", "sharp", *(n for n in dataset_names() if "@" in n)}
+    told = " ".join(shown["rcsb@clusters-30"].split())
+    assert "* – 2 0 CC0-1.0 Protein Data Bank: one chain of each cluster" in told
+    assert "Sharp chains" in shown["sharp"]
+    listed = json.loads(inside(folder, "datasets", "--json").stdout)
+    assert [card["key"] for card in listed] == list(load_datasets())
+
+
+def test_the_lists_of_proteins_are_said_before_they_are_fetched(folder: Path) -> None:
+    done = inside(folder, "fetch", "--dataset", "rcsb", "--dry-run", "--offline")
+    assert done.stdout.splitlines() == [
+        "entries.idx: nowhere while offline",
+        "clusters-by-entity-30.txt: nowhere while offline",
+    ]
+    assert "to fetch: 2 files (0 are here), 0 bytes and 2 of unknown size" in done.stderr
+    assert "rcsb: not in these sums: entries, one file for each member" in done.stderr
 
 
 def test_version_and_help(folder: Path) -> None:

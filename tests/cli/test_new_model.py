@@ -13,8 +13,7 @@ import pytest
 import yaml
 
 import matteralign
-from matteralign.registry.load import load_cards, read_card
-from matteralign.registry.new_card import FIRST_OWN, next_index
+from matteralign.registry.load import FIRST_OWN, load_cards, next_index, read_card
 from matteralign.sources.cache import ensure
 from matteralign.store.latents import read_latent
 

@@ -12,6 +12,7 @@ from matteralign.cli.schemas import generated
 from matteralign.config.load import get_slice, load_config, resolve
 from matteralign.config.schema import StudyConfig
 from matteralign.core.errors import UserError
+from matteralign.registry.load import get_card, load_cards
 
 SLICE: dict[str, Any] = {"dataset": "qm9", "n": 10, "seed": 0, "panel": ["random", "ecfp4"]}
 Write = Callable[..., Path]
@@ -69,9 +70,25 @@ def test_no_schema_is_left_over(project: Path) -> None:
         ),
         (
             {"metrics": {"pair": [{"metric": "cka", "definition": "plain", "parms": {}}]}},
-            "config.yaml: metrics.pair.0.parms: unknown key: did you mean 'params'?",
+            "config.yaml: metrics.pair[0].parms: unknown key: did you mean 'params'?",
         ),
-        ({"tree": {"zzzz": 1}}, "config.yaml: tree.zzzz: unknown key"),
+        (
+            {"tree": {"zzzz": 1}},
+            "config.yaml: tree.zzzz: unknown key: known are alpha, epsilon",
+        ),
+        ({"metric": {}}, "config.yaml: metric: unknown key: did you mean 'metrics'?"),
+        (
+            {"slices": {"a": SLICE | {"panel": {"famly": ["mace"]}}}},
+            "config.yaml: slices.a.panel.famly: unknown key: did you mean 'family'?",
+        ),
+        (
+            {"slices": {"a": SLICE | {"filters": {"atoms": {"min": 3}}}}},
+            "config.yaml: slices.a.filters.atoms.min: unknown key: known are least, most",
+        ),
+        (
+            {"datasets": {"d": {"kind": "extxyz", "path": "p", "columns": {"ids": "x"}}}},
+            "config.yaml: datasets.d.columns.ids: unknown key: did you mean 'id'?",
+        ),
     ],
 )
 def test_an_unknown_key_gives_place_and_nearest_match(raw: Any, expected: str) -> None:
@@ -107,6 +124,56 @@ def test_a_wrong_value_says_where(raw: Any, place: str) -> None:
     assert any(line.startswith(f"config.yaml: {place}") for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("section", "value", "expected"),
+    [
+        ("n", "1e3", "n: must be a whole number of at least 2, or all, found '1e3'"),
+        ("n", 1, "n: must be at least 2, found 1"),
+        ("n", 2.5, "n: must be a whole number, found 2.5"),
+        ("seed", "x", "seed: must be a whole number, found 'x'"),
+        ("dataset", 9, "dataset: must be text, found 9; put it in quotes"),
+        (
+            "panel",
+            "al",
+            "panel: must be a list of keys, a selection such as {family: [mace]}, or all, "
+            "found 'al'",
+        ),
+        ("panel", ["random"], "panel: needs 2 or more, found 1"),
+        ("panel", [1, "random"], "panel[0]: must be text, found 1; put it in quotes"),
+        ("stratify", "atom", "stratify: unknown value 'atom': did you mean 'atoms'?"),
+        ("min_coverage", 2, "min_coverage: must be at most 1, found 2"),
+        ("filters", {"atoms": 3}, "filters.atoms: must be a section of keys, found 3"),
+        (
+            "filters",
+            {"elements": {"without": [False]}},
+            "filters.elements.without[0]: must be text, found false; put it in quotes",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_in_the_words_of_the_file(
+    section: str, value: Any, expected: str
+) -> None:
+    raw = {"slices": {"a": SLICE | {section: value}}}
+    assert message(raw) == f"config.yaml: slices.a.{expected}"
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ({"metrics": {"device": "cdua"}}, "metrics.device: unknown value 'cdua': did you mean "),
+        ({"metrics": {"normalize": None}}, "metrics.normalize: must be 'max', 'l2' or 'none', "),
+        ({"metrics": None}, "metrics: must be a section of keys, found nothing"),
+        ({"metrics": {"memory_gb": float("inf")}}, "metrics.memory_gb: must be a finite number"),
+        ({"metrics": {"memory_gb": 1e-9}}, "metrics.memory_gb: must be at least 0.001"),
+        ({"datasets": {"d": {"kind": "xyz"}}}, "datasets.d: unknown kind 'xyz': did you mean "),
+        ({"datasets": {"d": {"path": "x"}}}, "datasets.d: needs the key 'kind'"),
+        ({"slices": {1: SLICE}}, "slices.1: must be text, found 1; put it in quotes"),
+    ],
+)
+def test_a_wrong_value_elsewhere_is_told_so_too(raw: Any, expected: str) -> None:
+    assert message(raw).startswith(f"config.yaml: {expected}")
+
+
 @pytest.mark.parametrize("text", ["a: [", "- 1\n", "just words", "\ta: 1", "[a, b]: 1\n"])
 def test_what_is_no_mapping_in_yaml_is_refused(write: Write, text: str) -> None:
     with pytest.raises(UserError, match=r"config\.yaml"):
@@ -115,7 +182,9 @@ def test_what_is_no_mapping_in_yaml_is_refused(write: Write, text: str) -> None:
 
 def test_a_slice_defined_twice_in_one_file_is_refused(write: Write) -> None:
     one = "slices:\n  a: {dataset: qm9, n: 5, seed: 0, panel: [random, ecfp4]}\n"
-    with pytest.raises(UserError, match=r"config\.yaml: .*'a' is there twice\s.*line 3"):
+    with pytest.raises(
+        UserError, match=r"config\.yaml: .*line 3, column 3: key 'a' is there twice$"
+    ):
         load_config(write(one + "  a: {dataset: qm9, n: 6, seed: 0, panel: [random, ecfp4]}\n"))
 
 
@@ -152,7 +221,9 @@ def test_the_same_slice_in_two_files_is_one_slice(write: Write) -> None:
 
 
 def test_a_missing_include_is_named(write: Write) -> None:
-    with pytest.raises(UserError, match=r"gone\.yaml: configuration file does not exist"):
+    with pytest.raises(
+        UserError, match=r"gone\.yaml: file does not exist; .*config.yaml includes it"
+    ):
         load_config(write({"include": ["gone.yaml"]}))
 
 
@@ -183,7 +254,7 @@ def test_an_unknown_slice_gets_the_nearest() -> None:
         ),
         (
             {"slices": {"a": SLICE | {"dataset": "qm8"}}},
-            "unknown dataset 'qm8': did you mean 'qm9'?",
+            "slice 'a': unknown dataset 'qm8': did you mean 'qm9'?",
         ),
         (
             {"metrics": {"pair": [{"metric": "cknn", "definition": "text"}]}},
@@ -242,4 +313,22 @@ def test_what_only_the_machine_decides_is_no_part_of_a_scores_identity() -> None
     assert identity(sweep=True) != identity()
     assert open_study(StudyConfig.model_validate({"metrics": {"memory_gb": 0.5}})).memory_bytes == (
         512 * 1024**2
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "right"),
+    [("wrapper", "sevenet", "sevennet"), ("environment", "mian", "main")],
+)
+def test_a_card_on_a_panel_with_a_wrong_name_is_named(
+    tmp_path: Path, field: str, wrong: str, right: str
+) -> None:
+    fields = get_card("sevennet-0", load_cards()).model_dump(mode="json", exclude_defaults=True)
+    fields |= {"key": "mine", "index": 900, "study_row": None, field: wrong}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(fields))
+    raw = {"cards": [str(tmp_path)], "slices": {"a": SLICE | {"panel": ["mine", "random"]}}}
+    with pytest.raises(UserError) as caught:
+        open_study(StudyConfig.model_validate(raw))
+    assert str(caught.value) == (
+        f"slice 'a': card of mine: unknown {field} {wrong!r}: did you mean {right!r}?"
     )

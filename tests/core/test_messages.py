@@ -60,7 +60,7 @@ def test_explain_gives_one_line_per_field_with_its_place() -> None:
     )
     assert len(lines) == 4
     assert "nmae: unknown key: did you mean 'name'?" in lines
-    assert "parts.1.fractoin: unknown key: did you mean 'fraction'?" in lines
+    assert "parts[1].fractoin: unknown key: did you mean 'fraction'?" in lines
     assert any(line.startswith("name: ") for line in lines)
     assert any(line.startswith("by_key.k.fraction: ") for line in lines)
 

@@ -22,6 +22,7 @@ from matteralign.analysis.tree import model_tree
 from matteralign.core.errors import UserError
 from matteralign.figures.bars import dimension_bars
 from matteralign.figures.calibration import calibration_figure
+from matteralign.figures.grid import plot_titles
 from matteralign.figures.heatmap import MISSING_NOTE, clustered_heatmap
 from matteralign.figures.phylogram import tree_figure
 from matteralign.figures.placement import Box, place_labels
@@ -240,6 +241,16 @@ def test_every_score_has_a_plot_against_its_floor(
         sorted(cka[(cka["model_a"] != "random") & (cka["model_b"] != "random")]["value"])
     )
     assert len(figure.axes[4].lines[0].get_xdata()) == 56
+
+
+def test_plots_of_one_score_on_two_scalings_are_told_apart() -> None:
+    max_, l2 = (f'{{"k":25,"normalize":"{mode}"}}' for mode in ("max", "l2"))
+    titles = plot_titles(
+        [("cknna", "text", max_), ("cknna", "text", l2), ("cka", "plain", '{"normalize":"max"}')]
+    )
+    assert titles == [
+        "CKNNA text, k = 25, normalize = max", "CKNNA text, k = 25, normalize = l2", "CKA plain",
+    ]  # fmt: skip
 
 
 def test_scores_without_a_floor_and_an_empty_sweep_have_no_figure(

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -17,9 +18,11 @@ from matteralign.analysis.tables import not_scored_table, score_specs
 from matteralign.analysis.tree import model_tree
 from matteralign.core.errors import MatterAlignError
 from matteralign.figures.heatmap import clustered_heatmap
+from matteralign.figures.html_tables import cell_of
 from matteralign.figures.inline import inline_svg
 from matteralign.figures.render import render
 from matteralign.figures.report import ReportData, ReportFigure, render_report
+from matteralign.metrics.registry import METRICS
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 VOID = {"meta", "br", "img", "link", "input", "hr"}
@@ -187,6 +190,53 @@ def test_scores_within_the_baseline_are_pale(
     scores.loc[hit & (scores["metric"] == "cka"), "value"] = 0.01
     after = render_report(report_data(demo, scores, intrinsic)).count('class="num floor"')
     assert after == before + 2
+
+
+@pytest.mark.parametrize(
+    ("metric", "definition", "pale", "told"),
+    [
+        ("idcor", "basile2024", "0.050", "pale cells are not above its highest score"),
+        ("gfre", "goscinski2021", "0.950", "pale cells are not below its lowest score"),
+        ("lfre", "goscinski2021", "0.950", "pale cells are not below its lowest score"),
+    ],
+)
+def test_pale_is_what_is_no_better_than_chance_whichever_way_a_metric_counts(
+    demo: SimpleNamespace,
+    scores: pd.DataFrame,
+    intrinsic: pd.DataFrame,
+    metric: str,
+    definition: str,
+    pale: str,
+    told: str,
+) -> None:
+    """0.9 and 0.1 are the scores of the baseline; of the others one is 0.95, the rest 0.05."""
+    names = ["ecfp4", "sevennet-0", "random", "rxnfp-bert"]
+    rows = scores[(scores["metric"] == "cka") & scores["model_a"].isin(names)].copy()
+    rows = rows[rows["model_b"].isin(names)].assign(metric=metric, definition=definition)
+    base = (rows["model_a"] == "random") | (rows["model_b"] == "random")
+    far = rows[["model_a", "model_b"]].isin(["ecfp4", "sevennet-0"]).all(axis=1)
+    low = METRICS[metric].larger_is_closer
+    rows["value"] = np.where(base, 0.1 if low else 0.9, np.where(far, 0.95, 0.05))
+    matrix = score_matrix(rows, metric, definition, models=names)
+    html = render_report(report_data(demo, scores, intrinsic, matrices=[matrix]))
+    section = html[html.index('<section id="tables">') : html.index('<section id="unscored">')]
+    assert told in section
+    assert set(re.findall(r'class="num floor"[^>]*>([^<]*)<', section)) == {pale}
+    assert ("Row a, column b: error of b rebuilt from a" in section) == (metric != "idcor")
+
+
+def test_small_numbers_keep_two_digits() -> None:
+    shown = {x: cell_of(x).text for x in (0.00049, 0.0005, -0.0012, 1e-7, 0.0, 0.0104, 0.5)}
+    assert list(shown.values()) == [
+        "0.00049", "0.0005", "−0.0012", "1e−07", "0.000", "0.010", "0.500",
+    ]  # fmt: skip
+
+
+def test_the_floor_of_a_large_sample_is_not_told_to_be_zero(
+    demo: SimpleNamespace, scores: pd.DataFrame, intrinsic: pd.DataFrame
+) -> None:
+    html = render_report(report_data(demo, scores, intrinsic, n=50_000))
+    assert "d = 64: CKA 0.0013, dCor² 0.0051, dCor 0.071" in html
 
 
 def calibrated(demo: SimpleNamespace, scores: pd.DataFrame, intrinsic: pd.DataFrame) -> ReportData:

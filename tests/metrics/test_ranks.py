@@ -14,7 +14,7 @@ from matteralign.metrics.backend import open_backend
 from matteralign.metrics.imbalance import COUNTED_EDGES, fits_the_pass
 from matteralign.metrics.members import open_member
 from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
-from matteralign.metrics.rank_exact import sort_ranks
+from matteralign.metrics.rank_exact import exact_ranks
 from matteralign.metrics.rank_strips import strip_ranks as strip_on
 from matteralign.metrics.streaming import stream as stream_on
 from matteralign.stats.blocks import block_edges, block_of, sweep_blocks
@@ -105,7 +105,7 @@ def count(method, members, lists, common=None, limit=None, k=1):
     else:
         for member, asked in zip(members, requests, strict=True):
             if method == "exact":
-                sort_ranks(member, asked, threads=2)
+                exact_ranks(member, asked, threads=2)
             else:
                 strip_ranks(member, asked, threads=2)
     return sums
@@ -164,6 +164,36 @@ def test_ties_rank_by_lower_row_when_exact():
         found = compare({"x": x, "y": y}, [("x", "y")], [spec(k)], precision="double")
         values = [s.scored.value for s in found]
         assert values == pytest.approx([imbalance(x, y, k), imbalance(y, x, k)], rel=1e-13)
+
+
+def stressed(case, n, rng):
+    x = rng.normal(size=(n, 6))
+    if case == "lattice":
+        return np.rint(x)
+    if case == "offset":
+        return x + 1e6
+    if case == "outlier column":
+        return x * np.array([1e5, 1, 1, 1, 1, 1])
+    if case == "twins":
+        return np.repeat(x[: n // 2], 2, axis=0)
+    if case == "tight clusters":
+        return np.where(np.arange(n)[:, None] % 2, 1.0, -1.0) + 1e-7 * x
+    return x * 2.0**-200
+
+
+@pytest.mark.parametrize(
+    "case", ["lattice", "offset", "outlier column", "twins", "tight clusters", "tiny"]
+)
+@pytest.mark.parametrize("k", [1, 5, 80])  # more than 64 edges per row: tiles are float64
+def test_exact_ranks_under_stress(case, k):
+    n = 96
+    rng = np.random.default_rng(4)
+    x, y = (stressed(case, n, rng) for _ in range(2))
+    scale = 2.0**200 if case == "tiny" else 1.0
+    a, b = (z * scale for z in (x, y))
+    found = compare({"x": x, "y": y}, [("x", "y")], [spec(k)], precision="double")
+    values = [s.scored.value for s in found]
+    assert values == pytest.approx([imbalance(a, b, k), imbalance(b, a, k)], rel=1e-13)
 
 
 def test_tied_ranks_lie_between_the_first_and_the_last_of_their_group_in_single():

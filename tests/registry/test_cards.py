@@ -10,7 +10,7 @@ import yaml
 from matteralign.core.errors import UserError
 from matteralign.models.catalogue import WRAPPER_VERSIONS
 from matteralign.registry.card import ModelCard
-from matteralign.registry.load import get_card, load_cards, read_card
+from matteralign.registry.load import FIRST_OWN, get_card, load_cards, read_card
 
 SHA = "ab" * 32
 
@@ -82,7 +82,38 @@ def test_an_index_of_a_built_in_card_is_refused(folder: Callable[..., Path]) -> 
     path = folder("a", index=0)
     with pytest.raises(UserError, match="index 0 is already taken by") as caught:
         load_cards([path.parent])
-    assert "next free index" in str(caught.value)
+    # Those below belong to cards of later releases.
+    assert str(caught.value).endswith(f"the next free index is {FIRST_OWN}")
+
+
+def test_a_source_is_told_by_its_keys(folder: Callable[..., Path]) -> None:
+    path = folder(
+        "a",
+        checkpoint={
+            "weights": "trained",
+            "licence": "x",
+            "files": [
+                {"name": "w.pt", "sources": [{"url": "htp://x"}, {"repo": "a/b"}, {"ur": "x"}]}
+            ],
+        },
+    )
+    with pytest.raises(UserError) as caught:
+        load_cards([path.parent])
+    place = "checkpoint.files[0].sources"
+    assert [line.removeprefix(f"{path}: {place}") for line in str(caught.value).splitlines()] == [
+        "[0].url: must match ^(https?|file)://, found 'htp://x'",
+        "[1].revision: is missing",
+        "[1].path: is missing",
+        "[2]: must have the keys of a source: package, url or repo, found a section of keys",
+    ]
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "..", "/etc/x", ""])
+def test_a_file_of_a_card_stays_in_its_folder(folder: Callable[..., Path], name: str) -> None:
+    files = [{"name": name, "sources": [{"url": "https://x.org/y"}]}]
+    path = folder("a", checkpoint={"weights": "trained", "licence": "x", "files": files})
+    with pytest.raises(UserError, match=r"checkpoint\.files\[0\]\.name: must match"):
+        load_cards([path.parent])
 
 
 @pytest.mark.parametrize("text", ["a: [", "- a\n- b\n", "just words", "", "\ta: 1"])

@@ -139,6 +139,15 @@ def test_an_unreadable_table_is_named(scores: Path, tmp_path: Path) -> None:
 
 def test_a_free_table_is_written_for_programs_and_for_eyes(tmp_path: Path) -> None:
     frame = pd.DataFrame({"model": ["a", "b"], "value": [1.0, np.nan]})
-    write_table(frame, tmp_path / "t")
+    assert write_table(frame, tmp_path / "t") == (tmp_path / "t.parquet", tmp_path / "t.csv")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "t.parquet"), frame)
     assert (tmp_path / "t.csv").read_text() == "model,value\na,1.0\nb,\n"
+
+
+def test_tables_whose_names_differ_behind_a_dot_are_two(tmp_path: Path) -> None:
+    for value in (1, 2):
+        write_table(pd.DataFrame({"x": [value]}), tmp_path / f"idcor_fraction-0.9_seed-{value}")
+    assert sorted(path.name for path in tmp_path.glob("*.csv")) == [
+        "idcor_fraction-0.9_seed-1.csv", "idcor_fraction-0.9_seed-2.csv",
+    ]  # fmt: skip
+    assert pd.read_parquet(tmp_path / "idcor_fraction-0.9_seed-1.parquet")["x"].tolist() == [1]

@@ -18,7 +18,7 @@ rule weights:
         RESULTS / "_logs" / "weights" / "{model}.log",
     threads: 1
     params:
-        checkpoint=lambda wildcards: STUDY.cards[wildcards.model].checkpoint.digest(),
+        checkpoint=lambda wildcards: STUDY.cards[wildcards.model].checkpoint.origin(),
     shell:
         "matteralign fetch --model {wildcards.model} --out {output} 2>&1 | tee {log}"
 

@@ -42,6 +42,7 @@ def compare_arrays(
     *,
     threads: int = 1,
     memory_bytes: int,
+    device: str = "cpu",
     sweep: bool = False,
 ) -> list[Outcome]:
     """Score two arrays of the same rows.
@@ -66,6 +67,7 @@ def compare_arrays(
             normalize=scaling,
             memory_bytes=memory_bytes,
             threads=threads,
+            device=device,
             sweep=sweep,
         )
         for score in scores:
@@ -84,7 +86,13 @@ def _in_order(
 
 
 def dimensions_of(
-    name: str, array: Any, measures: Sequence[Measure], *, threads: int = 1, memory_bytes: int
+    name: str,
+    array: Any,
+    measures: Sequence[Measure],
+    *,
+    threads: int = 1,
+    memory_bytes: int,
+    device: str = "cpu",
 ) -> list[Outcome]:
     """Estimate the intrinsic dimension of an array, shape (n, d), by each measure."""
     found = {}
@@ -96,6 +104,7 @@ def dimensions_of(
             normalize=scaling,
             memory_bytes=memory_bytes,
             threads=threads,
+            device=device,
             name=name,
         )
         for spec, scored in summary.intrinsic:

@@ -71,9 +71,11 @@ def check_scores(
     Raises
     ------
     IntegrityError
-        If a row is of another sample set or of other latents, a score is there twice, or the
-        scores are not exactly those that the panel and the measures ask for.
+        If a row is of another sample set, of other latents or of another version of its metric,
+        a score is there twice, or the scores are not exactly those that the panel and the
+        measures ask for.
     """
+    asked = {_measure_key(measure): measure for measure in measures}
     counts: Counter[tuple[str, ...]] = Counter()
     for row in rows:
         counts[tuple(row[name] for name in _KEY)] += 1
@@ -86,17 +88,49 @@ def check_scores(
                     f"{where}: scores of different latents of {model!r} (seen at "
                     f"{row['model_a']} and {row['model_b']}); score this slice again"
                 )
+        _require_version(row, asked, where, "score this slice again")
     twice = [key for key, count in counts.items() if count > 1]
     if twice:
         raise IntegrityError(f"{where}: score {twice[0]} is there twice")
-    wanted = {
-        (a, b, *_measure_key(measure)) for a, b in permutations(latents, 2) for measure in measures
-    }
+    wanted = {(a, b, *key) for a, b in permutations(latents, 2) for key in asked}
     differing = sorted(wanted ^ set(counts))
     if differing:
         kind = "is missing" if differing[0] in wanted else "is not asked for"
         raise IntegrityError(
             f"{where}: score {differing[0]} {kind} ({len(differing)} such); score this slice again"
+        )
+
+
+def check_dimensions(
+    rows: Iterable[Mapping[Any, Any]], where: object, *, measures: Iterable[Measure]
+) -> None:
+    """Refuse intrinsic dimensions of one model that are not those of these measures.
+
+    Raises
+    ------
+    IntegrityError
+        If they are not exactly those asked for, once each, by today's version of each metric.
+    """
+    asked = {_measure_key(measure): measure for measure in measures}
+    again = "summarize this model again"
+    found: Counter[tuple[str, str, str]] = Counter()
+    for row in rows:
+        found[row["metric"], row["definition"], row["params"]] += 1
+        _require_version(row, asked, where, again)
+    differing = sorted(key for key in {*found, *asked} if found[key] != (key in asked))
+    if differing:
+        kind = "is not asked for, or there twice" if found[differing[0]] else "is missing"
+        raise IntegrityError(f"{where}: dimension {differing[0]} {kind}; {again}")
+
+
+def _require_version(
+    row: Mapping[Any, Any], asked: Mapping[tuple[str, str, str], Measure], where: object, again: str
+) -> None:
+    measure = asked.get((row["metric"], row["definition"], row["params"]))
+    if measure is not None and row["metric_version"] != measure.spec.info.version:
+        raise IntegrityError(
+            f"{where}: {row['metric']} by version {row['metric_version']} of the metric, today's "
+            f"is {measure.spec.info.version}; {again}"
         )
 
 

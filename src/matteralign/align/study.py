@@ -91,11 +91,14 @@ class Study:
     def embed_identity(self, key: str, slice_name: str) -> dict[str, Any]:
         """Return what decides a model's latents on a given sample set."""
         card = get_card(key, self.cards)
-        identity = {
+        identity: dict[str, Any] = {
             "card": card.digest(),
             "wrapper_version": wrapper_version(card.wrapper),
             "environment": get_environment(card.environment).lock_digest(),
         }
+        if card.checkpoint.digest() is None:
+            # Bytes that no card knows: those of another address are other weights.
+            identity["origin"] = card.checkpoint.origin()
         stand_in = card.checkpoint.stand_in
         allowed = self.weights(slice_name) != "trained" or card.checkpoint.weights == "untrained"
         if stand_in is not None and allowed:
@@ -121,8 +124,17 @@ class Study:
 
     def figure_identity(self, slice_name: str) -> str:
         """Return a hash of what only tables, figures and the report depend on."""
-        names = [[c.key, c.name, c.family, c.embedding] for c in self.panel(slice_name)]
-        return sha256_json([names, self.config.tree.model_dump(mode="json")])
+        cards = [card.model_dump(mode="json") for card in self.panel(slice_name)]
+        chosen = self.slice(slice_name).model_dump(mode="json")
+        return sha256_json([cards, chosen, self.config.tree.model_dump(mode="json")])
+
+
+def _check_names(card: ModelCard) -> None:
+    try:
+        wrapper_version(card.wrapper)
+        get_environment(card.environment)
+    except UserError as error:
+        raise UserError(f"card of {card.key}: {error}") from error
 
 
 def open_study(config: StudyConfig, base: Path = Path()) -> Study:
@@ -144,12 +156,11 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
     study = Study(config, load_cards(tuple(base / folder for folder in config.cards)))
     check_names(config.datasets)
     for name, chosen in config.slices.items():
-        study.dataset(chosen.dataset)
         try:
-            panel = study.panel(name)
+            study.dataset(chosen.dataset)
+            for card in study.panel(name):
+                _check_names(card)
         except UserError as error:
             raise UserError(f"slice {name!r}: {error}") from error
-        for card in panel:
-            get_environment(card.environment)
     _ = study.pair_measures, study.model_measures
     return study

@@ -12,6 +12,8 @@ from matteralign.align.lists import arrays_of, leading_of
 from matteralign.align.measure import Measure, Row, by_scaling, interval
 from matteralign.align.study import Study
 from matteralign.metrics import MetricSpec, Scored, Summary, summarize_scalings
+from matteralign.metrics.engine import LOCAL
+from matteralign.metrics.local_pairs import kind_of
 from matteralign.store.latent_rows import LatentRows, open_latent
 from matteralign.store.neighbors import write_neighbors
 from matteralign.store.structures import read_structures
@@ -63,9 +65,9 @@ def _summarize(
             name=key,
         )
         for scaling, summary in summaries.items():
-            longest = max((s.integer("k") for s in groups[scaling] if wants_lists(s)), default=1)
+            ks = [spec.integer("k") for spec in groups[scaling] if reads_products(spec)]
             arrays |= arrays_of(summary.neighbors, scaling)
-            scalings[scaling] = _facts(summary, longest)
+            scalings[scaling] = _facts(summary, max(ks, default=1))
             outcomes += [(Measure(spec, scaling), scored) for spec, scored in summary.intrinsic]
     else:
         nothing = Scored.not_applicable("the model took no structure of this slice", 0)
@@ -81,9 +83,9 @@ def _summarize(
     return f"summarize {key}: " + ", ".join(_phrase(m.spec, scored) for m, scored in outcomes)
 
 
-def wants_lists(spec: MetricSpec) -> bool:
-    """Return whether a metric of pairs reads stored neighbour lists of length k."""
-    return spec.info.kind == "pair" and "k" in spec.params
+def reads_products(spec: MetricSpec) -> bool:
+    """Return whether a metric of pairs reads the k neighbours by inner product."""
+    return spec.metric in LOCAL and kind_of(spec) == "inner"
 
 
 def _facts(summary: Summary, k: int) -> Row:

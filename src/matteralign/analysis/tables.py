@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -77,6 +78,12 @@ def facts_of(card: ModelCard, sidecar: Mapping[str, Any] | None = None) -> Model
     )
 
 
+def told_apart(models: Sequence[ModelFacts]) -> list[ModelFacts]:
+    """Return the facts with keys for names where two models would be shown by one name."""
+    count = Counter(m.name for m in models)
+    return [replace(m, name=m.model) if count[m.name] > 1 else m for m in models]
+
+
 def models_table(models: Iterable[ModelFacts]) -> pd.DataFrame:
     """Return one row per model with the fields of `ModelFacts`; parameters as Int64."""
     fields = list(ModelFacts.__dataclass_fields__)
@@ -101,11 +108,22 @@ def spec_slug(metric: str, definition: str, params: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", "_".join(parts))
 
 
-def matrix_table(matrix: ScoreMatrix) -> pd.DataFrame:
-    """Return a matrix with its model keys as the first column, ``model``."""
+def matrix_table(matrix: ScoreMatrix, weights: Mapping[str, str]) -> pd.DataFrame:
+    """Return a matrix after its model keys, ``model``, and what each ran on, ``weights``."""
     frame = matrix.values.reset_index()
     frame.columns = pd.Index([str(name) for name in frame.columns])
+    frame.insert(1, "weights", frame["model"].map(weights))
     return frame
+
+
+def _with_weights(frame: pd.DataFrame, weights: Mapping[str, str]) -> pd.DataFrame:
+    """Say what each model of a table ran on, beside its key."""
+    out = frame.copy()
+    for model in ("model", "model_a", "model_b"):
+        if model in out:
+            column = model.replace("model", "weights")
+            out.insert(list(out).index(model) + 1, column, out[model].map(weights))
+    return out
 
 
 def not_scored_table(scores: pd.DataFrame) -> pd.DataFrame:
@@ -146,29 +164,30 @@ def build_tables(
         As the functions of this room.
     """
     keys = [m.model for m in models]
+    weights = {m.model: m.weights for m in models}
     ordered = {key: sidecars[key] for key in keys if key in sidecars}
     tables = {
         "models": models_table(models),
         "coverage": coverage_table(ordered),
         "masked_reasons": masked_reasons(ordered),
         "masked_rows": masked_rows(ordered),
-        "not_scored": not_scored_table(scores),
+        "not_scored": _with_weights(not_scored_table(scores), weights),
         "intrinsic_dimension": intrinsic.reset_index(drop=True),
-        "intrinsic_dimension_wide": dimension_table(intrinsic, keys),
+        "intrinsic_dimension_wide": _with_weights(dimension_table(intrinsic, keys), weights),
         "calibration": calibration_table(scores, keys),
     }
     for metric, definition, params in score_specs(scores):
         slug = spec_slug(metric, definition, params)
         tables[f"matrix_{slug}"] = matrix_table(
-            score_matrix(scores, metric, definition, params, keys)
+            score_matrix(scores, metric, definition, params, keys), weights
         )
         if has_debiased(scores, metric, definition, params):
             tables[f"matrix_{slug}_debiased"] = matrix_table(
-                score_matrix(scores, metric, definition, params, keys, column="debiased")
+                score_matrix(scores, metric, definition, params, keys, column="debiased"), weights
             )
         if metric == "information_imbalance":
             options = slug.removeprefix("information_imbalance_")
-            tables[f"information_imbalance_pairs_{options}"] = imbalance_pairs(
-                scores, params, keys, definition
+            tables[f"information_imbalance_pairs_{options}"] = _with_weights(
+                imbalance_pairs(scores, params, keys, definition), weights
             )
     return tables

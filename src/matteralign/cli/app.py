@@ -14,6 +14,7 @@ from matteralign.cli import (
     catalogue,
     checking,
     compute,
+    dataset_list,
     fetching,
     inputs,
     model_list,
@@ -33,8 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _MODULES = (
-    people, model_list, authoring, panel, checking, arrays, catalogue, fetching, inputs, compute,
-    show, schemas,
+    people, model_list, dataset_list, authoring, panel, checking, arrays, catalogue, fetching,
+    inputs, compute, show, schemas,
 )  # fmt: skip
 for module in _MODULES:
     module.register(app)

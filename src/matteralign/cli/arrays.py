@@ -11,6 +11,7 @@ import typer
 
 from matteralign.cli.common import ThreadsOption
 from matteralign.cli.metric_options import (
+    DeviceOption,
     MemoryOption,
     MetricCommand,
     MetricOption,
@@ -40,6 +41,7 @@ def compare(
     normalize: NormalizeOption = None,
     threads: ThreadsOption = 1,
     memory_gb: MemoryOption = 4.0,
+    device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Score how alike two arrays are: row i of both is the same structure.
@@ -58,7 +60,7 @@ def compare(
     if rows[0] != rows[1]:
         raise UserError(f"{b}: has {rows[1]} rows, {a} has {rows[0]}; embed the same rows in both")
     outcomes = compare_arrays(
-        arrays, measures, threads=threads, memory_bytes=int(memory_gb * 1024**3)
+        arrays, measures, threads=threads, memory_bytes=int(memory_gb * 1024**3), device=device
     )
     legend = [f"a: {names[0]}", f"b: {names[1]}", f"{rows[0]:,} rows"]
     _print(outcomes, as_json, " · ".join(legend))
@@ -71,6 +73,7 @@ def dimension(
     normalize: NormalizeOption = None,
     threads: ThreadsOption = 1,
     memory_gb: MemoryOption = 4.0,
+    device: DeviceOption = "cpu",
     as_json: JsonOption = False,
 ) -> None:
     """Estimate the intrinsic dimension of an array."""
@@ -79,8 +82,9 @@ def dimension(
 
     measures = _measures(metric, "model", normalize)
     array = read_matrix(x)
+    memory = int(memory_gb * 1024**3)
     outcomes = dimensions_of(
-        str(x), array, measures, threads=threads, memory_bytes=int(memory_gb * 1024**3)
+        str(x), array, measures, threads=threads, memory_bytes=memory, device=device
     )
     _print(outcomes, as_json, f"{x} · {len(array):,} rows")
 

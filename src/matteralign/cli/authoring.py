@@ -74,8 +74,8 @@ def new_model(
     A checkpoint is loaded once: the card says how many parameters and how wide a latent it has.
     """
     from matteralign.align.new_model import drafted, measured, template_of
-    from matteralign.registry.load import BUILTIN, get_card
-    from matteralign.registry.new_card import next_index, pinned_file, write_card
+    from matteralign.registry.load import BUILTIN, get_card, next_index
+    from matteralign.registry.new_card import pinned_file, write_card
 
     if sum(given is not None for given in (family, like, new_family)) != 1:
         raise UserError("name one of --family, --like and --new-family")

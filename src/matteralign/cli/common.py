@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,9 @@ from matteralign.config.load import load_config
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
 from matteralign.sources.settings import use_mirrors
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 CONFIG_VARIABLE = "MATTERALIGN_CONFIG"
 
@@ -62,3 +65,14 @@ def put_program_on_path() -> None:
 def say(line: str) -> None:
     """Print one line of progress to stderr; stdout stays for results."""
     typer.echo(line, err=True)
+
+
+def print_whole(table: Table) -> None:
+    """Print a table with nothing cut or folded: keys are to be copied, pipes have no width."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console(highlight=False)
+    roomy = console.options.update(max_width=10_000)
+    console.width = max(console.width, Measurement.get(console, roomy, table).maximum)
+    console.print(table)

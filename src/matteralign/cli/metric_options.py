@@ -31,6 +31,9 @@ NormalizeOption = Annotated[
     typer.Option(help="Scaling of every array: max, l2 or none. [default: as a study does]"),
 ]
 MemoryOption = Annotated[float, typer.Option(min=0.001, help="Bound on working memory, in GiB.")]
+DeviceOption = Annotated[
+    str, typer.Option(help="What makes the tiles: cpu, cuda, cuda:N, torch or auto.")
+]
 
 _WITH_VALUE = ("--metric=", "--definition=", "--k=")
 

@@ -11,9 +11,10 @@ import yaml
 
 from matteralign import __version__
 from matteralign.analysis.dimensions import dimension_table
+from matteralign.analysis.tables import not_scored_table
 from matteralign.cli.drawing import matrices
+from matteralign.cli.drawn import read_drawn
 from matteralign.cli.slice_view import SliceView
-from matteralign.core.files import read_json
 from matteralign.core.hashing import sha256_file
 from matteralign.figures.report import ReportData, ReportFigure
 from matteralign.metrics import METRICS
@@ -60,8 +61,8 @@ def report_data(view: SliceView) -> ReportData:
         matrices=matrices(view),
         calibration=tables["calibration"],
         intrinsic=dimension_table(view.dimensions, view.keys),
-        not_scored=tables["not_scored"],
-        figures=_figures(layout.figures),
+        not_scored=not_scored_table(view.scores),
+        figures=_figures(view),
         sample_facts={
             "Level of theory": sample.info.get("level_of_theory", ""),
             "Licence of the data": sample.info.get("licence", ""),
@@ -153,7 +154,8 @@ def _hubs(view: SliceView) -> list[str]:
     return notes
 
 
-def _figures(folder: Path) -> list[ReportFigure]:
+def _figures(view: SliceView) -> list[ReportFigure]:
+    folder = view.layout.figures
     return [
         ReportFigure(
             title=entry["title"],
@@ -161,7 +163,7 @@ def _figures(folder: Path) -> list[ReportFigure]:
             svg=(folder / f"{entry['stem']}.svg").read_text(encoding="utf-8"),
             files=[f"figures/{entry['stem']}.svg", f"figures/{entry['stem']}.png"],
         )
-        for entry in read_json(folder / "captions.json")
+        for entry in read_drawn(view)
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -27,30 +28,40 @@ def register(app: typer.Typer) -> None:
 
 def tables(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Write the tables of a slice as Parquet and CSV."""
+    from matteralign.cli.drawn import remove_others
     from matteralign.store.tidy import write_table
 
     view = _view(slice_name, config)
-    for stem, frame in view.tables.items():
-        write_table(frame, view.layout.tables / stem)
+    written = [
+        path
+        for stem, frame in view.tables.items()
+        for path in write_table(frame, view.layout.tables / stem)
+    ]
+    remove_others(view.layout.tables, written)
     say(f"tables {slice_name}: {len(view.tables)} below {view.layout.tables}")
 
 
 def figures(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Draw the figures of a slice as SVG and PNG, and write its tree as Newick."""
     from matteralign.cli.drawing import draw, tree_of
-    from matteralign.core.files import write_json, write_text
+    from matteralign.cli.drawn import remove_others, write_drawn
+    from matteralign.core.files import write_text
     from matteralign.figures.render import render
 
     view = _view(slice_name, config)
     folder = view.layout.figures
     captions = []
+    written: list[Path] = []
     for drawing in draw(view):
-        render(drawing.figure, f"{slice_name}-{drawing.stem}").write(folder / drawing.stem)
+        image = render(drawing.figure, f"{slice_name}-{drawing.stem}")
+        written += image.write(folder / drawing.stem)
         captions.append({"stem": drawing.stem, "title": drawing.title, "caption": drawing.caption})
     found = tree_of(view)
     if found is not None:
-        write_text(folder / "tree.nwk", found[0].newick + "\n")
-    write_json(folder / "captions.json", captions)
+        written.append(folder / "tree.nwk")
+        write_text(written[-1], found[0].newick + "\n")
+    written.append(write_drawn(view, captions))
+    remove_others(folder, written)
     say(f"figures {slice_name}: {len(captions)} below {folder}")
 
 

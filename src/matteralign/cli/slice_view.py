@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from matteralign.align.assemble import check_scores
+from matteralign.align.assemble import check_dimensions, check_scores
 from matteralign.align.layout import Layout
 from matteralign.align.study import Study
-from matteralign.analysis.tables import ModelFacts, build_tables, facts_of
+from matteralign.analysis.tables import ModelFacts, build_tables, facts_of, told_apart
+from matteralign.core.hashing import sha256_file, sha256_json
 from matteralign.store.latents import read_sidecar
 from matteralign.store.neighbors import read_neighbors_sidecar
 from matteralign.store.tidy import DIMENSIONS, SCORES, SWEEP, read_frame
@@ -40,7 +41,16 @@ class SliceView:
     def facts(self) -> list[ModelFacts]:
         """What is shown about each model."""
         cards = self.study.panel(self.layout.slice)
-        return [facts_of(card, self.sidecars[card.key]) for card in cards]
+        return told_apart([facts_of(card, self.sidecars[card.key]) for card in cards])
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of everything that is shown: results, names and settings."""
+        layout = self.layout
+        sidecars = [layout.neighbors(key).with_suffix(".json") for key in self.keys]
+        swept = [layout.sweep] if self.study.config.metrics.sweep else []
+        files = [layout.structures, layout.scores, *swept, *sidecars]
+        return sha256_json([self.study.figure_identity(layout.slice), *map(sha256_file, files)])
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -69,13 +79,23 @@ class SliceView:
 
     @cached_property
     def neighbor_sidecars(self) -> Mapping[str, Mapping[str, Any]]:
-        """Sidecars of the neighbour lists by model."""
-        return {key: read_neighbors_sidecar(self.layout.neighbors(key)) for key in self.keys}
+        """Sidecars of the neighbour lists by model, checked to be of the latents of today."""
+        return {
+            key: read_neighbors_sidecar(
+                self.layout.neighbors(key), latent_sha256=str(self.sidecars[key]["sha256"])
+            )
+            for key in self.keys
+        }
 
     @cached_property
     def dimensions(self) -> pd.DataFrame:
-        """Intrinsic dimensions, tidy."""
-        rows = [row for side in self.neighbor_sidecars.values() for row in side["intrinsic"]]
+        """Intrinsic dimensions, tidy, checked to be those of the latents and measures of today."""
+        rows = []
+        for key, side in self.neighbor_sidecars.items():
+            check_dimensions(
+                side["intrinsic"], self.layout.neighbors(key), measures=self.study.model_measures
+            )
+            rows += side["intrinsic"]
         frame = pd.DataFrame.from_records(rows, columns=DIMENSIONS.names)
         frame["weights"] = frame["model"].map({f.model: f.weights for f in self.facts})
         return frame.astype({"value": float, "ci_low": float, "ci_high": float})

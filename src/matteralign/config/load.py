@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from matteralign.config.schema import StudyConfig
 from matteralign.config.slices import Slice
 from matteralign.core.errors import UserError
-from matteralign.core.strict_yaml import parse_yaml
+from matteralign.core.strict_yaml import parse_yaml, yaml_fault
 from matteralign.core.suggest import unknown
 from matteralign.core.validation import explain
 
@@ -36,6 +36,8 @@ def load_config(path: str | Path) -> StudyConfig:
 def _load_included(path: Path, origin: str, above: tuple[Path, ...]) -> StudyConfig:
     if path.resolve() in above:
         raise UserError(f"{path}: files include each other in a circle")
+    if not path.exists():
+        raise UserError(f"{path}: file does not exist; {origin} includes it")
     raw = read_yaml(path)
     extra = sorted(set(raw) - _INCLUDABLE)
     if extra and extra[0] in StudyConfig.model_fields:
@@ -93,7 +95,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except IsADirectoryError as error:
         raise UserError(f"{path}: is a folder, not a configuration file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {error}") from error
+        raise UserError(f"{path}: not valid YAML: {yaml_fault(error)}") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):

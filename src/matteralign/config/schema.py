@@ -55,7 +55,10 @@ class Metrics(StrictSection):
         "auto, cuda where torch sees one; scores agree within rounding",
     )
     memory_gb: float = Field(
-        default=4.0, gt=0, description="bound on the working memory of the metrics, in GiB"
+        default=4.0,
+        ge=0.001,
+        allow_inf_nan=False,
+        description="bound on the working memory of the metrics, in GiB",
     )
     pair: list[MetricRequest] = Field(
         min_length=1,

@@ -95,21 +95,33 @@ class Selection(StrictSection):
 
 
 # Tags choose what a value is checked as, so that a mistake is told once and not per alternative.
-def _kind_of_panel(value: Any) -> str:
-    if isinstance(value, list):
-        return "keys"
-    return "word" if isinstance(value, str) else "selection"
+def _kind_of_panel(value: Any) -> str | None:
+    if isinstance(value, dict | Selection):
+        return "selection"
+    return "keys" if isinstance(value, list) else "word" if value == "all" else None
+
+
+def _kind_of_rows(value: Any) -> str | None:
+    return "word" if value == "all" else "number" if isinstance(value, int | float) else None
 
 
 Panel = Annotated[
     Annotated[Literal["all"], Tag("word")]
     | Annotated[list[str], Field(min_length=2), Tag("keys")]
     | Annotated[Selection, Tag("selection")],
-    Discriminator(_kind_of_panel),
+    Discriminator(
+        _kind_of_panel,
+        custom_error_type="panel",
+        custom_error_message="must be a list of keys, a selection such as {family: [mace]}, or all",
+    ),
 ]
 Rows = Annotated[
     Annotated[int, Field(ge=2), Tag("number")] | Annotated[Literal["all"], Tag("word")],
-    Discriminator(lambda value: "word" if isinstance(value, str) else "number"),
+    Discriminator(
+        _kind_of_rows,
+        custom_error_type="rows",
+        custom_error_message="must be a whole number of at least 2, or all",
+    ),
 ]
 
 

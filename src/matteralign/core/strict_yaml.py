@@ -31,3 +31,12 @@ def parse_yaml(text: str) -> Any:
     """
     # The loader derives from SafeLoader: it builds plain values only.
     return yaml.load(text, Loader=_OnceLoader)  # noqa: S506
+
+
+def yaml_fault(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """Return in one line what is wrong with a text that is no YAML, and where."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    told = ", ".join(filter(None, (getattr(error, "context", None), getattr(error, "problem", ""))))
+    return f"line {mark.line + 1}, column {mark.column + 1}: {told}"

@@ -13,7 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from matteralign.core.errors import MatterAlignError, UserError
-from matteralign.core.strict_yaml import parse_yaml
+from matteralign.core.strict_yaml import parse_yaml, yaml_fault
 from matteralign.core.suggest import unknown
 from matteralign.core.validation import explain
 from matteralign.datasets.base import Dataset
@@ -31,6 +31,7 @@ _READERS = {
     "aselmdb": "matteralign.datasets.aselmdb:AseLmdb",
     "qm9-csv": "matteralign.datasets.qm9:Qm9Table",
     "qm9-xyz": "matteralign.datasets.qm9_original:Qm9Original",
+    "rcsb": "matteralign.datasets.rcsb:ProteinDataBank",
 }
 
 
@@ -60,6 +61,11 @@ class Chosen:
             "licence": self.card.licence,
             "citation": self.card.citation,
         }
+
+    @property
+    def later(self) -> str | None:
+        """What is fetched only when rows are drawn; None: nothing."""
+        return self.version.later
 
     def inputs(self) -> list[Path]:
         """Return local files that it is read from: none, what is fetched lies in the cache."""
@@ -182,7 +188,7 @@ def read_dataset_card(path: Path) -> DatasetCard:
     try:
         raw = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {error}") from error
+        raise UserError(f"{path}: not valid YAML: {yaml_fault(error)}") from error
     try:
         card = DatasetCard.model_validate(raw)
     except ValidationError as error:

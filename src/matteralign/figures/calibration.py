@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from matteralign.figures.grid import plot_title, small_plots
+from matteralign.figures.grid import plot_titles, small_plots
 from matteralign.figures.style import (
     BASELINE,
     FIRST,
@@ -47,7 +47,9 @@ def calibration_figure(
     known = table[table["null_mean"].notna() & table["value"].notna()]
     if known.empty:
         return None
-    groups = [(spec, rows) for spec, rows in known.groupby(SPEC, sort=False)]
+    groups = [
+        ((str(m), str(d), str(p)), rows) for (m, d, p), rows in known.groupby(SPEC, sort=False)
+    ]
     handles = [_marker("o", FIRST, FIRST, "pair of models")]
     if pairs_with(labels, known, "untrained").any():
         handles.append(_marker("o", "none", FIRST, UNTRAINED_PAIR))
@@ -56,7 +58,7 @@ def calibration_figure(
         Line2D([], [], color=MUTED, linestyle="--", linewidth=0.9, label="score = floor"),
     ]
     with style():
-        titles = [plot_title(*map(str, spec)) for spec, _ in groups]
+        titles = plot_titles([spec for spec, _ in groups])
         grid = small_plots(titles, ("Scores and their floors", subtitle), handles, [])
         for ax, (_, rows) in zip(grid.plots, groups, strict=True):
             _draw(ax, rows, labels)

@@ -29,6 +29,12 @@ DEFINITION_NAMES = {
     ("mutual_knn", "euclidean"): "distances",
     ("information_imbalance", "rank"): "ranks",
 }
+DIRECTIONS = {
+    "information_imbalance": "Δ(a→b)",
+    "gfre": "error of b rebuilt from a",
+    "lfre": "error of b rebuilt from a",
+}
+"""What the score of the ordered pair (a, b) is, where the other way round is another question."""
 
 
 def metric_name(metric: str) -> str:

@@ -62,8 +62,20 @@ def small_plots(
     return Grid(fig, tuple(plots))
 
 
-def plot_title(metric: str, definition: str, params: str) -> str:
-    """Name a score in few words: ``CKNNA huh2024, k = 25``."""
-    options = {k: v for k, v in captions.options_of(params).items() if k != "normalize"}
+def plot_titles(specs: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Name each score (metric, definition, params) in few words: ``CKNNA huh2024, k = 25``.
+
+    The scaling is named where two would read alike without it.
+    """
+    short = [_title(*spec) for spec in specs]
+    return [
+        _title(*spec, scaling=short.count(title) > 1)
+        for spec, title in zip(specs, short, strict=True)
+    ]
+
+
+def _title(metric: str, definition: str, params: str, *, scaling: bool = False) -> str:
+    options = captions.options_of(params)
+    shown = {k: v for k, v in options.items() if scaling or k != "normalize"}
     named = [f"{captions.short_name(metric)} {definition}"]
-    return ", ".join([*named, *(f"{k} = {v}" for k, v in sorted(options.items()))])
+    return ", ".join([*named, *(f"{k} = {v}" for k, v in sorted(shown.items()))])

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from matteralign.analysis.matrices import SELF_SIMILARITY, ScoreMatrix
+from matteralign.analysis.matrices import ScoreMatrix
+from matteralign.metrics.registry import METRICS
 
 HASH = re.compile(r"[0-9a-f]{64}")
 NO_VALUE = "–"
+SMALL = 0.01
 HEADS = {
     "model_a": "model a",
     "model_b": "model b",
@@ -49,7 +51,7 @@ class HtmlTable:
 
 
 def cell_of(value: object) -> Cell:
-    """Format a value: 3 decimals, thousands grouped, hashes cut to 12 characters."""
+    """Format a value: 3 decimals, 2 digits where that leaves too few, hashes cut to 12."""
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return Cell(NO_VALUE, kind="none", title="no value")
     if isinstance(value, bool):
@@ -58,7 +60,9 @@ def cell_of(value: object) -> Cell:
         return Cell(f"{int(value):,}", str(int(value)), "num")
     if isinstance(value, numbers.Real):
         number = float(value)
-        return Cell(f"{number:.3f}".replace("-", "−"), repr(number), "num")
+        # At 50,000 rows a floor is 0.0005: rounded to 0.001 it would be twice that.
+        text = f"{number:.2g}" if 0.0 < abs(number) < SMALL else f"{number:.3f}"
+        return Cell(text.replace("-", "−"), repr(number), "num")
     text = str(value)
     if HASH.fullmatch(text):
         return Cell(text[:12] + "…", text, "hash", text)
@@ -102,7 +106,7 @@ def matrix_html(
         (a, b): f"{status}: {reason}"
         for a, b, status, reason in matrix.missing.itertuples(index=False, name=None)
     }
-    similarity = matrix.metric in SELF_SIMILARITY
+    larger = METRICS[matrix.metric].larger_is_closer
     shown = [names.get(m, m) for m in matrix.models]
     heads = (
         Cell("model"),
@@ -125,7 +129,7 @@ def matrix_html(
                 base = a in baselines or b in baselines
                 kind = "num base" if base else "num"
                 if floor is not None and not base:
-                    chance = data[i, j] <= floor[1] if similarity else data[i, j] >= floor[0]
+                    chance = data[i, j] <= floor[1] if larger else data[i, j] >= floor[0]
                     kind = "num floor" if chance else kind
                 cell = Cell(cell.text, cell.sort, kind)
             cells.append(cell)

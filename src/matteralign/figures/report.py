@@ -15,9 +15,10 @@ from matteralign.analysis.tables import ModelFacts
 from matteralign.figures import captions
 from matteralign.figures.calibration_html import calibrated_cut, calibration_html
 from matteralign.figures.citations import CITATIONS
-from matteralign.figures.html_tables import HtmlTable, frame_html, matrix_html
+from matteralign.figures.html_tables import HtmlTable, cell_of, frame_html, matrix_html
 from matteralign.figures.inline import inline_svg
 from matteralign.figures.style import UNTRAINED_MARK, shorten
+from matteralign.metrics.registry import METRICS
 
 MASKED_SHOWN = 200
 NOT_SCORED_SHOWN = 500
@@ -233,7 +234,6 @@ def _matrix(
     matrix: ScoreMatrix, names: Mapping[str, str], baselines: set[str]
 ) -> dict[str, object]:
     floor = baseline_range(matrix, baselines)
-    directed = matrix.metric == "information_imbalance"
     basis = (
         f"{captions.matrix_name(matrix)}, definition "
         f"{captions.definition_name(matrix.metric, matrix.definition)}"
@@ -244,14 +244,15 @@ def _matrix(
         captions.count_text(matrix.n_min, matrix.n_max),
     ]
     text = ", ".join(p for p in parts if p) + "."
-    if directed:
-        text += " Row a, column b: Δ(a→b)."
+    direction = captions.DIRECTIONS.get(matrix.metric)
+    if direction is not None:
+        text += f" Row a, column b: {direction}."
     if floor is not None:
-        text += f" Random baseline: {floor[0]:.3f} to {floor[1]:.3f}"
+        text += f" Random baseline: {cell_of(floor[0]).text} to {cell_of(floor[1]).text}"
         text += (
-            "; pale cells are not below its lowest score."
-            if directed
-            else "; pale cells are not above its highest score."
+            "; pale cells are not above its highest score."
+            if METRICS[matrix.metric].larger_is_closer
+            else "; pale cells are not below its lowest score."
         )
     if len(matrix.missing):
         text += f" Without a score: {len(matrix.missing)} ordered pairs, reasons below."
@@ -270,9 +271,9 @@ def _floors(data: ReportData) -> pd.DataFrame | None:
     rows = [
         {
             "d": d,
-            "CKA": round(d / (n + d), 3),
-            "dCor²": round(4 * d / (n + 4 * d), 3),
-            "dCor": round((4 * d / (n + 4 * d)) ** 0.5, 3),
+            "CKA": d / (n + d),
+            "dCor²": 4 * d / (n + 4 * d),
+            "dCor": (4 * d / (n + 4 * d)) ** 0.5,
         }
         for d in (64, 128, 256, 512)
     ]

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-from matteralign.figures.grid import plot_title, small_plots
+from matteralign.figures.grid import plot_titles, small_plots
 from matteralign.figures.style import (
     BASELINE,
     FIRST,
@@ -43,7 +43,9 @@ def sweep_figure(
     """
     if sweep.empty:
         return None
-    groups = [(spec, rows) for spec, rows in sweep.groupby(SPEC, sort=False)]
+    groups = [
+        ((str(m), str(d), str(p)), rows) for (m, d, p), rows in sweep.groupby(SPEC, sort=False)
+    ]
     handles = [Line2D([], [], color=FIRST, linewidth=1.2, label="score")]
     if sweep["debiased"].notna().any():
         handles.append(Line2D([], [], color=SECOND, linewidth=1.2, label="debiased"))
@@ -56,7 +58,7 @@ def sweep_figure(
     if pairs_with(labels, sweep, "untrained").any():
         notes.append(f"Dotted: {UNTRAINED_PAIR}.")
     with style():
-        titles = [plot_title(*map(str, spec)) for spec, _ in groups]
+        titles = plot_titles([spec for spec, _ in groups])
         heads = ("Scores and the number of structures", subtitle)
         grid = small_plots(titles, heads, handles, notes)
         for ax, (_, rows) in zip(grid.plots, groups, strict=True):

@@ -14,7 +14,7 @@ from matteralign.metrics.array_pairs import ArrayPairs
 from matteralign.metrics.backend import Backend
 from matteralign.metrics.errors import NotApplicable
 from matteralign.metrics.global_scores import GlobalScores
-from matteralign.metrics.imbalance import Imbalance, Lists, fits_the_pass, limits_of
+from matteralign.metrics.imbalance import Imbalance, Lists, count_apart, fits_the_pass, limits_of
 from matteralign.metrics.inputs import (
     IndexArray,
     constant_reason,
@@ -198,12 +198,12 @@ class Engine:
         if self._passes_ranks:
             _ = self._pass
         else:
-            for ranks in made.values():
-                ranks.count_apart(
-                    backend=self._options.backend,
-                    exact=self._options.double,
-                    threads=self._options.threads,
-                )
+            count_apart(
+                list(made.values()),
+                backend=self._options.backend,
+                exact=self._options.double,
+                threads=self._options.threads,
+            )
         return made
 
     @cached_property

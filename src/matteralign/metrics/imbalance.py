@@ -15,7 +15,7 @@ from matteralign.metrics.inputs import IndexArray, require_neighbors, require_ro
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.neighbors import place_of
 from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
-from matteralign.metrics.rank_exact import sort_ranks
+from matteralign.metrics.rank_exact import exact_ranks
 from matteralign.metrics.rank_null import RankNulls
 from matteralign.metrics.rank_strips import strip_ranks
 from matteralign.metrics.specs import Scored, SweepPoint
@@ -120,15 +120,6 @@ class Imbalance:
                 )
         return out
 
-    def count_apart(self, *, backend: Backend, exact: bool, threads: int) -> None:
-        """Count without the pass: by sorted rows on the CPU when `exact`, else in strips."""
-        for target, member in enumerate(self.members):
-            asked = self.requests(target, bounds=None)
-            if asked and exact:
-                sort_ranks(member, asked, threads=threads)
-            elif asked:
-                strip_ranks(member, asked, backend=backend, threads=threads)
-
     def score(self, f: int, g: int, *, statistics: bool) -> Scored:
         """Return Delta(f -> g)."""
         common = self.members[f].shared_with(self.members[g])
@@ -179,6 +170,18 @@ class Imbalance:
                 int(common.sum()), numbers[rows], numbers[near[rows, places]], ones
             )
         return self._edges[key]
+
+
+def count_apart(
+    all_ks: Sequence[Imbalance], *, backend: Backend, exact: bool, threads: int
+) -> None:
+    """Count without the pass, every k together: exactly on the CPU, or in strips."""
+    for target, member in enumerate(all_ks[0].members if all_ks else ()):
+        asked = [r for ranks in all_ks for r in ranks.requests(target, bounds=None)]
+        if exact:
+            exact_ranks(member, asked, threads=threads)
+        elif asked:
+            strip_ranks(member, asked, backend=backend, threads=threads)
 
 
 def limits_of(n: int, *, sweep: bool) -> list[int]:

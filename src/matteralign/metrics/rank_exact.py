@@ -1,49 +1,75 @@
-"""Ranks of edges by sorting whole rows of exact distances, for samples that are not large."""
+"""Exact ranks of edges, for samples that are not large.
+
+Whole rows of distances come from a product; what it cannot decide is summed from differences.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.distance import cdist
+from threadpoolctl import threadpool_limits
 
-from matteralign.metrics.kernels.ranks import add_sorted_ranks
+from matteralign.metrics.kernels.exact import row_norms
+from matteralign.metrics.kernels.ranks import add_exact_ranks
 from matteralign.metrics.members import Member
 from matteralign.metrics.rank_counts import RankRequest
+from matteralign.metrics.scores import rounding
 from matteralign.metrics.workers import Workers
 from matteralign.stats.blocks import block_of
 
-_BLOCK_BYTES = 32 * 1024**2
+_ROWS = 128
+
+_SINGLE_EDGES = 64
+"""Up to so many bounds per row few distances are too near to one for single precision."""
+
+Counts = tuple[npt.NDArray[np.int64], ...]
 
 
-def sort_ranks(member: Member, requests: Sequence[RankRequest], *, threads: int = 1) -> None:
+def exact_ranks(member: Member, requests: Sequence[RankRequest], *, threads: int = 1) -> None:
     """Add the exact ranks of all edges in one target to the sums of the requests.
 
     Distances are sums of squared differences in float64; equal ones rank by lower row. The
     bounds of the requests are not used.
     """
+    if not requests:
+        return
     x = np.concatenate([member.block(start, stop) for start, stop in member.spans()])
-    blocks = block_of(member.n)
+    edges = max(request.nearest.shape[1] for request in requests)
+    dtype = np.float32 if edges <= _SINGLE_EDGES else np.float64
+    centred: npt.NDArray[Any] = (x - member.mean).astype(dtype)
+    squares = row_norms(centred) ** 2
+    slack, lost = rounding(member.d, centred.dtype)
+    # The exact sum is rounded as well, of at most twice both squared lengths.
+    slack += 2.0 * rounding(member.d, np.float64)[0]
+    blocks = block_of(member.n).astype(np.int64)
+    all_rows = np.ones(member.n, np.bool_)
 
-    def part(request: RankRequest, start: int, stop: int) -> tuple[npt.NDArray[np.int64], ...]:
-        squares = cdist(x[start:stop], x[: request.limit], "sqeuclidean")
-        if request.common is not None:
-            squares[:, ~request.common[: request.limit]] = np.inf
-        # Below every distance, so that a row stands before all others.
-        squares[np.arange(stop - start), np.arange(start, stop)] = -1.0
-        order = np.argsort(squares, axis=1, kind="stable")
+    def part(start: int) -> list[Counts | None]:
+        found: list[Counts | None] = []
+        stop = min(start + _ROWS, widest)
+        products = centred[start:stop] @ centred[:widest].T
+        for request in requests:
+            rows = max(0, min(stop, request.limit) - start)
+            found.append(_counts(request, products[:rows], start) if rows else None)
+        return found
+
+    def _counts(request: RankRequest, products: npt.NDArray[Any], start: int) -> Counts:
         sources, size = len(request.sources), request.sums.nearer_touching.shape[2]
         total = np.zeros(sources, np.int64)
         touched, seen = np.zeros((2, sources, size), np.int64)
-        add_sorted_ranks(order, request.nearest[start:stop], blocks, start, total, touched, seen)
+        add_exact_ranks(
+            x, products[:, : request.limit], squares, slack, lost,
+            all_rows if request.common is None else request.common,
+            request.nearest[start : start + len(products)], blocks, start, total, touched, seen,
+        )  # fmt: skip
         return total, touched, seen
 
-    with Workers(threads) as pool:
-        for request in requests:
-            step = max(1, _BLOCK_BYTES // (24 * request.limit))
-            starts = range(0, request.limit, step)
-            stops = [min(start + step, request.limit) for start in starts]
-            for counts in pool.map(partial(part, request), starts, stops):
-                request.add(*counts)
+    widest = max(request.limit for request in requests)
+    with threadpool_limits(1), Workers(threads) as pool:
+        for made in pool.map(part, range(0, widest, _ROWS)):
+            for request, counts in zip(requests, made, strict=True):
+                if counts is not None:
+                    request.add(*counts)

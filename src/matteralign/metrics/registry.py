@@ -124,7 +124,12 @@ class MetricInfo:
     @property
     def directional(self) -> bool:
         """Whether a->b and b->a answer different questions, so that both are to be shown."""
-        return self.name in {"information_imbalance", "gfre", "lfre"}
+        return self.name in _ERRORS
+
+    @property
+    def larger_is_closer(self) -> bool:
+        """Whether a larger value of a pair says that it is more alike, and not less."""
+        return self.name not in _ERRORS
 
     @property
     def value_range(self) -> tuple[float, float]:
@@ -142,6 +147,9 @@ class MetricInfo:
         """Sources of the definitions."""
         return "; ".join(dict.fromkeys(d.source for d in self.definitions.values()))
 
+
+# How badly one embedding foretells the other: 0 is perfect.
+_ERRORS = frozenset({"information_imbalance", "gfre", "lfre"})
 
 _RIGID = frozenset({"rotation", "permutation"})
 _EUCLID = _RIGID | {"scale", "translation"}
@@ -281,7 +289,7 @@ _INFOS = (
     _metric(
         "information_imbalance",
         "pair",
-        2,
+        3,
         "k = 1: O(N^2) per pair in the pass; larger k: O(N^2 d) per model beside it",
         DefinitionInfo(
             "rank",

@@ -82,14 +82,25 @@ class Form:
     constant: FloatArray
 
 
+def rounding(d: int, dtype: npt.DTypeLike) -> tuple[float, float]:
+    """Return how far a squared distance from a product of `d` terms may be off.
+
+    Returns
+    -------
+    slack, lost : float
+        ``slack (|c_i|^2 + |c_j|^2) + lost`` bounds the error.
+    """
+    # Beyond the product itself: rounding of its inputs, of the coefficients and of the sum.
+    slack = (d + 16) * float(np.finfo(dtype).eps) / 2.0
+    # What falls below the smallest number is lost whole. Working units keep elements near 1.
+    return slack, 16.0 * (d + 16) * float(np.finfo(dtype).tiny)
+
+
 def form(kind: int, geometry: Geometry, dtype: npt.DTypeLike) -> Form:
     """Return the coefficients of `kind` for products of rows of type `dtype`."""
     kind_of = np.dtype(dtype).type
     u = float(np.finfo(dtype).eps) / 2.0
-    # Beyond the product itself: rounding of its inputs, of the coefficients and of the sum.
-    slack = (geometry.d + 16) * u
-    # What falls below the smallest number is lost whole. Working units keep elements near 1.
-    lost = 16.0 * (geometry.d + 16) * float(np.finfo(dtype).tiny)
+    slack, lost = rounding(geometry.d, dtype)
     squares, along = geometry.squares, geometry.along
     ones = np.ones(len(squares), dtype)
     none = np.zeros(len(squares), dtype)

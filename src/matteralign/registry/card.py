@@ -60,6 +60,12 @@ class Checkpoint(Strict):
             return self.files[0].sha256
         return sha256_json({f.name: f.sha256 for f in self.files})
 
+    def origin(self) -> str | None:
+        """Return `digest`; where it is not known, one hash over where the files come from."""
+        if not self.files:
+            return None
+        return self.digest() or sha256_json({f.name: f.sha256 or f.origin() for f in self.files})
+
 
 class Accepts(Strict):
     """What a model can take; anything else becomes a masked row with a reason."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from matteralign.core.errors import UserError
-from matteralign.core.strict_yaml import parse_yaml
+from matteralign.core.errors import MatterAlignError, UserError
+from matteralign.core.strict_yaml import parse_yaml, yaml_fault
 from matteralign.core.suggest import unknown
 from matteralign.core.validation import explain
 from matteralign.registry.card import ModelCard
@@ -18,6 +18,8 @@ from matteralign.registry.card import ModelCard
 BUILTIN = Path(__file__).parent / "cards"
 STUDY_ROWS = 59
 """Rows of Table 1 of the study."""
+FIRST_OWN = 900
+"""Indices from here on are for cards outside the package, which so never meet new ones in it."""
 
 
 def load_cards(folders: Sequence[Path] = ()) -> dict[str, ModelCard]:
@@ -60,9 +62,10 @@ def _load(folders: tuple[Path, ...]) -> Mapping[str, ModelCard]:
         if card.key in cards:
             raise UserError(f"{path}: key {card.key!r} is already taken by {origin[card.key]}")
         if card.index in by_index:
+            free = next_index(cards.values(), own=BUILTIN not in path.parents)
             raise UserError(
                 f"{path}: index {card.index} is already taken by "
-                f"{origin[by_index[card.index]]}; the next free index is {max(by_index) + 1}"
+                f"{origin[by_index[card.index]]}; the next free index is {free}"
             )
         cards[card.key], origin[card.key], by_index[card.index] = card, path, card.key
     return dict(sorted(cards.items(), key=lambda item: item[1].index))
@@ -77,6 +80,21 @@ def _card_files(folders: Iterable[Path]) -> list[Path]:
     return files
 
 
+def next_index(cards: Iterable[ModelCard], *, own: bool) -> int:
+    """Return the next free index, for a card of the user's own or one of the package.
+
+    Raises
+    ------
+    MatterAlignError
+        If the package has no index left below those of users' cards.
+    """
+    taken = [card.index for card in cards if own or card.index < FIRST_OWN]
+    free = max([*taken, FIRST_OWN - 1 if own else -1]) + 1
+    if not own and free >= FIRST_OWN:
+        raise MatterAlignError(f"indices below {FIRST_OWN} are used up")
+    return free
+
+
 def read_card(path: Path) -> ModelCard:
     """Read and validate one card file.
 
@@ -88,9 +106,10 @@ def read_card(path: Path) -> ModelCard:
     try:
         raw = parse_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {error}") from error
+        raise UserError(f"{path}: not valid YAML: {yaml_fault(error)}") from error
     if not isinstance(raw, dict):
-        raise UserError(f"{path}: a card is a mapping of fields, found {type(raw).__name__}")
+        found = "an empty file" if raw is None else f"a {type(raw).__name__}"
+        raise UserError(f"{path}: a card is a mapping of fields, found {found}")
     try:
         return ModelCard.model_validate(raw)
     except ValidationError as error:

@@ -1,8 +1,7 @@
-"""Write model cards: the next index, the text, the place."""
+"""Write model cards: what they say of a file, the text, the place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,6 @@ from matteralign.core.files import write_text
 from matteralign.core.hashing import sha256_file
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import read_card
-
-FIRST_OWN = 900
-"""Indices from here on are for cards outside the package, which so never meet new ones in it."""
-
-
-def next_index(cards: Iterable[ModelCard], *, own: bool) -> int:
-    """Return the next free index, for a card of the user's own or one of the package.
-
-    Raises
-    ------
-    MatterAlignError
-        If the package has no index left below those of users' cards.
-    """
-    taken = [card.index for card in cards if own or card.index < FIRST_OWN]
-    free = max([*taken, FIRST_OWN - 1 if own else -1]) + 1
-    if not own and free >= FIRST_OWN:
-        raise MatterAlignError(f"indices below {FIRST_OWN} are used up")
-    return free
 
 
 def pinned_file(path: Path, name: str | None = None, url: str | None = None) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from matteralign.core.hashing import sha256_json
 
@@ -58,7 +58,27 @@ class BuiltSource(Strict):
     by: str = Field(description="the wrapper whose architecture module builds it")
 
 
-Source = PackageSource | UrlSource | HubSource | BuiltSource
+# The kind may be left out: its keys tell it.
+_KEYS = {"package": "package", "url": "url", "repo": "huggingface", "by": "built"}
+
+
+def _kind_of_source(value: Any) -> str | None:
+    if not isinstance(value, dict):
+        return getattr(value, "kind", None)
+    return value.get("kind") or next((kind for key, kind in _KEYS.items() if key in value), None)
+
+
+Source = Annotated[
+    Annotated[PackageSource, Tag("package")]
+    | Annotated[UrlSource, Tag("url")]
+    | Annotated[HubSource, Tag("huggingface")]
+    | Annotated[BuiltSource, Tag("built")],
+    Discriminator(
+        _kind_of_source,
+        custom_error_type="source",
+        custom_error_message="must have the keys of a source: package, url or repo",
+    ),
+]
 
 
 class PinnedFile(Strict):
@@ -68,7 +88,8 @@ class PinnedFile(Strict):
     download and enforced from then on.
     """
 
-    name: str
+    # It names a file of the cache: never one outside.
+    name: Annotated[str, StringConstraints(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
     sha256: Sha256 | None = None
     md5: Md5 | None = Field(
         default=None, description="where the authors publish no better hash; checked as well"

@@ -161,12 +161,20 @@ def read_frame(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
     return frame.astype({field.name: float for field in schema if field.type == pa.float64()})
 
 
-def write_table(frame: pd.DataFrame, stem: str | Path) -> None:
-    """Write a table twice: ``<stem>.parquet`` for programs, ``<stem>.csv`` for eyes."""
-    stem = Path(stem)
-    _write(pa.Table.from_pandas(frame, preserve_index=False), stem.with_suffix(".parquet"))
-    with atomic_path(stem.with_suffix(".csv")) as temporary:
+def write_table(frame: pd.DataFrame, stem: str | Path) -> tuple[Path, Path]:
+    """Write a table twice: ``<stem>.parquet`` for programs, ``<stem>.csv`` for eyes.
+
+    Returns
+    -------
+    (Path, Path)
+        The files.
+    """
+    # Not with_suffix: a stem may hold a dot of its own.
+    parquet, csv = Path(f"{stem}.parquet"), Path(f"{stem}.csv")
+    _write(pa.Table.from_pandas(frame, preserve_index=False), parquet)
+    with atomic_path(csv) as temporary:
         frame.to_csv(temporary, index=False)
+    return parquet, csv
 
 
 def empty_statistics() -> dict[str, None]:

@@ -1,4 +1,4 @@
-"""Ranks of edges: by sorted rows, by a table over sorted bounds, by plain counting."""
+"""Ranks of edges: by exact distances, by a table over sorted bounds, by plain counting."""
 
 from __future__ import annotations
 
@@ -101,32 +101,135 @@ def add_ranks(
 
 
 @jit
-def add_sorted_ranks(order, nearest, blocks, first_row, total, touched, seen):
-    n = order.shape[1]
+def _start_table(sorted_bounds, low, scale, table):
+    """Fill table[c] with the first bound whose cell is at least c.
+
+    Truncation is monotone, so no bound above a distance lies before the start of the
+    distance's own cell.
+    """
+    cells = len(table) - 1
+    cell = 0
+    for t in range(len(sorted_bounds)):
+        c = min(np.int64((sorted_bounds[t] - low) * scale), cells)
+        while cell <= c:
+            table[cell] = t
+            cell += 1
+    while cell <= cells:
+        table[cell] = len(sorted_bounds)
+        cell += 1
+
+
+@jit
+def _first_from(value, sorted_bounds, low, scale, table):
+    """Return the first bound that is at least `value`, which must not lie above them all."""
+    if value <= low:
+        return 0
+    t = table[min(np.int64((value - low) * scale), len(table) - 1)]
+    while sorted_bounds[t] < value:
+        t += 1
+    return t
+
+
+@jit
+def _add_hits(hits, order, nearest, blocks, row, total, touched, seen):
+    """Add the counts of a row from the columns of each block that lie before each bound."""
+    row_block = blocks[row]
+    present, size = hits.shape
+    for t in range(1, present):
+        for b in range(size):
+            hits[t, b] += hits[t - 1, b]
+    for t in range(present):
+        f = order[t]
+        far_block = blocks[nearest[f]]
+        nearer = 0
+        for b in range(size):
+            nearer += hits[t, b]
+            if b != row_block and b != far_block:
+                seen[f, b] += hits[t, b]
+        total[f] += nearer
+        touched[f, row_block] += nearer
+        if far_block != row_block:
+            touched[f, far_block] += nearer
+
+
+@jit
+def add_exact_ranks(
+    x, products, squares, slack, lost, counted, nearest, blocks, first_row, total, touched, seen
+):
+    """Count as `add_ranks` by exact distances, equal ones by lower row, over whole rows.
+
+    A distance from the product decides where it differs from every bound by more than it may
+    be off; else it is summed from differences, once per row however many bounds are near.
+
+    Parameters
+    ----------
+    x : (n, d)
+        Rows in working units, float64.
+    products : (I, limit)
+        Products of centred rows.
+    squares : (n,)
+        Squared lengths of the centred rows.
+    slack, lost : float
+        A squared distance is off by at most ``slack (|c_i|^2 + |c_j|^2) + lost``.
+    counted : (n,) of bool
+        Rows that count.
+    """
+    limit = products.shape[1]
+    count = nearest.shape[1]
     size = touched.shape[1]
-    place = np.empty(n, np.int64)
-    before = np.zeros((n, size), np.int64)
-    for i in range(len(order)):
-        row_block = blocks[first_row + i]
-        # The row itself stands first and does not count.
-        for p in range(1, n):
-            place[order[i, p]] = p
-            if p > 1:
-                before[p] = before[p - 1]
-                before[p, blocks[order[i, p - 1]]] += 1
-        for f in range(nearest.shape[1]):
+    exact = np.empty(limit)
+    known = np.full(limit, -1, np.int64)
+    # Bounds by distance, then by row; a few cells per bound tell where to start looking.
+    bounds = np.empty(count)
+    ends = np.empty(count, np.int64)
+    cells = 4 * count
+    table = np.empty(cells + 1, np.int64)
+    hits = np.empty((count + 1, size), np.int32)
+    for i in range(len(products)):
+        row = first_row + i
+        line = products[i]
+        present = 0
+        for f in range(count):
             far = nearest[i, f]
-            if far < 0:
+            bounds[f] = np.inf
+            ends[f] = limit
+            if far >= 0:
+                if known[far] != row:
+                    exact[far] = squared_difference(x[row], x[far])
+                    known[far] = row
+                bounds[f] = exact[far]
+                ends[f] = far
+                present += 1
+        if present == 0:
+            continue
+        by_row = np.argsort(ends, kind="mergesort")
+        order = by_row[np.argsort(bounds[by_row], kind="mergesort")]
+        sorted_bounds = bounds[order][:present]
+        sorted_ends = ends[order][:present]
+        low = sorted_bounds[0]
+        high = sorted_bounds[present - 1]
+        # Below, the quotient could overflow.
+        scale = cells / (high - low) if high - low > 1e-280 else 0.0
+        _start_table(sorted_bounds, low, scale, table)
+        hits[: present + 1] = 0
+        for j in range(limit):
+            both = squares[row] + squares[j]
+            off = slack * both + lost
+            value = both - 2.0 * line[j]
+            if value - off > high or not counted[j] or j == row:
                 continue
-            p = place[far]
-            far_block = blocks[far]
-            total[f] += p - 1
-            touched[f, row_block] += p - 1
-            if far_block != row_block:
-                touched[f, far_block] += p - 1
-            for b in range(size):
-                if b != row_block and b != far_block:
-                    seen[f, b] += before[p, b]
+            t = _first_from(value - off, sorted_bounds, low, scale, table)
+            if sorted_bounds[t] <= value + off:
+                if known[j] != row:
+                    exact[j] = squared_difference(x[row], x[j])
+                    known[j] = row
+                while t < present and (
+                    sorted_bounds[t] < exact[j]
+                    or (sorted_bounds[t] == exact[j] and sorted_ends[t] <= j)
+                ):
+                    t += 1
+            hits[t, blocks[j]] += 1
+        _add_hits(hits[:present], order, nearest[i], blocks, row, total, touched, seen)
 
 
 @jit
@@ -151,17 +254,7 @@ def add_strip_ranks(strip, nearest, blocks, first_row, total, touched, seen):
         low = sorted_bounds[0]
         high = sorted_bounds[present - 1]
         scale = np.float32(_TABLE) / (high - low) if high > low else np.float32(0.0)
-        # table[c]: first bound whose cell is at least c. Truncation is monotone, so no bound
-        # above a distance lies before the start of the distance's own cell.
-        cell = 0
-        for t in range(present):
-            c = min(np.int64((sorted_bounds[t] - low) * scale), _TABLE)
-            while cell <= c:
-                table[cell] = t
-                cell += 1
-        while cell <= _TABLE:
-            table[cell] = present
-            cell += 1
+        _start_table(sorted_bounds, low, scale, table)
         hits[: present + 1] = 0
         for j in range(n):
             value = line[j]
@@ -174,19 +267,5 @@ def add_strip_ranks(strip, nearest, blocks, first_row, total, touched, seen):
             while sorted_bounds[t] <= value:
                 t += 1
             hits[t, blocks[j]] += 1
-        row_block = blocks[first_row + i]
-        for t in range(1, present):
-            for b in range(size):
-                hits[t, b] += hits[t - 1, b]
-        for t in range(present):
-            f = order[t]
-            far_block = blocks[nearest[i, f]]
-            nearer = 0
-            for b in range(size):
-                nearer += hits[t, b]
-                if b != row_block and b != far_block:
-                    seen[f, b] += hits[t, b]
-            total[f] += nearer
-            touched[f, row_block] += nearer
-            if far_block != row_block:
-                touched[f, far_block] += nearer
+        row = first_row + i
+        _add_hits(hits[:present], order, nearest[i], blocks, row, total, touched, seen)
