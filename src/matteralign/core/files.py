@@ -26,11 +26,18 @@ def _umask() -> int:
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, *, flush: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it into place when the block ends well.
 
     The file is flushed to disk before the rename, so a reader sees the old file, the new
     one, or none. When the block raises, the temporary file is removed.
+
+    Parameters
+    ----------
+    flush
+        False leaves it to the system when the bytes reach the disk: a killed process loses
+        nothing, but where power fails the file may be damaged. For files whose reader notices
+        and makes them again.
 
     Examples
     --------
@@ -46,19 +53,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        place_file(temporary, target)
+        place_file(temporary, target, flush=flush)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def place_file(temporary: Path, target: Path) -> None:
+def place_file(temporary: Path, target: Path, *, flush: bool = True) -> None:
     """Flush a finished file to disk and rename it into place, on the same disk."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with open(temporary, "rb+") as handle:
-        os.fsync(handle.fileno())
+    if flush:
+        with open(temporary, "rb+") as handle:
+            os.fsync(handle.fileno())
     temporary.chmod(0o666 & ~_umask())
     temporary.replace(target)
-    _sync_folder(target.parent)
+    if flush:
+        _sync_folder(target.parent)
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
