@@ -91,6 +91,14 @@ WRONG: list[tuple[Sequence[str], str]] = [
         ["embed", "qm9-demo", "mace-mp-smal"],
         "error: unknown model 'mace-mp-smal': did you mean 'mace-mp-small'?",
     ),
+    (
+        ["summarize", "qm9-demo", "mace-mp-smal"],
+        "error: unknown model 'mace-mp-smal': did you mean 'mace-mp-small'?",
+    ),
+    (
+        ["run", "qm9-demo", "--snakefile", "nope"],
+        "error: nope: no workflow here; run this in the project's folder",
+    ),
     (["fetch", "--model", "randm"], "error: unknown model 'randm': did you mean 'random'?"),
     (["fetch", "--dataset", "qm8"], "error: unknown dataset 'qm8': did you mean 'qm9'?"),
     (
@@ -231,7 +239,7 @@ def test_without_a_network_the_file_and_its_place_are_named(folder: Path, tmp_pa
 
 def test_run_without_a_workflow_says_so(folder: Path) -> None:
     done = inside(folder, "run", "qm9-demo")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Snakefile: no workflow here" in done.stderr
 
 

@@ -61,9 +61,11 @@ def summarize(
 ) -> None:
     """Find the neighbours and intrinsic dimensions of one model's latents."""
     from matteralign.align.summary import summarize_model
+    from matteralign.registry.load import get_card
 
     study = study_of(config)
-    say(summarize_model(study, layout_of(study, slice_name), model, threads=threads))
+    layout = layout_of(study, slice_name)
+    say(summarize_model(study, layout, get_card(model, study.cards).key, threads=threads))
 
 
 def score(
