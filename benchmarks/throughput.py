@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,14 @@ LATTICES = (
     ("Al", "fcc", 4.05),
 )  # fmt: skip
 
+CELLS = {
+    1: ((2, 2, 1), (2, 2, 2), (3, 2, 2), (3, 3, 2), (3, 3, 3), (4, 3, 3)),
+    2: ((2, 1, 1), (2, 2, 1), (3, 2, 1), (3, 3, 1), (4, 3, 1), (5, 2, 2)),
+}
+"""Supercells of 4 to 40 atoms, by the atoms of the cell: about the mean of OMat24's, 19."""
+
+TINY = {1: ((1, 1, 1), (2, 1, 1)), 2: ((1, 1, 1), (2, 1, 1))}
+
 
 def molecules(n: int, folder: Path) -> Path:
     """Return ``structures.parquet`` of QM9's draw with seed 0."""
@@ -39,8 +48,8 @@ def molecules(n: int, folder: Path) -> Path:
     return layout.structures
 
 
-def crystals(n: int, path: Path) -> Path:
-    """Write `n` rattled crystals of 2 to 32 atoms."""
+def crystals(n: int, path: Path, repeats: Mapping[int, Sequence[tuple[int, int, int]]]) -> Path:
+    """Write `n` rattled crystals of the supercells that `repeats` gives for a cell's atoms."""
     from ase.build import bulk
 
     from matteralign.store.structures import Structure, write_structures
@@ -48,7 +57,9 @@ def crystals(n: int, path: Path) -> Path:
     rng, made = np.random.default_rng(0), []
     for i in range(n):
         name, lattice, a = LATTICES[i % len(LATTICES)]
-        atoms = bulk(name, lattice, a=a) * [(1, 1, 1), (2, 1, 1), (2, 2, 1), (2, 2, 2)][i // 8 % 4]
+        cell = bulk(name, lattice, a=a)
+        choices = repeats[len(cell)]
+        atoms = cell * choices[i % len(choices)]
         made.append(
             Structure(
                 f"{name}-{i}", atoms.numbers.astype(np.uint8),
@@ -68,8 +79,11 @@ def measure(settings: Settings) -> dict[str, Any]:
     from matteralign.sources.cache import ensure
 
     n, found = settings.throughput_n, []
-    solids = crystals(max(n // 4, 8), settings.scratch / "crystals.parquet")
-    both = {"QM9": str(molecules(n, settings.scratch)), "rattled crystals": str(solids)}
+    samples = {
+        "QM9": str(molecules(n, settings.scratch)),
+        "rattled crystals": str(crystals(n // 2, settings.scratch / "cells.parquet", CELLS)),
+        "tiny crystals": str(crystals(n // 4, settings.scratch / "tiny.parquet", TINY)),
+    }
     cards = load_cards()
     for key in settings.models_measured:
         card = cards[key]
@@ -77,7 +91,7 @@ def measure(settings: Settings) -> dict[str, Any]:
             "source": str(child.ROOT / "src"),
             "card": card.model_dump(mode="json"),
             "files": {f.name: str(ensure(f, print)) for f in card.checkpoint.files},
-            "samples": both if card.modality == "3d" else {"QM9": both["QM9"]},
+            "samples": samples if card.modality == "3d" else {"QM9": samples["QM9"]},
             "sizes": SIZES,
             "repeats": settings.repeats,
             "alone": ALONE,

@@ -15,11 +15,10 @@ from matteralign.config.schema import StudyConfig
 from matteralign.config.slices import Slice
 from matteralign.core.errors import UserError
 from matteralign.datasets.catalogue import get_dataset
-from matteralign.datasets.offers import Offers
 from matteralign.registry.load import load_cards
 from matteralign.store.structures import write_structures
 
-PROTEINS = Offers(frozenset({"atoms", "positions", "sequence", "backbone"}), periodic=False)
+PROTEINS = get_dataset("rcsb").offers()
 
 
 def slice_of(panel: Any, dataset: str = "qm9", **more: Any) -> Slice:

@@ -133,7 +133,8 @@ def test_options_after_a_metric_are_its_own(folder: Path) -> None:
 
 
 def test_folding_leaves_other_words_alone() -> None:
-    assert fold(["--k"]) == ["--k"]
+    with pytest.raises(UserError, match="--k needs a value"):
+        fold(["--metric", "cknna", "--k"])
     assert fold(["a", "--json", "--threads", "2"]) == ["a", "--json", "--threads", "2"]
     assert fold(["--metric=x", "--k=1", "b", "--definition=d"]) == ["--metric", "x:k=1:d", "b"]
     with pytest.raises(UserError, match="--definition belongs to a metric"):
@@ -158,12 +159,31 @@ def test_a_file_compared_with_itself(folder: Path) -> None:
         (["--metric", "cka:plain:debiased"], "--metric cka:plain:debiased: two definitions"),
         (["--metric", "twonn"], "twonn is a metric of one array: use dimension"),
         (["--k", "3"], "--k belongs to a metric"),
+        (["--metric", "cknna", "--k"], "--k needs a value"),
         (["--normalize", "l3"], "unknown scaling 'l3': did you mean 'l2'?"),
         (["--metric", "cknna:k=2:k=x"], "--metric: "),
     ],
 )
 def test_a_wrong_option_is_one_line(folder: Path, options: list[str], message: str) -> None:
     assert refused(folder, "compare", "a.npy", "b.npy", *options).startswith(message)
+
+
+def test_memory_without_end_is_a_usage_error(folder: Path) -> None:
+    done = call(folder, "compare", "a.npy", "b.npy", "--memory-gb", "inf")
+    assert done.returncode == 2
+    assert "--memory-gb" in done.stderr
+
+
+def test_no_number_is_cut_where_the_terminal_is_narrow(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    shown = call(folder, "compare", "a.npy", "b.npy").stdout
+    assert "information_imbalance" in shown
+    assert "…  " not in shown
+    for row in rows(folder, "compare", "a.npy", "b.npy"):
+        if row["ci_low"] is not None:
+            assert f"{row['ci_low']:.4f} … {row['ci_high']:.4f}" in shown
 
 
 def test_a_wrong_file_is_one_line_that_names_it(folder: Path) -> None:
@@ -228,11 +248,11 @@ def test_the_registry_is_listed_for_eyes_and_for_programs(folder: Path) -> None:
 def test_a_device_can_be_chosen_and_one_that_is_not_there_is_refused(
     folder: Path, verb: tuple[str, ...]
 ) -> None:
-    for device, said in {"gpu": "unknown device 'gpu'; choose", "cuda:99": "'cuda:99'"}.items():
-        done = call(folder, *verb, "--device", device)
-        assert done.returncode == 1
-        assert said in done.stderr
-        assert "Traceback" not in done.stderr
+    assert refused(folder, *verb, "--device", "gpu").startswith("unknown device 'gpu'; choose")
+    done = call(folder, *verb, "--device", "cuda:99")
+    assert done.returncode == 1
+    assert "'cuda:99'" in done.stderr
+    assert "Traceback" not in done.stderr
     here = rows(folder, *verb, "--device", "auto")
     for mine, other in zip(rows(folder, *verb), here, strict=True):
         assert other["status"] == mine["status"]

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from matteralign.cli.app import main
+from matteralign.datasets.catalogue import dataset_names, load_datasets
 from matteralign.registry.load import load_cards
 
 Done = subprocess.CompletedProcess[str]
@@ -90,6 +91,14 @@ WRONG: list[tuple[Sequence[str], str]] = [
         ["embed", "qm9-demo", "mace-mp-smal"],
         "error: unknown model 'mace-mp-smal': did you mean 'mace-mp-small'?",
     ),
+    (
+        ["summarize", "qm9-demo", "mace-mp-smal"],
+        "error: unknown model 'mace-mp-smal': did you mean 'mace-mp-small'?",
+    ),
+    (
+        ["run", "qm9-demo", "--snakefile", "nope"],
+        "error: nope: no workflow here; run this in the project's folder",
+    ),
     (["fetch", "--model", "randm"], "error: unknown model 'randm': did you mean 'random'?"),
     (["fetch", "--dataset", "qm8"], "error: unknown dataset 'qm8': did you mean 'qm9'?"),
     (
@@ -102,12 +111,20 @@ WRONG: list[tuple[Sequence[str], str]] = [
         "error: unknown dataset 'omol25@neutral': did you mean 'omol25@neutral-val'?",
     ),
     (
+        ["fetch", "--dataset", "rcsb@cluster-30"],
+        "error: unknown dataset 'rcsb@cluster-30': did you mean 'rcsb@clusters-30'?",
+    ),
+    (
         ["fetch", "--models", "random", "ecfp4", "--accept", "ab"],
         "error: --accept vouches for the weights of one model: name it with --model",
     ),
     (
         ["fetch", "--models", "random", "ecfp4", "--out", "x.json"],
         "error: --out records one model or dataset; name only that",
+    ),
+    (
+        ["embed", "qm9-demo", "random", "--device", "gpu"],
+        "error: unknown device 'gpu'; choose cpu, cuda, cuda:N or auto",
     ),
     (["environment", "mian"], "error: unknown environment 'mian': did you mean 'main'?"),
     (["models", "--config", "nope.yaml"], "error: nope.yaml: configuration file does not exist"),
@@ -141,8 +158,16 @@ CONFIGS: list[tuple[Any, str]] = [
         {"slices": {"a": SLICE | {"dataset": "qm"}}},
         "error: slice 'a': unknown dataset 'qm': did you mean 'qm9'?",
     ),
+    (
+        {"datasets": {"rcsb": {"kind": "rcsb", "resolution": 2.0}}},
+        "error: datasets.rcsb: a dataset of this name comes with the package",
+    ),
+    (
+        {"datasets": {"sharp": {"kind": "rcsb", "resolutoin": 2.0}}},
+        "error: config.yaml: datasets.sharp.resolutoin: unknown key: did you mean 'resolution'?",
+    ),
 ]
-TITLES = ["key", "key in a slice", "model", "metric", "dataset"]
+TITLES = ["key", "key in a slice", "model", "metric", "dataset", "name taken", "choice of chains"]
 
 
 @pytest.mark.parametrize(("raw", "expected"), CONFIGS, ids=TITLES)
@@ -214,7 +239,7 @@ def test_without_a_network_the_file_and_its_place_are_named(folder: Path, tmp_pa
 
 def test_run_without_a_workflow_says_so(folder: Path) -> None:
     done = inside(folder, "run", "qm9-demo")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Snakefile: no workflow here" in done.stderr
 
 
@@ -236,6 +261,29 @@ def test_models_are_listed_for_eyes_and_for_programs(folder: Path) -> None:
     assert all(key in shown.stdout for key in ("random", "mace-mp-small", "chgnet-0.3.0"))
 
 
+def test_datasets_are_listed_for_eyes_and_for_programs(folder: Path) -> None:
+    sharp = {"kind": "rcsb", "resolution": 1.8, "title": "Sharp chains"}
+    write(folder, {"slices": {"qm9-demo": SLICE}, "datasets": {"sharp": sharp}})
+    lines = inside(folder, "datasets").stdout.splitlines()
+    shown = {line.split()[0]: line for line in lines}
+    assert set(shown) == {"dataset", "sharp", *(n for n in dataset_names() if "@" in n)}
+    told = " ".join(shown["rcsb@clusters-30"].split())
+    assert "* – 2 0 CC0-1.0 Protein Data Bank: one chain of each cluster" in told
+    assert "Sharp chains" in shown["sharp"]
+    listed = json.loads(inside(folder, "datasets", "--json").stdout)
+    assert [card["key"] for card in listed] == list(load_datasets())
+
+
+def test_the_lists_of_proteins_are_said_before_they_are_fetched(folder: Path) -> None:
+    done = inside(folder, "fetch", "--dataset", "rcsb", "--dry-run", "--offline")
+    assert done.stdout.splitlines() == [
+        "entries.idx: nowhere while offline",
+        "clusters-by-entity-30.txt: nowhere while offline",
+    ]
+    assert "to fetch: 2 files (0 are here), 0 bytes and 2 of unknown size" in done.stderr
+    assert "rcsb: not in these sums: entries, one file for each member" in done.stderr
+
+
 def test_version_and_help(folder: Path) -> None:
     from matteralign import __version__
 
@@ -249,3 +297,11 @@ def test_results_go_to_stdout_and_progress_to_stderr(folder: Path) -> None:
     assert done.returncode == 0
     assert '"StudyConfig"' in done.stdout
     assert done.stderr == ""
+
+
+def test_what_the_system_refuses_is_one_line(folder: Path) -> None:
+    write(folder, {"results": "taken", "slices": {"qm9-demo": SLICE}})
+    (folder / "taken").write_text("a file where a folder belongs")
+    done = inside(folder, "run", "qm9-demo", "--snakefile", "config.yaml")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ["error: taken: File exists"]

@@ -151,6 +151,11 @@ def test_the_types_of_a_new_family_hold(tmp_path: Path) -> None:
         (["X y", "--family", "orb", "--checkpoint", "w.pt"], "key: "),
         (["x", "--like", "orb-v22", "--checkpoint", "w.pt"], "did you mean 'orb-v2'?"),
         (["x", "--family", "orb", "--checkpoint", "w.pt", "--option", "a"], "NAME=VALUE"),
+        (
+            ["x", "--family", "orb", "--checkpoint", "w.pt", "--option", "a=["],
+            "--option 'a=[': no value of YAML: line 1, column 2",
+        ),
+        (["x", "--new-family", "class", "--url", "https://e.org/w.pt"], "is a word of Python"),
         (["x", "--new-family", "Bad!", "--url", "https://e.org/w.pt"], "lower-case"),
         (
             ["x", "--new-family", "a", "--modality", "4d", "--url", "https://e.org/w.pt"],

@@ -16,6 +16,19 @@ from matteralign.store.structures import Structure
 _COMPONENTS = {letter: comp for comp, letter in LETTERS.items()}
 
 
+def entries_idx(rows: Sequence[tuple[str, str, str]]) -> bytes:
+    """Return the archive's table of entries; rows are id, resolution, method."""
+    head = (
+        "IDCODE, HEADER, ACCESSION DATE, COMPOUND, SOURCE, AUTHOR LIST, RESOLUTION, "
+        "EXPERIMENT TYPE (IF NOT X-RAY)\n------- ------- --------------- --------- -------\n"
+    )
+    lines = [
+        "\t".join([entry, "HEAD", "01/01/01", "COMPOUND", "SOURCE", "Doe, J.", resolution, method])
+        for entry, resolution, method in rows
+    ]
+    return (head + "\n".join(lines) + "\n").encode()
+
+
 def write_chains(
     path: Path,
     chains: Sequence[Structure],

@@ -47,10 +47,10 @@ def message(tmp_path: Path, **changes: Any) -> str:
 
 def test_the_datasets_of_the_study_are_there() -> None:
     names = dataset_names()
-    assert {"qm9", "omat24", "salex", "omol25"} <= set(load_datasets())
+    assert {"qm9", "omat24", "salex", "omol25", "rcsb"} == set(load_datasets())
     assert {
         "qm9@package", "qm9@original", "omat24@val", "salex@val", "salex@train", "omol25@val",
-        "omol25@neutral-val", "omol25@train-4m",
+        "omol25@neutral-val", "omol25@train-4m", "rcsb@clusters-30", "rcsb@clusters-90",
     } <= set(names)  # fmt: skip
     for name in names:
         chosen = get_dataset(name)
@@ -76,6 +76,8 @@ def test_an_unknown_dataset_or_version_gets_the_nearest() -> None:
         "qm0": "qm9",
         "qm9@orignal": "qm9@original",
         "omol25@neutral_val": "omol25@neutral-val",
+        "rscb": "rcsb",
+        "rcsb@cluster-30": "rcsb@clusters-30",
     }.items():
         with pytest.raises(UserError, match=f"unknown dataset '{wrong}': did you mean '{right}'"):
             get_dataset(wrong)
@@ -92,6 +94,7 @@ def test_what_decides_the_rows_is_the_identity() -> None:
         ({"licens": "x"}, "licens: unknown key: did you mean 'licence'?"),
         ({"default": "train"}, "top level: default: no version is called 'train'"),
         ({"units": {"length": "angstrom", "energy": "kcal"}}, "units.energy: unknown value 'kcal'"),
+        ({"units": {"length": "angstrom"}}, "top level: units.energy: only proteins may be"),
         ({"elements": "1-200"}, "elements: '1-200' is not within atomic numbers"),
         ({"versions": {"val": VERSION | {"reader": "aselmd"}}}, "versions.val: unknown reader"),
         ({"versions": {"val": VERSION | {"files": VERSION["files"] * 2}}}, "versions.val.files"),

@@ -16,12 +16,15 @@ from matteralign.config.datasets import ProteinArchive
 from matteralign.config.slices import Slice
 from matteralign.core.errors import FetchError, IntegrityError, UserError
 from matteralign.datasets.base import Skipped
+from matteralign.datasets.catalogue import get_dataset
 from matteralign.datasets.draw import draw_structures
 from matteralign.datasets.peptides import peptide
-from matteralign.datasets.rcsb import ProteinSource
+from matteralign.datasets.rcsb import remote_file
 from matteralign.datasets.rcsb_lists import Entity, Entry, in_order, read_clusters, read_entries
+from matteralign.datasets.rcsb_source import ProteinSource
+from matteralign.datasets.source import Source, find_source
 from matteralign.store.structures import Structure
-from tests.datasets.chain_files import write_chains
+from tests.datasets.chain_files import entries_idx, write_chains
 from tests.serving import Server, server
 
 __all__ = ["server"]
@@ -57,7 +60,7 @@ def source(folder: Path, **more: Any) -> ProteinSource:
     return ProteinSource("pdb", ProteinArchive.model_validate(raw | more))
 
 
-def chosen(found: ProteinSource) -> dict[str, str]:
+def chosen(found: Source) -> dict[str, str]:
     rows = found.open(lambda _: None)
     ids = rows.ids()
     taken = rows.take(ids)
@@ -100,18 +103,89 @@ def test_members_beyond_the_tries_are_not_looked_at(folder: Path) -> None:
     )
 
 
+TABLE = [
+    ("1AAA", "2.5", "X-RAY DIFFRACTION"),
+    ("2BBB", "NOT", "SOLUTION NMR"),
+    ("3CCC", "4.0", "X-RAY DIFFRACTION"),
+    # Of two methods one that is wanted is enough, as in the entries themselves.
+    ("5EEE", "1.5", "NEUTRON DIFFRACTION, X-RAY DIFFRACTION"),
+]
+
+
 def test_the_table_of_entries_spares_reading_and_orders_members(folder: Path) -> None:
-    rows = [
-        ("1AAA", "2.5", "X-RAY DIFFRACTION"),
-        ("2BBB", "NOT", "SOLUTION NMR"),
-        ("3CCC", "4.0", "X-RAY DIFFRACTION"),
-        ("5EEE", "1.5", "X-RAY DIFFRACTION"),
-    ]
-    lines = ["IDCODE, HEADER, ...", "------"]
-    lines += ["\t".join([i, "h", "d", "c", "s", "a", res, method]) for i, res, method in rows]
     table = folder.parent / "entries.idx"
-    table.write_text("\n".join(lines) + "\n")
+    table.write_bytes(entries_idx(TABLE))
     assert chosen(source(folder, entries=str(table))) == {"1AAA_2": "1AAA_B", "1AAA_1": "5EEE_A"}
+
+
+def test_the_dataset_of_the_card_gives_what_the_same_choice_gives_on_this_machine(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it from a mirror of the publishers' servers, without a section `datasets`."""
+    for path in folder.iterdir():
+        body = gzip.compress(path.read_bytes(), mtime=0)
+        server.put(f"/files.rcsb.org/download/{path.stem.upper()}.cif.gz", body)
+    table = "/files.wwpdb.org/pub/pdb/derived_data/index/entries.idx"
+    server.put(table, entries_idx(TABLE))
+    for identity in (30, 90):
+        clusters = f"clusters-by-entity-{identity}.txt"
+        server.put(f"/cdn.rcsb.org/resources/sequence/clusters/{clusters}", CLUSTERS.encode())
+    monkeypatch.setenv("MATTERALIGN_MIRRORS", server.address(""))
+    (folder.parent / "entries.idx").write_bytes(entries_idx(TABLE))
+    lists = {"entries": str(folder.parent / "entries.idx")}
+    # The card wants 30 residues, more than these have.
+    assert chosen(find_source("rcsb", {})) == chosen(
+        source(folder, **lists, residues={"least": 30, "most": 1024})
+    )
+    short = ProteinArchive.model_validate({"kind": "rcsb", "residues": {"least": 5}})
+    changed = find_source("short", {"short": short})
+    assert [w.pinned for w in changed.wanted()] == list(get_dataset("rcsb").version.files)
+    assert chosen(changed) == {"1AAA_2": "1AAA_B", "1AAA_1": "5EEE_A"}
+    assert chosen(find_source("rcsb@clusters-90", {})) == chosen(find_source("rcsb", {}))
+    assert sum(request.path == table for request in server.gets()) == 1
+    record = find_source("rcsb", {}).record(print, 1)
+    assert set(record["files"]) == {"entries.idx", "clusters-by-entity-30.txt"}  # type: ignore[call-overload]
+    # What was fetched is enforced.
+    path = changed.wanted()[0].bring(print)
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(IntegrityError, match=r"entries\.idx: expected"):
+        find_source("rcsb", {}).open(print)
+
+
+@pytest.mark.parametrize("name", ["rcsb@clusters-30", "rcsb@clusters-90"])
+def test_the_card_says_all_that_a_choice_may_say(name: str) -> None:
+    version = get_dataset(name).version
+    whole = ProteinArchive(kind="rcsb").over(version.options)
+    assert [whole.entries, whole.clusters] == [pinned.name for pinned in version.files]
+    assert name.removeprefix("rcsb@clusters-") in version.about
+    with pytest.raises(ValueError, match="tries: not said"):
+        ProteinArchive(kind="rcsb").over({k: v for k, v in version.options.items() if k != "tries"})
+
+
+def test_a_choice_keeps_its_identity_and_states_what_it_is(folder: Path) -> None:
+    complete = source(folder, methods=["SOLUTION NMR"], resolution=None, tries=3, licence="mine")
+    assert complete.identity() == {
+        "dataset": "pdb",
+        "rcsb": {
+            "kind": "rcsb", "files": str(folder), "entries": None,
+            "clusters": str(folder.parent / "clusters.txt"), "methods": ["SOLUTION NMR"],
+            "resolution": None, "residues": {"least": 5, "most": None}, "tries": 3,
+        },
+    }  # fmt: skip
+    assert complete.facts["licence"] == "mine"
+    assert complete.facts["level_of_theory"] == "experiment"
+    assert source(folder).facts == get_dataset("rcsb").facts
+    assert source(folder).offers() == get_dataset("rcsb").offers()
+
+
+def test_an_entry_that_is_damaged_in_the_cache_stops_the_draw(server: Server, folder: Path) -> None:
+    """Another member instead would make the rows depend on one machine's disk."""
+    remote = source(folder, **serve(server, folder, ["1AAA", "2BBB", "3CCC"]), resolution=2.0)
+    assert chosen(remote)["1AAA_2"].startswith("1AAA_2: resolution 2.5 Å; 2BBB_1: method")
+    second = remote_file(server.address("/2BBB.cif.gz")).bring(print)
+    second.write_bytes(b"x" + second.read_bytes()[1:])
+    with pytest.raises(IntegrityError, match=r"2BBB\.cif\.gz: expected"):
+        chosen(remote)
 
 
 def test_without_clusters_every_entry_gives_a_chain(folder: Path) -> None:
@@ -207,10 +281,10 @@ def test_a_bad_list_of_entries_is_refused(text: str, message: str, tmp_path: Pat
 @given(st.lists(st.tuples(st.sampled_from("ABCDE"), st.integers(1, 3)), unique=True), st.data())
 def test_members_are_tried_in_one_order(pairs: list[tuple[str, int]], data: st.DataObject) -> None:
     members = [Entity(f"1AA{letter}", number) for letter, number in pairs]
-    entries = {"1AAC": Entry(None, 1.0), "1AAD": Entry(None, 0.5)}
+    entries = {"1AAC": Entry(resolution=1.0), "1AAD": Entry(resolution=0.5)}
     found = in_order(data.draw(st.permutations(members)), entries)
     assert found == in_order(members, entries)
-    worst = [entries.get(m.entry, Entry(None, 9.0)).resolution for m in found]
+    worst = [entries.get(m.entry, Entry(resolution=9.0)).resolution for m in found]
     assert worst == sorted(worst)
 
 

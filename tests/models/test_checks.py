@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.data import chemical_symbols
 
 from matteralign.models.checks import nearest_distances, refuse_common
@@ -107,6 +108,17 @@ def test_nearest_distances_in_many_blocks() -> None:
     positions = np.random.default_rng(0).uniform(0, 40, (1100, 3))
     structure = Structure("b", np.full(1100, 6, np.uint8), positions)
     full = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    np.fill_diagonal(full, np.inf)
+    np.testing.assert_allclose(nearest_distances(structure), full.min(axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("pbc", [(True, True, True), (True, False, True), (False, True, False)])
+def test_nearest_distances_see_images_as_ase_does(pbc: tuple[bool, bool, bool]) -> None:
+    rng = np.random.default_rng(1)
+    cell = 9.0 * np.eye(3) + rng.normal(0, 1, (3, 3))
+    positions = rng.uniform(0, 1, (20, 3)) @ cell
+    structure = Structure("s", np.full(20, 6, np.uint8), positions, cell, np.array(pbc))
+    full = Atoms("C20", positions, cell=cell, pbc=pbc).get_all_distances(mic=True)
     np.fill_diagonal(full, np.inf)
     np.testing.assert_allclose(nearest_distances(structure), full.min(axis=1), rtol=1e-12)
 

@@ -6,7 +6,6 @@ A mirror holds every file below the name of its host, so cards and addresses are
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +15,9 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from matteralign.config.datasets import ProteinArchive
 from matteralign.datasets.catalogue import get_dataset
 from matteralign.datasets.peptides import peptide
-from tests.datasets.chain_files import write_chains
+from tests.datasets.chain_files import entries_idx, write_chains
 from tests.datasets.lmdb_files import calculated, tar_gz, write
 from tests.serving import Server
 
@@ -48,15 +46,17 @@ def publish_databases(server: Server, dataset: str, records: Records, work: Path
 
 def publish_entries(server: Server, entries: Mapping[str, bytes]) -> None:
     """Serve entries of the Protein Data Bank with their lists: one cluster for each."""
-    config = ProteinArchive(kind="rcsb")
-    assert config.entries is not None
-    assert config.clusters is not None
+    version = get_dataset("rcsb").version
     for entry, content in entries.items():
         body = gzip.compress(content, mtime=0)
-        server.put(path_of(f"{config.files}/{entry}.cif.gz"), body)
-    server.put(path_of(config.entries), json.dumps(sorted(entries)).encode())
-    lines = "".join(f"{entry}_1\n" for entry in sorted(entries))
-    server.put(path_of(config.clusters), lines.encode())
+        server.put(path_of(f"{version.options['files']}/{entry}.cif.gz"), body)
+    lists = {
+        "entries.idx": entries_idx([(entry, "", "") for entry in sorted(entries)]),
+        "clusters-by-entity-30.txt": "".join(f"{entry}_1\n" for entry in sorted(entries)).encode(),
+    }
+    for pinned in version.files:
+        address = pinned.sources[0].url  # type: ignore[union-attr]
+        server.put(path_of(address), lists[pinned.name])
 
 
 def rattled_crystals(n: int) -> Records:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from matteralign.core.files import read_json, write_json
+from matteralign.core.files import read_record, write_json
 from matteralign.core.hashing import sha256_json
 from matteralign.core.paths import cache_root
 from matteralign.models.catalogue import wrapper_version
@@ -92,7 +92,11 @@ def read_check(card: ModelCard) -> Checked | None:
         If the record is damaged.
     """
     path = _path(card.key)
-    return Checked(**read_json(path)) if path.exists() else None
+    if not path.exists():
+        return None
+    names = [field.name for field in fields(Checked)]
+    found = read_record(path, names)
+    return Checked(**{name: found[name] for name in names})
 
 
 def check_state(card: ModelCard, checked: Checked | None) -> State:

@@ -39,7 +39,7 @@ def sample_slice(
     source = study.dataset(chosen.dataset)
     try:
         rows = source.open(report)
-        rows.threads = threads
+        rows.threads, rows.report = threads, report
         structures, walk = draw_structures(rows, chosen, report)
     except UserError as error:
         raise UserError(f"slice {layout.slice!r}: {error}") from error

@@ -14,6 +14,7 @@ from matteralign.cli import (
     catalogue,
     checking,
     compute,
+    dataset_list,
     fetching,
     inputs,
     model_list,
@@ -22,7 +23,7 @@ from matteralign.cli import (
     schemas,
     show,
 )
-from matteralign.core.errors import MatterAlignError
+from matteralign.core.errors import MatterAlignError, os_fault
 
 app = typer.Typer(
     name="matteralign",
@@ -33,8 +34,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _MODULES = (
-    people, model_list, authoring, panel, checking, arrays, catalogue, fetching, inputs, compute,
-    show, schemas,
+    people, model_list, dataset_list, authoring, panel, checking, arrays, catalogue, fetching,
+    inputs, compute, show, schemas,
 )  # fmt: skip
 for module in _MODULES:
     module.register(app)
@@ -50,6 +51,12 @@ def version_option(
         raise typer.Exit
 
 
+def _say_error(text: str) -> None:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"error: {text}", style="bold red", markup=False
+    )
+
+
 def main() -> None:
     """Run the command line.
 
@@ -59,10 +66,11 @@ def main() -> None:
     try:
         app()
     except MatterAlignError as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(
-            f"error: {error}", style="bold red", markup=False
-        )
+        _say_error(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:  # a full disk, a folder that may not be written
+        _say_error(os_fault(error))
+        sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("interrupted: finished work is kept, run again to go on", err=True)
         sys.exit(130)

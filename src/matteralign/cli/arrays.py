@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from matteralign.cli.common import ThreadsOption
+from matteralign.cli.common import ThreadsOption, print_whole
 from matteralign.cli.metric_options import (
     DeviceOption,
     MemoryOption,
@@ -113,6 +113,6 @@ def _print(outcomes: Sequence[Outcome], as_json: bool, title: str) -> None:
 
     console = Console(highlight=False, soft_wrap=True)
     console.print(title, markup=False)
-    Console(highlight=False).print(score_table(outcomes))
+    print_whole(score_table(outcomes))
     for line in reasons(outcomes):
         console.print(line, markup=False)

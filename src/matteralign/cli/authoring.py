@@ -10,6 +10,7 @@ import yaml
 
 from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, say
 from matteralign.core.errors import UserError
+from matteralign.core.strict_yaml import parse_yaml, yaml_fault
 from matteralign.core.suggest import unknown
 
 if TYPE_CHECKING:
@@ -187,7 +188,10 @@ def _option(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise UserError(f"--option {text!r}: write NAME=VALUE")
-    return name, yaml.safe_load(value)
+    try:
+        return name, parse_yaml(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"--option {text!r}: no value of YAML: {yaml_fault(error)}") from error
 
 
 def _say_next(card: ModelCard, folder: Path, builtin: bool) -> None:

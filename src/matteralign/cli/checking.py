@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, ThreadsOption, cards_of, say
+from matteralign.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    ModelDeviceOption,
+    ThreadsOption,
+    cards_of,
+    say,
+)
 from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
 from matteralign.registry.load import get_card
@@ -39,7 +46,7 @@ def check_model(
     details: Annotated[bool, typer.Option(help="Show every clause, also of many models.")] = False,
     threads: ThreadsOption = 1,
     processes: Annotated[int, typer.Option(min=1, help="Environments worked on at once.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "cpu",
+    device: ModelDeviceOption = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from matteralign.align.layout import Layout
 from matteralign.align.study import Study, open_study
 from matteralign.config.load import load_config
+from matteralign.core.errors import UserError
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
 from matteralign.sources.settings import use_mirrors
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 CONFIG_VARIABLE = "MATTERALIGN_CONFIG"
 
@@ -25,6 +30,17 @@ ConfigOption = Annotated[
 ]
 SliceArgument = Annotated[str, typer.Argument(help="Slice of the configuration.")]
 ModelArgument = Annotated[str, typer.Argument(help="Key of a model card.")]
+
+
+def _known_device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise UserError(f"unknown device {name!r}; choose cpu, cuda, cuda:N or auto")
+    return name
+
+
+ModelDeviceOption = Annotated[
+    str, typer.Option("--device", callback=_known_device, help="cpu, cuda, cuda:N or auto.")
+]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads to use.")]
 
 DEFAULT_CONFIG = Path("config.yaml")
@@ -62,3 +78,14 @@ def put_program_on_path() -> None:
 def say(line: str) -> None:
     """Print one line of progress to stderr; stdout stays for results."""
     typer.echo(line, err=True)
+
+
+def print_whole(table: Table) -> None:
+    """Print a table with nothing cut or folded: keys are to be copied, pipes have no width."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console(highlight=False)
+    roomy = console.options.update(max_width=10_000)
+    console.width = max(console.width, Measurement.get(console, roomy, table).maximum)
+    console.print(table)

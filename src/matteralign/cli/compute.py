@@ -8,6 +8,7 @@ from matteralign.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     ModelArgument,
+    ModelDeviceOption,
     SliceArgument,
     ThreadsOption,
     layout_of,
@@ -40,7 +41,7 @@ def embed(
     slice_name: SliceArgument,
     model: ModelArgument,
     threads: ThreadsOption = 1,
-    device: str = typer.Option("auto", help="cpu, cuda or auto."),
+    device: ModelDeviceOption = "auto",
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Run one model over a slice and keep its latents and energies."""
@@ -60,9 +61,11 @@ def summarize(
 ) -> None:
     """Find the neighbours and intrinsic dimensions of one model's latents."""
     from matteralign.align.summary import summarize_model
+    from matteralign.registry.load import get_card
 
     study = study_of(config)
-    say(summarize_model(study, layout_of(study, slice_name), model, threads=threads))
+    layout = layout_of(study, slice_name)
+    say(summarize_model(study, layout, get_card(model, study.cards).key, threads=threads))
 
 
 def score(

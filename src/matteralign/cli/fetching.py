@@ -81,6 +81,10 @@ def fetch(
     wanted = _wanted(study, targets)
     cost = cost_of(wanted)
     say(cost.line())
+    for name in targets.datasets:
+        later = study.dataset(name).later
+        if later is not None:
+            say(f"{name}: not in these sums: {later}")
     if dry_run:
         for item in wanted:
             asked = [place.told for place in places(item.pinned, settings())]

@@ -30,7 +30,9 @@ NormalizeOption = Annotated[
     str | None,
     typer.Option(help="Scaling of every array: max, l2 or none. [default: as a study does]"),
 ]
-MemoryOption = Annotated[float, typer.Option(min=0.001, help="Bound on working memory, in GiB.")]
+MemoryOption = Annotated[
+    float, typer.Option(min=0.001, max=1e6, help="Bound on working memory, in GiB.")
+]
 DeviceOption = Annotated[
     str, typer.Option(help="What makes the tiles: cpu, cuda, cuda:N, torch or auto.")
 ]
@@ -60,11 +62,13 @@ def fold(arguments: Sequence[str]) -> list[str]:
     while position < len(words):
         word = words[position]
         value = words[position + 1] if position + 1 < len(words) else None
+        if word in ("--definition", "--k") and value is None:
+            raise UserError(f"{word} needs a value")
         if word == "--metric" and value is not None:
             out += [word, value]
             at = len(out) - 1
             position += 2
-        elif word in ("--definition", "--k") and value is not None:
+        elif word in ("--definition", "--k"):
             if at is None:
                 raise UserError(f"{word} belongs to a metric: write --metric NAME before it")
             out[at] += f":k={value}" if word == "--k" else f":{value}"

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, cards_of
+from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, cards_of, print_whole
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from matteralign.registry.card import ModelCard, Parameters
 
 NONE = "–"
@@ -63,7 +61,7 @@ def models(
             _printed(card.parameters),
             _told(last_check(card)),
         )
-    _print_whole(table)
+    print_whole(table)
     rows = sum(card.study_row is not None for card in cards)
     typer.echo(f"\n{rows} of {STUDY_ROWS} rows of the study, {len(cards) - rows} extras")
 
@@ -82,17 +80,6 @@ def last_check(card: ModelCard) -> dict[str, Any]:
             "failed": [c["check"] for c in found.checks if c["status"] == "fail"],
         }
     return described
-
-
-def _print_whole(table: Table) -> None:
-    """Print a table with nothing cut or folded: keys are to be copied, pipes have no width."""
-    from rich.console import Console
-    from rich.measure import Measurement
-
-    console = Console(highlight=False)
-    roomy = console.options.update(max_width=10_000)
-    console.width = max(console.width, Measurement.get(console, roomy, table).maximum)
-    console.print(table)
 
 
 def _printed(parameters: Parameters) -> str:

@@ -19,7 +19,7 @@ from matteralign.cli.common import (
     say,
     study_of,
 )
-from matteralign.core.errors import MatterAlignError
+from matteralign.core.errors import MatterAlignError, UserError
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +42,7 @@ def run(
 
     layout = layout_of(study_of(config), slice_name)
     if not snakefile.exists():
-        raise MatterAlignError(f"{snakefile}: no workflow here; run this in the project's folder")
+        raise UserError(f"{snakefile}: no workflow here; run this in the project's folder")
     layout.results.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "snakemake", slice_name, "--snakefile", str(snakefile)]
     command += ["--configfile", str(config), "--cores", str(cores)]

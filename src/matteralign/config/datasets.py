@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -65,42 +66,67 @@ class OwnDataset(Described):
         return self
 
 
+def _no_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
+def _as_on_card(description: str, **limits: Any) -> Any:
+    """Return a field that may be left out; None stands for that until `ProteinArchive.over`."""
+    return Field(
+        default=None,
+        description=f"{description}; left out: as on the card of rcsb",
+        json_schema_extra=_no_default,
+        **limits,
+    )
+
+
 class ProteinArchive(Described):
-    """Chains of the Protein Data Bank, one of each cluster of sequences."""
+    """Chains of the Protein Data Bank, one of each cluster of sequences, chosen otherwise.
+
+    What is left out is as on the card of the dataset rcsb.
+    """
 
     kind: Literal["rcsb"]
-    files: str = Field(
-        default="https://files.rcsb.org/download",
-        description="folder, or address of a mirror, with <ID>.cif.gz",
+    files: str = _as_on_card("folder, or address of a mirror, with <ID>.cif.gz")
+    entries: str | None = _as_on_card(
+        "file or address of the entries to choose from: ids as JSON or one a line, or the "
+        "archive's table entries.idx, whose methods and resolutions spare downloads; null: all "
+        "that clusters or the folder name"
     )
-    entries: str | None = Field(
-        default="https://data.rcsb.org/rest/v1/holdings/current/entry_ids",
-        description="file or address of the entries to choose from: ids as JSON or one a line, or "
-        "the archive's table entries.idx, whose methods and resolutions spare downloads",
+    clusters: str | None = _as_on_card(
+        "file or address of clusters of entities, one a line; null: one chain of each entry"
     )
-    clusters: str | None = Field(
-        default="https://cdn.rcsb.org/resources/sequence/clusters/clusters-by-entity-30.txt",
-        description="file or address of clusters of entities, one a line; null: one chain of "
-        "each entry",
+    methods: list[str] = _as_on_card("experimental methods as the entries spell them; none: any")
+    resolution: Annotated[float, Field(gt=0)] | None = _as_on_card(
+        "worst resolution in Å, entries without one are left out; null: any"
     )
-    methods: list[str] = Field(
-        default=["X-RAY DIFFRACTION", "ELECTRON MICROSCOPY"],
-        description="experimental methods as the entries spell them; none: any",
-    )
-    resolution: Annotated[float, Field(gt=0)] | None = Field(
-        default=3.0, description="worst resolution in Å; entries without one are left out"
-    )
-    residues: Between = Field(
-        default=Between(least=30, most=1024), description="length of the whole chain's sequence"
-    )
-    tries: int = Field(
-        default=10, ge=1, description="members of a cluster looked at before it is left out"
-    )
+    residues: Between = _as_on_card("length of the whole chain's sequence")
+    tries: int = _as_on_card("members of a cluster looked at before it is left out", ge=1)
 
     @property
     def remote(self) -> bool:
         """Whether entries are fetched over a network."""
         return is_address(self.files)
+
+    def over(self, options: Mapping[str, Any]) -> ProteinArchive:
+        """Return the choice with what it leaves out taken from elsewhere.
+
+        Parameters
+        ----------
+        options
+            Values by field, as a card has them.
+
+        Raises
+        ------
+        ValueError
+            If a field is in neither, or a value of `options` is wrong.
+        """
+        whole = type(self).model_validate({**options, **self.model_dump(exclude_unset=True)})
+        missing = set(type(self).model_fields) - set(Described.model_fields)
+        missing -= whole.model_fields_set
+        if missing:
+            raise ValueError(f"{', '.join(sorted(missing))}: not said")
+        return whole
 
 
 DatasetSection = Annotated[OwnDataset | ProteinArchive, Field(discriminator="kind")]

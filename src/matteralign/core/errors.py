@@ -28,5 +28,11 @@ def told(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
+def os_fault(error: OSError) -> str:
+    """Return what the system refused, and of which file."""
+    place = "" if error.filename is None else f"{error.filename}: "
+    return f"{place}{error.strerror or told(error)}"
+
+
 class FetchError(MatterAlignError):
     """A file could not be had from any of its sources."""

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,18 @@ def _umask() -> int:
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, *, flush: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it into place when the block ends well.
 
     The file is flushed to disk before the rename, so a reader sees the old file, the new
     one, or none. When the block raises, the temporary file is removed.
+
+    Parameters
+    ----------
+    flush
+        False leaves it to the system when the bytes reach the disk: a killed process loses
+        nothing, but where power fails the file may be damaged. For files whose reader notices
+        and makes them again.
 
     Examples
     --------
@@ -46,19 +53,21 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        place_file(temporary, target)
+        place_file(temporary, target, flush=flush)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def place_file(temporary: Path, target: Path) -> None:
+def place_file(temporary: Path, target: Path, *, flush: bool = True) -> None:
     """Flush a finished file to disk and rename it into place, on the same disk."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with open(temporary, "rb+") as handle:
-        os.fsync(handle.fileno())
+    if flush:
+        with open(temporary, "rb+") as handle:
+            os.fsync(handle.fileno())
     temporary.chmod(0o666 & ~_umask())
     temporary.replace(target)
-    _sync_folder(target.parent)
+    if flush:
+        _sync_folder(target.parent)
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
@@ -90,10 +99,34 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise IntegrityError(f"{path}: file is missing; run the stage that writes it") from error
+    except IsADirectoryError as error:
+        raise IntegrityError(f"{path}: is a folder, not a file; remove it") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise IntegrityError(
             f"{path}: not valid JSON ({error}); delete it and run its stage again"
         ) from error
+
+
+def read_record(path: str | Path, needed: Collection[str] = ()) -> dict[str, Any]:
+    """Read a JSON file that holds named values.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing, is not JSON, holds something else or lacks one of the `needed`
+        names.
+    """
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise IntegrityError(
+            f"{path}: holds no record of named values; delete it and run its stage again"
+        )
+    missing = [name for name in needed if name not in found]
+    if missing:
+        raise IntegrityError(
+            f"{path}: lacks {', '.join(missing)}; delete it and run its stage again"
+        )
+    return found
 
 
 def _sync_folder(folder: Path) -> None:

@@ -77,7 +77,7 @@ class AseLmdb(Dataset):
                 identifier=f"{prefix}:{row}",
                 source=f"{source}:{row}",
                 split=self.version.split,
-                scale=EV[self.card.units.energy],
+                scale=EV[self.card.units.energy or "eV"],
             )
         except _BAD_RECORD as error:
             return Skipped(place, told(error))

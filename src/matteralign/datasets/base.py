@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +38,12 @@ class Rows(ABC):
     ----------
     threads
         Cores that `take` may use. The rows do not depend on it.
+    report
+        Receives a line now and then, where there is something to wait for.
     """
 
     threads: int = 1
+    report: Callable[[str], None] | None = None
 
     @abstractmethod
     def ids(self) -> Sequence[str]:

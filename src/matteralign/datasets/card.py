@@ -39,6 +39,9 @@ class Version(Strict):
     reader: str = Field(description="which reader understands the files")
     files: list[DatasetFile] = Field(min_length=1)
     rows: int | None = Field(default=None, gt=0, description="structures, as published")
+    later: str | None = Field(
+        default=None, description="what is fetched only when rows are drawn, said with the cost"
+    )
     split: str = Field(description="the authors' name of this part, such as val; all: no split")
     options: dict[str, Any] = Field(default={}, description="what the reader is told")
 
@@ -55,7 +58,9 @@ class DatasetUnits(Strict):
     """Units of the files; what is kept is in Å and eV."""
 
     length: Literal["angstrom"]
-    energy: Literal["eV", "hartree"]
+    energy: Literal["eV", "hartree"] | None = Field(
+        default=None, description="left out: records have no energies"
+    )
 
 
 class DatasetCard(Strict):
@@ -86,6 +91,12 @@ class DatasetCard(Strict):
     def _default_exists(self) -> DatasetCard:
         if self.default not in self.versions:
             raise ValueError(f"default: no version is called {self.default!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _energies_have_a_unit(self) -> DatasetCard:
+        if self.units.energy is None and self.kind != "proteins":
+            raise ValueError("units.energy: only proteins may be without")
         return self
 
     def names(self) -> list[str]:

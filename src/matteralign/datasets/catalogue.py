@@ -31,6 +31,7 @@ _READERS = {
     "aselmdb": "matteralign.datasets.aselmdb:AseLmdb",
     "qm9-csv": "matteralign.datasets.qm9:Qm9Table",
     "qm9-xyz": "matteralign.datasets.qm9_original:Qm9Original",
+    "rcsb": "matteralign.datasets.rcsb:ProteinDataBank",
 }
 
 
@@ -60,6 +61,11 @@ class Chosen:
             "licence": self.card.licence,
             "citation": self.card.citation,
         }
+
+    @property
+    def later(self) -> str | None:
+        """What is fetched only when rows are drawn; None: nothing."""
+        return self.version.later
 
     def inputs(self) -> list[Path]:
         """Return local files that it is read from: none, what is fetched lies in the cache."""

@@ -46,6 +46,11 @@ class OwnSource:
             "citation": self.config.citation,
         }
 
+    @property
+    def later(self) -> str | None:
+        """What is fetched only when rows are drawn: nothing."""
+        return None
+
     def wanted(self) -> list[Wanted]:
         """Return what is to be fetched: nothing."""
         return []

@@ -19,17 +19,17 @@ _COLUMNS = 8
 
 @dataclass(frozen=True)
 class Entry:
-    """What a list says of an entry; None: nothing.
+    """What a list says of an entry.
 
     Attributes
     ----------
-    method
-        Experimental method, upper case.
+    methods
+        Experimental methods, upper case; empty: not said.
     resolution
-        In Å.
+        In Å; None: not said.
     """
 
-    method: str | None = None
+    methods: frozenset[str] = frozenset()
     resolution: float | None = None
 
 
@@ -130,7 +130,8 @@ def _entry(cells: list[str]) -> Entry:
         resolution: float | None = float(first)
     except ValueError:
         resolution = None  # the table says NOT, for not applicable
-    return Entry(cells[7].strip().upper() or None, resolution)
+    methods = (method.strip().upper() for method in cells[7].split(","))
+    return Entry(frozenset(filter(None, methods)), resolution)
 
 
 def _text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Every dataset a configuration may name: those with cards, the Protein Data Bank, its own."""
+"""Every dataset a configuration may name: those with cards, and its own."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from matteralign.datasets.offers import Offers
 from matteralign.datasets.own_source import OwnSource
 from matteralign.sources.wanted import Wanted
 
-_BUILTIN: Mapping[str, DatasetSection] = {"rcsb": ProteinArchive(kind="rcsb")}
-
 
 class Source(Protocol):
     """A dataset before anything of it is read."""
@@ -28,6 +26,10 @@ class Source(Protocol):
     @property
     def facts(self) -> dict[str, str]:
         """Level of theory, licence and citation, recorded with every slice."""
+
+    @property
+    def later(self) -> str | None:
+        """What is fetched only when rows are drawn, so that no cost has it; None: nothing."""
 
     def offers(self) -> Offers:
         """Return what rows have."""
@@ -61,14 +63,14 @@ def find_source(name: str, own: Mapping[str, DatasetSection]) -> Source:
     UserError
         If there is no such dataset, with the nearest name.
     """
-    section = {**_BUILTIN, **own}.get(name)
+    section = own.get(name)
     if isinstance(section, ProteinArchive):
-        from matteralign.datasets.rcsb import ProteinSource
+        from matteralign.datasets.rcsb_source import ProteinSource
 
         return ProteinSource(name, section)
     if section is not None:
         return OwnSource(name, section)
-    known = [*dataset_names(), *_BUILTIN, *own]
+    known = [*dataset_names(), *own]
     if name not in known:
         raise UserError(unknown("dataset", name, known))
     return get_dataset(name)

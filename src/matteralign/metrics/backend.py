@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.candidates import Proposed
-from matteralign.metrics.errors import MetricInputError
+from matteralign.metrics.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.plan import Piece
 from matteralign.metrics.rank_counts import RankRequest
 from matteralign.metrics.scores import Form
@@ -271,13 +271,15 @@ def open_backend(device: str) -> Backend:
 
     Raises
     ------
+    MetricSpecError
+        An unknown device.
     MetricInputError
-        An unknown device, no torch, or no such GPU.
+        No torch, or no such GPU.
     """
     from matteralign.metrics.backends.numba_backend import NumbaBackend
 
     if device not in {"cpu", "auto", "torch"} and device.partition(":")[0] != "cuda":
-        raise MetricInputError(f"unknown device {device!r}; choose {DEVICES}")
+        raise MetricSpecError(f"unknown device {device!r}; choose {DEVICES}")
     if device == "cpu":
         return NumbaBackend()
     try:

@@ -32,6 +32,8 @@ def boxed_cell(structure: Structure, vacuum: float) -> npt.NDArray[np.float64]:
     if not structure.periodic or structure.pbc is None or structure.cell is None:
         return np.diag(np.ptp(structure.positions, axis=0) + vacuum)
     cell = np.array(structure.cell, np.float64)
+    if structure.pbc.all():
+        return cell
     periodic = cell[structure.pbc]
     _, _, basis = np.linalg.svd(periodic)
     for row, normal in zip(np.flatnonzero(~structure.pbc), basis[len(periodic) :], strict=True):

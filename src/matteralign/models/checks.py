@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -151,16 +152,32 @@ def _close_pairs(structure: Structure) -> Iterator[tuple[int, int, float]]:
             yield start + int(row), int(column), float(distances[row, column])
 
 
+@lru_cache(maxsize=1)
+def _all_distances(structure: Structure) -> npt.NDArray[np.float64]:
+    """Return the only block of a small structure: checks and sizes ask for it in turn."""
+    ((_, distances),) = _distance_blocks(structure)
+    distances.flags.writeable = False
+    return distances
+
+
 def distance_blocks(structure: Structure) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
     """Yield the first atom of a block of rows and its distances to all atoms in Å, inf to itself.
 
-    Periodic images count through the nearest-image rule.
+    Periodic images count through the nearest-image rule. The arrays are not to be written to.
     """
+    if 0 < structure.n_atoms <= _BLOCK:
+        yield 0, _all_distances(structure)
+    else:
+        yield from _distance_blocks(structure)
+
+
+def _distance_blocks(structure: Structure) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
     positions = np.asarray(structure.positions, np.float64)
     inverse = None
     if structure.periodic and structure.cell is not None and structure.pbc is not None:
         vectors = structure.cell[structure.pbc]
-        inverse = np.linalg.pinv(vectors)
+        # The pseudoinverse of independent rows, without the cost of singular values.
+        inverse = vectors.T @ np.linalg.inv(vectors @ vectors.T)
     for start in range(0, len(positions), _BLOCK):
         difference = positions[start : start + _BLOCK, None, :] - positions[None, :, :]
         if inverse is not None:

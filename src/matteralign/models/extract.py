@@ -76,21 +76,24 @@ def extract(
         If the model failed on every structure that was not refused.
     """
     masked: dict[int, MaskedRow] = {}
-    accepted: list[int] = []
+    sizes: dict[int, int] = {}
+    digests: dict[int, str] = {}
     for row, structure in enumerate(structures):
         refusal = wrapper.refuse(structure)
         if refusal is None:
-            accepted.append(row)
+            # At once: checks and sizes share what they find out about a structure.
+            sizes[row] = wrapper.size(structure)
+            digests[row] = structure.digest()
         else:
             masked[row] = MaskedRow(row, structure.id, refusal.code, refusal.reason)
-    digests = {row: structures[row].digest() for row in accepted}
+    accepted = list(sizes)
     done = len(masked)
     latents = np.full((len(structures), wrapper.card.latent.dim), np.nan, np.float32)
     energies = np.full(len(structures), np.nan) if wrapper.card.predicts else None
     if progress:
         progress(done)
     kept = Shards(shards, identity, digests)
-    for batch, shard in _finished(wrapper, structures, accepted, digests, kept):
+    for batch, shard in _finished(wrapper, structures, sizes, digests, kept):
         latents[shard.rows] = shard.latents
         if energies is not None and shard.energies is not None:
             energies[shard.rows] = shard.energies
@@ -114,19 +117,18 @@ def extract(
 def _finished(
     wrapper: Wrapper,
     structures: Sequence[Structure],
-    rows: Sequence[int],
+    sizes: Mapping[int, int],
     digests: Mapping[int, str],
     kept: Shards,
 ) -> Iterator[tuple[list[int], Shard]]:
     """Yield every batch with its shard, read or made now; batches that are too large halved."""
-    sizes = {row: wrapper.size(structures[row]) for row in rows}
 
     def plan(rest: Sequence[int]) -> deque[list[int]]:
         tie = [digests[row] for row in rest]
         return deque(plan_batches(rest, [sizes[row] for row in rest], tie, budget))
 
     budget = wrapper.budget()
-    batches = plan(rows)
+    batches = plan(list(sizes))
     while batches:
         batch = batches.popleft()
         shard = kept.read(batch)

@@ -113,7 +113,7 @@ class MaceWrapper(Wrapper):
     def embed(self, batch: Sequence[Structure]) -> Embedded:
         graphs = self._graphs(batch)
         with torch.no_grad():
-            out = self._model(graphs.to_dict(), compute_force=False)
+            out = self._model(graphs, compute_force=False)
         features = out["node_feats"]
         if self.options["features"] == "invariant":
             features = extract_invariant(features, **self._invariant)
@@ -138,7 +138,7 @@ class MaceWrapper(Wrapper):
         isolated = [sum(self._isolated[int(z)] for z in s.numbers) for s in batch]
         return np.asarray(interaction + isolated, np.float64)
 
-    def _graphs(self, batch: Sequence[Structure]) -> Any:
+    def _graphs(self, batch: Sequence[Structure]) -> dict[str, torch.Tensor]:
         calculator = self._calculator
         keys = mace_data.KeySpecification(info_keys={}, arrays_keys={})
         with torch_tools.default_dtype(calculator.default_dtype):
@@ -153,4 +153,5 @@ class MaceWrapper(Wrapper):
                 )
                 for s in batch
             ]
-        return torch_geometric.Batch.from_data_list(graphs).to(calculator.device)
+        joined = torch_geometric.Batch.from_data_list(graphs).to_dict()
+        return {name: values.to(calculator.device) for name, values in joined.items()}

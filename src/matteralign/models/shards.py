@@ -71,9 +71,12 @@ class Shards:
 
     def write(self, batch: Sequence[int], shard: Shard) -> None:
         """Keep a finished batch."""
-        with atomic_path(self._path(batch, ".npz")) as temporary, open(temporary, "wb") as handle:
+        # Flushing takes longer than a small batch; `read` finds damage by the checksums of the
+        # archive.
+        path = self._path(batch, ".npz")
+        with atomic_path(path, flush=False) as temporary:
             np.savez(
-                handle,
+                temporary,
                 rows=shard.rows,
                 latents=shard.latents,
                 energies=np.empty(0) if shard.energies is None else shard.energies,
@@ -103,5 +106,6 @@ class Shards:
                     },
                 )
         except (zipfile.BadZipFile, ValueError, KeyError, EOFError):
-            # Renamed into place whole, so only a damaged disk brings us here: make it again.
+            # Renamed into place whole: only a damaged disk, or power that failed before it was
+            # on the disk, brings us here. Make it again.
             return None

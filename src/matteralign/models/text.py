@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -14,6 +17,7 @@ from matteralign.models.base import Embedded, Wrapper
 from matteralign.models.checks import Refusal
 from matteralign.models.pooling import segment_mean
 from matteralign.models.torch_setup import count_parameters
+from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 
 
@@ -61,18 +65,32 @@ class TextWrapper(Wrapper):
     most: int
     pad: int = 0
 
+    def __init__(self, card: ModelCard, files: Mapping[str, Path], device: str) -> None:
+        super().__init__(card, files, device)
+        self._encoded: WeakKeyDictionary[Structure, Encoded] = WeakKeyDictionary()
+
     @abstractmethod
     def encode(self, structure: Structure) -> Encoded:
         """Return the tokens of a structure that passed the common checks."""
+
+    def encoded(self, structure: Structure) -> Encoded:
+        """Return what `encode` gives, made once: checks, sizes and batches ask for it."""
+        found = self._encoded.get(structure)
+        if found is None:
+            made = self.encode(structure)
+            # Four bytes a number: a whole slice is kept.
+            found = Encoded(array("i", made.ids), array("i", made.kept), made.missing)
+            self._encoded[structure] = found
+        return found
 
     def n_parameters(self) -> int:
         return count_parameters(self.model)
 
     def size(self, structure: Structure) -> int:
-        return len(self.encode(structure).ids)
+        return len(self.encoded(structure).ids)
 
     def refuse_more(self, structure: Structure) -> Refusal | None:
-        encoded = self.encode(structure)
+        encoded = self.encoded(structure)
         if encoded.missing is not None:
             code = self.card.accepts.needs
             return Refusal(code, f"the vocabulary has no token for {encoded.missing!r}")
@@ -82,7 +100,7 @@ class TextWrapper(Wrapper):
         return None
 
     def embed(self, batch: Sequence[Structure]) -> Embedded:
-        encoded = [self.encode(s) for s in batch]
+        encoded = [self.encoded(s) for s in batch]
         states = self.states(*padded([one.ids for one in encoded], self.pad))
         kept: list[Any] = [
             states[row, list(one.kept)].float().cpu().numpy() for row, one in enumerate(encoded)

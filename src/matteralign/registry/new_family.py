@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from pathlib import Path
 from string import Template
@@ -39,6 +40,8 @@ def write_family(family: str, modality: str, key: str, package: Path = PACKAGE) 
     if not re.fullmatch(r"[a-z][a-z0-9\-]*", family):
         raise UserError(f"family {family!r}: lower-case letters, digits and - only")
     module = family.replace("-", "_")
+    if keyword.iskeyword(module):
+        raise UserError(f"family {family!r}: is a word of Python, so no module can have its name")
     tests = package.parents[1] / "tests" / "models"
     if not tests.is_dir():
         raise UserError(

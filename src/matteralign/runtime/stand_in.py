@@ -9,7 +9,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from matteralign.core.files import read_json, write_json
+from matteralign.core.files import read_record, write_json
 from matteralign.core.paths import cache_root
 from matteralign.registry.card import ModelCard
 from matteralign.registry.stand_in import stand_in_key, untrained_card
@@ -43,7 +43,7 @@ def built_files(card: ModelCard) -> Mapping[str, Mapping[str, Any]] | None:
     """Return hash and size of each untrained file by name, or None when they are not there."""
     if card.checkpoint.stand_in is None or not _record(card).exists():
         return None
-    files: Mapping[str, Mapping[str, Any]] = read_json(_record(card))["files"]
+    files: Mapping[str, Mapping[str, Any]] = read_record(_record(card), ("files",))["files"]
     there = all(cached_path(f).exists() for f in untrained_card(card, files).checkpoint.files)
     return files if there else None
 
@@ -65,7 +65,7 @@ def _build(
             folder=where,
             result=result,
         )
-        files: Mapping[str, Mapping[str, Any]] = read_json(result)["files"]
+        files: Mapping[str, Mapping[str, Any]] = read_record(result, ("files",))["files"]
         _keep(card, where, files)
     return files
 

@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock
 
 from matteralign.core.errors import IntegrityError
-from matteralign.core.files import read_json, write_json
+from matteralign.core.files import read_record, write_json
 from matteralign.core.hashing import sha256_file, sha256_json
 from matteralign.core.paths import cache_root
 from matteralign.registry.pinned import PinnedFile
@@ -112,8 +112,7 @@ def _verify(folder: Path) -> None:
 
 
 def _marked(folder: Path) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = read_json(folder / _MARK)
-    return found
+    return read_record(folder / _MARK)
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.core.errors import IntegrityError
-from matteralign.core.files import atomic_path, read_json, write_json
+from matteralign.core.files import atomic_path, read_record, write_json
 from matteralign.core.hashing import sha256_file
 
 SCHEMA_VERSION = 1
@@ -126,13 +126,10 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
         If the sidecar is missing, unreadable or lacks a key.
     """
     where = sidecar_path(path)
-    sidecar: dict[str, Any] = read_json(where)
     needed = (
         "schema", "model", "sample_set_id", "checkpoint", "n_rows", "dim", "sha256", "masked"
     )  # fmt: skip
-    missing = [key for key in needed if key not in sidecar]
-    if missing:
-        raise IntegrityError(f"{where}: lacks {', '.join(missing)}; embed this model again")
+    sidecar = read_record(where, needed)
     if sidecar["schema"] != SCHEMA_VERSION:
         raise IntegrityError(
             f"{where}: sidecar schema {sidecar['schema']}, this version reads {SCHEMA_VERSION}"

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.core.errors import IntegrityError
-from matteralign.core.files import atomic_path, read_json, write_json
+from matteralign.core.files import atomic_path, read_record, write_json
 from matteralign.core.hashing import sha256_file
 
 SCHEMA_VERSION = 2
@@ -43,14 +43,20 @@ def read_neighbors_sidecar(path: str | Path, *, latent_sha256: str | None = None
     Raises
     ------
     IntegrityError
-        If it is missing, or of other latents than those named.
+        If it is missing, damaged, or of other latents than those named.
     """
-    sidecar: dict[str, Any] = read_json(Path(path).with_suffix(".json"))
-    wanted = latent_sha256 or sidecar.get("latent_sha256")
-    if sidecar.get("schema") != SCHEMA_VERSION or sidecar.get("latent_sha256") != wanted:
+    where = Path(path).with_suffix(".json")
+    sidecar = read_record(where, ("schema", "latent_sha256", "sha256"))
+    if sidecar["schema"] != SCHEMA_VERSION:
         raise IntegrityError(
-            f"{path}: neighbours of other latents ({str(sidecar.get('latent_sha256'))[:12]}…, "
-            f"expected {str(wanted)[:12]}…); summarize this model again"
+            f"{where}: schema {sidecar['schema']}, this version reads {SCHEMA_VERSION}; "
+            "summarize this model again"
+        )
+    found = sidecar["latent_sha256"]
+    if latent_sha256 not in (None, found):
+        raise IntegrityError(
+            f"{path}: neighbours of other latents ({str(found)[:12]}…, expected "
+            f"{str(latent_sha256)[:12]}…); summarize this model again"
         )
     return sidecar
 

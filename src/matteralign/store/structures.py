@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path
+from matteralign.store.parquet import read_parquet
 
 SCHEMA_VERSION = "3"
 
@@ -217,12 +218,7 @@ def read_structures(path: str | Path) -> SampleSet:
     IntegrityError
         If the file is missing, has another schema, or its rows do not hash to its id.
     """
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError as error:
-        raise IntegrityError(f"{path}: file is missing; run `sample` for this slice") from error
-    except pa.ArrowInvalid as error:
-        raise IntegrityError(f"{path}: not a readable Parquet file ({error})") from error
+    table = read_parquet(path, "`sample` for this slice")
     if not table.schema.equals(SCHEMA, check_metadata=False):
         raise IntegrityError(f"{path}: columns differ from structures schema {SCHEMA_VERSION}")
     meta = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}

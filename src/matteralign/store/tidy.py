@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path
+from matteralign.store.parquet import read_parquet
 
 _STATISTICS = (
     "debiased",
@@ -142,12 +143,7 @@ def read_rows(path: str | Path, schema: pa.Schema) -> list[dict[str, Any]]:
     IntegrityError
         If the file is missing, damaged or has other columns.
     """
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError as error:
-        raise IntegrityError(f"{path}: file is missing; run the stage that writes it") from error
-    except pa.ArrowInvalid as error:
-        raise IntegrityError(f"{path}: not a readable Parquet file ({error})") from error
+    table = read_parquet(path)
     if table.schema.names != schema.names:
         raise IntegrityError(f"{path}: columns are not those of this version; compute it again")
     rows: list[dict[str, Any]] = table.to_pylist()

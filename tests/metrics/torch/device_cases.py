@@ -15,6 +15,7 @@ import torch
 from matteralign.metrics import (
     MetricInputError,
     MetricSpec,
+    MetricSpecError,
     cka,
     compare,
     dcor,
@@ -261,7 +262,7 @@ def test_devices_that_are_not_there_are_refused():
     with pytest.raises(MetricInputError, match=f"torch sees {count} GPUs; choose device 'cpu'"):
         summarize(x, k_neighbors=2, device=f"cuda:{count}")
     for name in ("tpu", "cuda:x", "cpu:0", "cudas"):
-        with pytest.raises(MetricInputError, match="unknown device"):
+        with pytest.raises(MetricSpecError, match="unknown device"):
             summarize(x, k_neighbors=2, device=name)
     assert open_backend("auto").name == ("cuda" if count else "cpu")
     assert seam.open_backend("cpu").name == "cpu"

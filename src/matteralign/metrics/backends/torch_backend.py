@@ -19,7 +19,7 @@ import torch
 
 from matteralign.metrics.backend import Counting, Cut, Strips
 from matteralign.metrics.candidates import Proposed
-from matteralign.metrics.errors import MetricInputError
+from matteralign.metrics.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.kernels.exact import COSINE
 from matteralign.metrics.plan import Piece
 from matteralign.metrics.rank_counts import RankRequest
@@ -110,6 +110,8 @@ class TorchBackend:
 
     Raises
     ------
+    MetricSpecError
+        If it is no device.
     MetricInputError
         If torch sees no such GPU.
     """
@@ -121,7 +123,7 @@ class TorchBackend:
         try:
             self._device = torch.device("cpu" if device == "torch" else device)
         except RuntimeError as error:
-            raise MetricInputError(f"unknown device {device!r}: {error}") from error
+            raise MetricSpecError(f"unknown device {device!r}: {error}") from error
         seen = torch.cuda.device_count() if sees_cuda() else 0
         if self.name == "cuda" and (self._device.index or 0) >= seen:
             raise MetricInputError(

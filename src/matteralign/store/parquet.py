@@ -1,0 +1,35 @@
+"""Read a Parquet file of the project, with every fault told in one line that names it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from matteralign.core.errors import IntegrityError
+
+
+def read_parquet(path: str | Path, stage: str = "the stage that writes it") -> pa.Table:
+    """Return the table of a file.
+
+    Parameters
+    ----------
+    stage
+        What writes the file, for the message.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing or damaged.
+    """
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError as error:
+        raise IntegrityError(f"{path}: file is missing; run {stage}") from error
+    except PermissionError:
+        raise
+    except (pa.ArrowException, OSError) as error:  # pages that do not unpack are an OSError
+        raise IntegrityError(
+            f"{path}: not a readable Parquet file ({error}); delete it and run {stage}"
+        ) from error
