@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
@@ -53,6 +54,8 @@ def inside(folder: Path, *arguments: str) -> Done:
     code: object = 0
     with (
         pytest.MonkeyPatch.context() as patch,
+        # Verbs set variables for the processes that they start.
+        mock.patch.dict(os.environ),
         contextlib.chdir(folder),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
