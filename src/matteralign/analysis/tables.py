@@ -112,8 +112,7 @@ def matrix_table(matrix: ScoreMatrix, weights: Mapping[str, str]) -> pd.DataFram
     """Return a matrix after its model keys, ``model``, and what each ran on, ``weights``."""
     frame = matrix.values.reset_index()
     frame.columns = pd.Index([str(name) for name in frame.columns])
-    frame.insert(1, "weights", frame["model"].map(weights))
-    return frame
+    return _with_weights(frame, weights)
 
 
 def _with_weights(frame: pd.DataFrame, weights: Mapping[str, str]) -> pd.DataFrame:

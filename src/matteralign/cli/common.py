@@ -53,11 +53,17 @@ def study_of(config: Path) -> Study:
     return open_study(found)
 
 
+def study_if_any(config: Path) -> Study | None:
+    """Return `study_of`; None where no configuration was named and none lies here."""
+    if config == DEFAULT_CONFIG and not config.exists():
+        return None
+    return study_of(config)
+
+
 def cards_of(config: Path) -> Mapping[str, ModelCard]:
     """Return every card: those of the package and, where there is a configuration, its own."""
-    if config == DEFAULT_CONFIG and not config.exists():
-        return load_cards()
-    return study_of(config).cards
+    study = study_if_any(config)
+    return load_cards() if study is None else study.cards
 
 
 def layout_of(study: Study, slice_name: str) -> Layout:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, print_whole, study_of
-
-if TYPE_CHECKING:
-    from matteralign.config.datasets import DatasetSection
+from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, print_whole, study_if_any
 
 NONE = "–"
 
@@ -57,14 +52,8 @@ def datasets(
                 card.licence,
                 f"{card.title}: {version.about}",
             )
-    for name, section in _own(config).items():
+    study = study_if_any(config)
+    for name, section in study.config.datasets.items() if study else ():
         told = section.title or f"of the configuration, kind {section.kind}"
         table.add_row(name, NONE, NONE, NONE, section.licence, told)
     print_whole(table)
-
-
-def _own(config: Path) -> Mapping[str, DatasetSection]:
-    """Return the datasets of the configuration, where there is one."""
-    if config == DEFAULT_CONFIG and not config.exists():
-        return {}
-    return study_of(config).config.datasets

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from matteralign.config.schema import StudyConfig
 from matteralign.config.slices import Slice
 from matteralign.core.errors import UserError
-from matteralign.core.strict_yaml import parse_yaml, yaml_fault
+from matteralign.core.strict_yaml import read_yaml_file
 from matteralign.core.suggest import unknown
 from matteralign.core.validation import explain
 
@@ -89,13 +88,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         If the file is missing, is not YAML or is not a mapping.
     """
     try:
-        raw = parse_yaml(path.read_text(encoding="utf-8"))
+        raw = read_yaml_file(path)
     except FileNotFoundError as error:
         raise UserError(f"{path}: configuration file does not exist") from error
     except IsADirectoryError as error:
         raise UserError(f"{path}: is a folder, not a configuration file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {yaml_fault(error)}") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):

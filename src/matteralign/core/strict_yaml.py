@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import yaml
+
+from matteralign.core.errors import UserError
 
 
 class _OnceLoader(yaml.SafeLoader):
@@ -31,6 +34,22 @@ def parse_yaml(text: str) -> Any:
     """
     # The loader derives from SafeLoader: it builds plain values only.
     return yaml.load(text, Loader=_OnceLoader)  # noqa: S506
+
+
+def read_yaml_file(path: Path) -> Any:
+    """Read a file of one YAML document.
+
+    Raises
+    ------
+    UserError
+        If the file is not YAML or a mapping has a key twice.
+    OSError
+        If the file cannot be read.
+    """
+    try:
+        return parse_yaml(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {yaml_fault(error)}") from error
 
 
 def yaml_fault(error: yaml.YAMLError | UnicodeDecodeError) -> str:

@@ -9,11 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from matteralign.core.errors import MatterAlignError, UserError
-from matteralign.core.strict_yaml import parse_yaml, yaml_fault
+from matteralign.core.strict_yaml import read_yaml_file
 from matteralign.core.suggest import unknown
 from matteralign.core.validation import explain
 from matteralign.datasets.base import Dataset
@@ -185,10 +184,7 @@ def read_dataset_card(path: Path) -> DatasetCard:
         If the file is not YAML, a field is missing, unknown or of the wrong kind, or it names
         a reader that does not exist.
     """
-    try:
-        raw = parse_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {yaml_fault(error)}") from error
+    raw = read_yaml_file(path)
     try:
         card = DatasetCard.model_validate(raw)
     except ValidationError as error:

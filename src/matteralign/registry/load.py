@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from matteralign.core.errors import MatterAlignError, UserError
-from matteralign.core.strict_yaml import parse_yaml, yaml_fault
+from matteralign.core.strict_yaml import read_yaml_file
 from matteralign.core.suggest import unknown
 from matteralign.core.validation import explain
 from matteralign.registry.card import ModelCard
@@ -103,10 +102,7 @@ def read_card(path: Path) -> ModelCard:
     UserError
         If the file is not YAML or a field is missing, unknown or of the wrong kind.
     """
-    try:
-        raw = parse_yaml(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {yaml_fault(error)}") from error
+    raw = read_yaml_file(path)
     if not isinstance(raw, dict):
         found = "an empty file" if raw is None else f"a {type(raw).__name__}"
         raise UserError(f"{path}: a card is a mapping of fields, found {found}")
