@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from matteralign.cli.app import main
 from matteralign.cli.metric_options import fold
-from matteralign.config.schema import Metrics
+from matteralign.config.metrics import Metrics
 from matteralign.core.errors import UserError
 from matteralign.metrics import METRICS, cka, cknna, dcor, information_imbalance, normalize, twonn
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from matteralign.align.study import open_study
+from matteralign.align.study import Study, open_study
 from matteralign.cli.schemas import generated
 from matteralign.config.load import get_slice, load_config, resolve
 from matteralign.config.schema import StudyConfig
@@ -41,7 +41,7 @@ def test_the_committed_configuration_is_valid(project: Path) -> None:
     demo = get_slice(config, "qm9-demo")
     assert (demo.dataset, demo.n, demo.seed, len(demo.panel)) == ("qm9", 1000, 0, 9)
     study = open_study(config)
-    assert [m.spec.metric for m in study.model_measures] == ["twonn", "mle"]
+    assert [m.spec.metric for m in study.model_measures("qm9-demo")] == ["twonn", "mle"]
     alone = load_config(project / "workflow/config/demo.yaml")
     assert alone.slices["qm9-demo"] == demo
 
@@ -295,25 +295,47 @@ def test_a_metric_in_the_wrong_place_is_refused_before_any_work(raw: Any) -> Non
         open_study(StudyConfig.model_validate(raw))
 
 
+def study_of(metrics: Any = None, own: Any = None) -> Study:
+    raw = {"metrics": metrics or {}, "slices": {"a": SLICE | {"metrics": own}, "b": SLICE}}
+    return open_study(StudyConfig.model_validate(raw))
+
+
 def test_a_list_of_k_is_one_measure_for_each() -> None:
     pair = {"metric": "information_imbalance", "definition": "rank", "params": {"k": [2, 25, 50]}}
     model = {"metric": "mle", "definition": "levina_bickel", "params": {"k": [10, 20]}}
-    study = open_study(StudyConfig.model_validate({"metrics": {"pair": [pair], "model": [model]}}))
-    assert [m.spec.integer("k") for m in study.pair_measures] == [2, 25, 50]
-    assert [m.spec.integer("k") for m in study.model_measures] == [10, 20]
-    assert len({m.params for m in study.pair_measures}) == 3
+    study = study_of({"pair": [pair], "model": [model]})
+    assert [m.spec.integer("k") for m in study.pair_measures("a")] == [2, 25, 50]
+    assert [m.spec.integer("k") for m in study.model_measures("a")] == [10, 20]
+    assert len({m.params for m in study.pair_measures("a")}) == 3
+
+
+def test_a_slice_has_its_own_lists_of_metrics_under_the_settings_of_the_study() -> None:
+    pair = [{"metric": "cka", "definition": "plain"}]
+    study = study_of({"normalize": "none"}, {"pair": pair})
+    assert [str(m) for m in study.pair_measures("a")] == ["cka[plain]() on none-scaled latents"]
+    assert study.model_measures("a") == study.model_measures("b") != ()
+    assert len(study.pair_measures("b")) == len(study_of().pair_measures("b")) > 1
+    assert study.score_identity("a") != study.score_identity("b")
+    assert study.score_identity("b") == study_of({"normalize": "none"}).score_identity("b")
+    assert study.summary_identity("a") != study.summary_identity("b")
+    assert study.sample_identity("a") == study.sample_identity("b")
+    assert study_of(own={"model": []}).model_measures("a") == ()
+
+
+def test_a_wrong_metric_of_a_slice_is_told_with_the_slice() -> None:
+    with pytest.raises(UserError, match=r"slice 'a': metrics\.pair\[0\]: .*did you mean 'cknna'"):
+        study_of(own={"pair": [{"metric": "cknn", "definition": "text"}]})
+    assert "slices.a.metrics" in message({"slices": {"a": SLICE | {"metrics": {"pairs": []}}}})
 
 
 def test_what_only_the_machine_decides_is_no_part_of_a_scores_identity() -> None:
     def identity(**metrics: Any) -> Any:
-        return open_study(StudyConfig.model_validate({"metrics": metrics})).score_identity()
+        return study_of(metrics).score_identity("a")
 
     assert identity(memory_gb=1.0) == identity(memory_gb=8.0) == identity()
     assert identity(statistics=False) != identity()
     assert identity(sweep=True) != identity()
-    assert open_study(StudyConfig.model_validate({"metrics": {"memory_gb": 0.5}})).memory_bytes == (
-        512 * 1024**2
-    )
+    assert study_of({"memory_gb": 0.5}).memory_bytes == 512 * 1024**2
 
 
 @pytest.mark.parametrize(

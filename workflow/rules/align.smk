@@ -19,6 +19,6 @@ rule score:
         RESULTS / "_logs" / "{slice}" / "score.tsv"
     threads: THREADS
     params:
-        identity=sha256_json(STUDY.score_identity()),
+        identity=lambda wildcards: sha256_json(STUDY.score_identity(wildcards.slice)),
     shell:
         "matteralign score {wildcards.slice} --threads {threads} 2>&1 | tee {log}"

@@ -11,6 +11,6 @@ rule summarize:
         RESULTS / "_logs" / "{slice}" / "summarize" / "{model}.log",
     threads: THREADS
     params:
-        identity=sha256_json(STUDY.summary_identity()),
+        identity=lambda wildcards: sha256_json(STUDY.summary_identity(wildcards.slice)),
     shell:
         "matteralign summarize {wildcards.slice} {wildcards.model} --threads {threads} 2>&1 | tee {log}"

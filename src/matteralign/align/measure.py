@@ -11,7 +11,7 @@ from matteralign.core.hashing import canonical_json, sha256_json
 from matteralign.metrics.specs import STATISTICS, MetricSpec, Scored
 
 if TYPE_CHECKING:
-    from matteralign.config.schema import Metrics
+    from matteralign.config.metrics import Metrics
     from matteralign.metrics.scaling import NormalizeMode
 
 Row = dict[str, Any]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -54,6 +55,10 @@ class _Work:
     latents: Mapping[str, LatentRows]
     threads: int
     report: Callable[[str], None]
+
+    @cached_property
+    def measures(self) -> tuple[Measure, ...]:
+        return self.study.pair_measures(self.layout.slice)
 
     @property
     def sweep(self) -> bool:
@@ -114,7 +119,7 @@ def score_slice(
 
 def _missing(work: _Work, ledger: Ledger) -> Iterator[_Batch]:
     """Yield what the ledger lacks; pairs that lack the same metrics are one batch."""
-    for scaling, specs in by_scaling(work.study.pair_measures).items():
+    for scaling, specs in by_scaling(work.measures).items():
         pairs: dict[tuple[MetricSpec, ...], list[Pair]] = {}
         for a, b in combinations(work.latents, 2):
             lacking = tuple(
@@ -193,7 +198,7 @@ def _write(work: _Work, ledger: Ledger, identity: Row) -> None:
     rows, sweep = [], []
     for a, b in ordered_pairs(list(work.latents)):
         sides = (("a", a), ("b", b))
-        for measure in work.study.pair_measures:
+        for measure in work.measures:
             stored = dict(ledger.get(work.key(measure, a, b)) or {})
             if not stored:
                 continue
@@ -206,13 +211,13 @@ def _write(work: _Work, ledger: Ledger, identity: Row) -> None:
                 | stored
             )
             sweep += [_sweep_row(rows[-1], *size) for size in sizes]
-    adjust(rows, work.study.pair_measures)
+    adjust(rows, work.measures)
     check_scores(
         rows,
         work.layout.scores,
         sample_set_id=identity["sample_set_id"],
         latents={key: latent.sha256 for key, latent in work.latents.items()},
-        measures=work.study.pair_measures,
+        measures=work.measures,
     )
     write_rows(work.layout.scores, rows, SCORES)
     if work.sweep:

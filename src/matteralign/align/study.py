@@ -39,20 +39,18 @@ class Study:
     config: StudyConfig
     cards: Mapping[str, ModelCard]
 
-    @cached_property
-    def pair_measures(self) -> tuple[Measure, ...]:
-        """The metrics of each pair."""
-        return measures_of(self.config.metrics, "pair")
+    def pair_measures(self, slice_name: str) -> tuple[Measure, ...]:
+        """Return the metrics of each pair on a slice."""
+        return measures_of(self.config.metrics_of(slice_name), "pair")
 
     @property
     def memory_bytes(self) -> int:
         """Bound on the working memory of the metrics."""
         return int(self.config.metrics.memory_gb * 1024**3)
 
-    @cached_property
-    def model_measures(self) -> tuple[Measure, ...]:
-        """The metrics of each model."""
-        return measures_of(self.config.metrics, "model")
+    def model_measures(self, slice_name: str) -> tuple[Measure, ...]:
+        """Return the metrics of each model on a slice."""
+        return measures_of(self.config.metrics_of(slice_name), "model")
 
     def slice(self, name: str) -> Slice:
         """Return a slice by name."""
@@ -105,18 +103,18 @@ class Study:
             identity["stand_in"] = stand_in.model_dump(mode="json")
         return identity
 
-    def summary_identity(self) -> dict[str, Any]:
-        """Return what decides the summary of a model beside its latents."""
-        measures = (*self.model_measures, *self.pair_measures)
+    def summary_identity(self, slice_name: str) -> dict[str, Any]:
+        """Return what decides the summary of a model on a slice beside its latents."""
+        measures = (*self.model_measures(slice_name), *self.pair_measures(slice_name))
         return {
             "measures": [m.identity() for m in measures],
             "sweep": self.config.metrics.sweep,
         }
 
-    def score_identity(self) -> dict[str, Any]:
+    def score_identity(self, slice_name: str) -> dict[str, Any]:
         """Return what decides a slice's scores beside the latents."""
         return {
-            "measures": [m.identity() for m in self.pair_measures],
+            "measures": [m.identity() for m in self.pair_measures(slice_name)],
             "statistics": self.config.metrics.statistics,
             "sweep": self.config.metrics.sweep,
             "columns": SCORES.names,
@@ -155,12 +153,14 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
     """
     study = Study(config, load_cards(tuple(base / folder for folder in config.cards)))
     check_names(config.datasets)
+    _ = measures_of(config.metrics, "pair"), measures_of(config.metrics, "model")
     for name, chosen in config.slices.items():
         try:
             study.dataset(chosen.dataset)
             for card in study.panel(name):
                 _check_names(card)
+            if chosen.metrics is not None:
+                _ = study.pair_measures(name), study.model_measures(name)
         except UserError as error:
             raise UserError(f"slice {name!r}: {error}") from error
-    _ = study.pair_measures, study.model_measures
     return study

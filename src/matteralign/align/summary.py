@@ -51,7 +51,7 @@ def _summarize(
     arrays: dict[str, npt.NDArray[Any]] = {}
     scalings: dict[str, Row] = {}
     outcomes: list[tuple[Measure, Scored]] = []
-    groups = by_scaling((*study.model_measures, *study.pair_measures))
+    groups = by_scaling((*study.model_measures(layout.slice), *study.pair_measures(layout.slice)))
     if latent.valid.any():
         summaries = summarize_scalings(
             latent,

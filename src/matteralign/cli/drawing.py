@@ -46,7 +46,7 @@ class Drawing:
 def matrices(view: SliceView) -> list[ScoreMatrix]:
     """Return the matrix of every configured pair metric, each followed by its debiased one."""
     found = []
-    for m in view.study.pair_measures:
+    for m in view.pair_measures:
         score = m.spec.metric, m.spec.definition, m.params
         found.append(score_matrix(view.scores, *score, view.keys))
         if has_debiased(view.scores, *score):

@@ -13,7 +13,7 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperCommand
 
-from matteralign.config.schema import Metrics
+from matteralign.config.metrics import Metrics
 from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
 from matteralign.metrics.registry import METRICS

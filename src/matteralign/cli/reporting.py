@@ -135,7 +135,7 @@ def _hubs(view: SliceView) -> list[str]:
     """Warn where one structure is the neighbour of most others: such a CKNNA misleads."""
     names = {fact.model: fact.name for fact in view.facts}
     notes = []
-    for measure in view.study.pair_measures:
+    for measure in view.pair_measures:
         if measure.spec.metric != "cknna":
             continue
         shares = {
@@ -174,7 +174,7 @@ def _latent(sidecar: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _versions(view: SliceView) -> dict[str, str]:
-    measures = (*view.study.pair_measures, *view.study.model_measures)
+    measures = (*view.pair_measures, *view.model_measures)
     used = {measure.spec.metric for measure in measures}
     metrics = {f"metric {name}": str(METRICS[name].version) for name in sorted(used)}
     packages = {name: version(name) for name in _PACKAGES}

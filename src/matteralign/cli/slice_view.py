@@ -11,6 +11,7 @@ import pandas as pd
 
 from matteralign.align.assemble import check_dimensions, check_scores
 from matteralign.align.layout import Layout
+from matteralign.align.measure import Measure
 from matteralign.align.study import Study
 from matteralign.analysis.tables import ModelFacts, build_tables, facts_of, told_apart
 from matteralign.core.hashing import sha256_file, sha256_json
@@ -37,6 +38,16 @@ class SliceView:
         """Models of the panel, lowest index first."""
         return [card.key for card in self.study.panel(self.layout.slice)]
 
+    @property
+    def pair_measures(self) -> tuple[Measure, ...]:
+        """The metrics of each pair."""
+        return self.study.pair_measures(self.layout.slice)
+
+    @property
+    def model_measures(self) -> tuple[Measure, ...]:
+        """The metrics of each model."""
+        return self.study.model_measures(self.layout.slice)
+
     @cached_property
     def facts(self) -> list[ModelFacts]:
         """What is shown about each model."""
@@ -61,7 +72,7 @@ class SliceView:
             self.layout.scores,
             sample_set_id=str(self.sidecars[self.keys[0]]["sample_set_id"]),
             latents={key: str(side["sha256"]) for key, side in self.sidecars.items()},
-            measures=self.study.pair_measures,
+            measures=self.pair_measures,
         )
         return frame
 
@@ -93,7 +104,7 @@ class SliceView:
         rows = []
         for key, side in self.neighbor_sidecars.items():
             check_dimensions(
-                side["intrinsic"], self.layout.neighbors(key), measures=self.study.model_measures
+                side["intrinsic"], self.layout.neighbors(key), measures=self.model_measures
             )
             rows += side["intrinsic"]
         frame = pd.DataFrame.from_records(rows, columns=DIMENSIONS.names)

@@ -2,83 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, field_validator
 
 from matteralign.config.datasets import DatasetSection
+from matteralign.config.metrics import Metrics
 from matteralign.config.slices import Slice
 from matteralign.config.strict import Name, StrictSection
 from matteralign.core.mirrors import parse_mirror
 from matteralign.core.weights import Weights
-
-Scaling = Literal["max", "l2", "none"]
-
-
-class MetricRequest(StrictSection):
-    """One metric with its definition and parameters."""
-
-    metric: str = Field(description="name of the metric, such as cknna")
-    definition: str = Field(description="which of the definitions in circulation")
-    params: dict[str, int | float | str | bool | list[int]] = Field(
-        default={},
-        description="parameters such as k; what is left out takes the default. A list of k "
-        "asks for one score for each",
-    )
-    normalize: Scaling | None = Field(
-        default=None,
-        description="scaling of a latent for this metric alone; left out, it is what the "
-        "definition's source does (cknna huh2024: l2), else metrics.normalize",
-    )
-
-
-class Metrics(StrictSection):
-    """What is computed for each pair of models and for each model."""
-
-    normalize: Scaling = Field(
-        default="max",
-        description="scaling of a latent before comparison: largest element 1 (the study), "
-        "unit rows, or none",
-    )
-    statistics: bool = Field(
-        default=True,
-        description="for every score of a pair a floor, a debiased value, a p-value and an "
-        "interval, where its definition has them",
-    )
-    sweep: bool = Field(
-        default=False,
-        description="every score of a pair at growing sample sizes as well (sweep.parquet)",
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        default="cpu",
-        description="what makes the tiles of the metrics: cpu, cuda (needs the extra gpu), or "
-        "auto, cuda where torch sees one; scores agree within rounding",
-    )
-    memory_gb: float = Field(
-        default=4.0,
-        ge=0.001,
-        allow_inf_nan=False,
-        description="bound on the working memory of the metrics, in GiB",
-    )
-    pair: list[MetricRequest] = Field(
-        min_length=1,
-        default=[
-            MetricRequest(metric="cknna", definition="huh2024", params={"k": 25}),
-            MetricRequest(metric="cknna", definition="text", params={"k": 25}),
-            MetricRequest(metric="dcor", definition="root"),
-            MetricRequest(metric="dcor", definition="squared"),
-            MetricRequest(metric="cka", definition="plain"),
-            MetricRequest(metric="information_imbalance", definition="rank", params={"k": 1}),
-        ],
-        description="metrics of two models",
-    )
-    model: list[MetricRequest] = Field(
-        default=[
-            MetricRequest(metric="twonn", definition="fit", params={"fraction": 0.9}),
-            MetricRequest(metric="mle", definition="levina_bickel", params={"k": 50}),
-        ],
-        description="metrics of one model: its intrinsic dimension",
-    )
 
 
 class Tree(StrictSection):
@@ -120,6 +53,12 @@ class StudyConfig(StrictSection):
         for mirror in value:
             parse_mirror(mirror)
         return value
+
+    def metrics_of(self, name: str) -> Metrics:
+        """Return what is computed on a slice: its own lists of metrics in place of the study's."""
+        own = self.slices[name].metrics
+        chosen = {kind: asked for kind, asked in own if asked is not None} if own else {}
+        return self.metrics.model_copy(update=chosen)
 
     def digest_of(self, *parts: str) -> dict[str, Any]:
         """Return the named sections as plain values, for hashing and for rule parameters."""

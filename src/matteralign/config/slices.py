@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from matteralign.config.metrics import SliceMetrics
 from matteralign.config.strict import StrictSection
 from matteralign.core.suggest import unknown
 from matteralign.core.weights import Weights
@@ -149,6 +150,9 @@ class Slice(StrictSection):
     )
     weights: Weights | None = Field(
         default=None, description="overrides the study's choice of weights for this slice"
+    )
+    metrics: SliceMetrics | None = Field(
+        default=None, description="overrides the study's lists of metrics for this slice"
     )
 
     @model_validator(mode="after")
