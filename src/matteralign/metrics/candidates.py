@@ -40,6 +40,11 @@ class Proposed(NamedTuple):
         """Return some of the rows."""
         return Proposed(*(x[start:stop] for x in self))
 
+    def order(self) -> npt.NDArray[np.int64]:
+        """Return the places of the candidates, best score first, shape (R, c)."""
+        held = np.arange(self.scores.shape[1]) < self.counts[:, None]
+        return np.argsort(np.where(held, self.scores, np.inf), axis=1)
+
 
 @dataclass(frozen=True)
 class Candidates:

@@ -20,9 +20,11 @@ from matteralign.stats.pairing import PairingMoments
 # the scale of the embedding when the kernels are small.
 HUH2024_EPSILON = 1e-6
 
-# Up to here the cross term of every replicate is summed too; its columns take 16 numbers
-# per row, which beyond the cache cost more than all the rest.
+# Up to so many rows, and from this k per row on, the cross term of every replicate is summed
+# too. Its columns take 16 numbers per row, which beyond the cache cost more than all the
+# rest, and its share of the value is about k/n.
 EXACT_ROWS = 8192
+EXACT_SHARE = 25 / 8192
 
 
 def cknna_huh2024(
@@ -51,9 +53,10 @@ def cknna_huh2024(
     the product of means but for its share 1/n), their spread, k/n of the main term's, is
     left out.
 
-    Replicates: exact up to EXACT_ROWS rows. Beyond, the cross term, about k/n of the value,
-    is that of all rows times the share of rows left; measured at k = 25 the standard error
-    is then 4 % too wide at n = 1,000, falling with k/n to below 1 % at n = 8,192.
+    Replicates: exact up to EXACT_ROWS rows, and where k/n exceeds EXACT_SHARE. Else the cross
+    term, about k/n of the value, is that of all rows times the share of rows left; measured
+    at k = 25 the standard error is then 4 % too wide at n = 1,000, falling with k/n to below
+    1 % at n = 8,192.
     """
     found = found or shared(a.lists, b.lists, ks)
     return [_both_directions(a, b, k, found.entries) for k in ks]
@@ -162,13 +165,14 @@ def _terms(a: LocalKernel, b: LocalKernel, k: int, entries: Entries) -> _Terms:
     if a.lists.jackknifed and b.lists.jackknifed:
         left = a.lists.left.astype(np.float64)
         kept_a, kept_b = a.lists.kept[k], b.lists.kept[k]
+        block = a.lists.row_block
         first = sums.reciprocal_lanes(
-            *entries, index, a.centred, a.height, kept_a, a.lists.mutual[k],
+            *entries, index, block, a.centred, a.height, kept_a, a.lists.mutual[k],
             b.centred, b.height, kept_b, b.lists.mutual[k],
         )  # fmt: skip
-        if len(index) <= EXACT_ROWS:
+        if len(index) <= EXACT_ROWS or k > EXACT_SHARE * len(index):
             last = sums.cross_lanes(
-                *entries, index, a.centred, a.height, kept_a, b.centred, b.height, kept_b
+                *entries, index, block, a.centred, a.height, kept_a, b.centred, b.height, kept_b
             )
         else:
             last = np.outer((cross, cross_back), left / a.lists.rows)
@@ -225,10 +229,9 @@ def _own(kernel: LocalKernel, k: int) -> _Own:
         totals = np.empty(0)
         if lists.jackknifed:
             mutual = lists.mutual[k]
-            totals = sums.reciprocal_lanes(
-                *itself, lists.index, kernel.centred, kernel.height, mutual, mutual,
-                kernel.centred, kernel.height, mutual, mutual,
-            )[1]  # fmt: skip
+            masked = kernel.centred, kernel.height, mutual, mutual
+            first = sums.reciprocal_lanes(*itself, lists.index, lists.row_block, *masked, *masked)
+            totals = first[1]
         kernel.own[key] = _Own(
             _terms(kernel, kernel, k, itself),
             totals,

@@ -27,6 +27,7 @@ from matteralign.metrics.scores import Form, Geometry, form
 from matteralign.metrics.workers import Workers
 
 _CHUNK_BYTES = 256 * 1024**2
+_ORDERED = 256  # rows whose candidates are sorted together
 
 
 @dataclass(frozen=True)
@@ -265,10 +266,12 @@ class _Search:
         k = min(self.wanted[kind], out.limit - 1)
         index = np.full((len(part), self.wanted[kind]), -1, np.int32)
         score = np.full((len(part), self.wanted[kind]), np.inf)
-        if k > 0:
+        for start in range(0, len(part) if k > 0 else 0, _ORDERED):
+            at = slice(start, start + _ORDERED)
+            some = proposed.part(at.start, at.stop)
             rank_candidates(
-                self.x, self.geometry.norms, kind, part, k, proposed.columns, proposed.scores,
-                proposed.counts, f.constant[part], index, score,
+                self.x, self.geometry.norms, kind, part[at], k, some.columns, some.scores,
+                some.order(), some.counts, f.constant[part[at]], index[at], score[at],
             )  # fmt: skip
         out.index[part], out.score[part] = index, score
         if k == 0:

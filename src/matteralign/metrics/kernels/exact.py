@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.kernels.jit import jit, jit_sums
-from matteralign.metrics.kernels.smallest import select_smallest
 
 DISTANCE, PRODUCT, COSINE = 0, 1, 2
 
@@ -72,13 +71,12 @@ def _insert(score, column, scores, columns, filled):
 
 @jit
 def rank_candidates(
-    x, norms, kind, rows, limit, candidates, proposed, counts, constant, out_index, out_score
+    x, norms, kind, rows, limit, candidates, proposed, order, counts, constant, out_index, out_score
 ):
     """Order the candidates of some rows by exact score, ties by lower column.
 
-    Only those that may be among the first are scored: the `limit` best proposed, and of the
-    others each whose proposed score, with the most that it may be off, does not lie behind
-    them all.
+    They are scored as they were proposed, best first, until the next one, with the most that
+    its proposed score may be off, lies behind `limit` exact scores.
 
     Parameters
     ----------
@@ -87,7 +85,10 @@ def rank_candidates(
         Neighbours wanted, at most the width of the output.
     candidates, proposed : (R, C)
         Columns and their scores in the precision of the search.
+    order : (R, C)
+        Places of the candidates, best proposed first.
     counts : (R,)
+        How many of the C count, from the left.
     constant : (R,)
         A candidate's exact score is at least what was proposed plus this.
     out_index, out_score : (R, K)
@@ -97,17 +98,15 @@ def rank_candidates(
     columns = np.empty(limit, np.int64)
     for r in range(len(rows)):
         row = rows[r]
-        found = counts[r]
-        first = min(found, limit)
-        if 0 < first < found:
-            select_smallest(proposed[r, :found], candidates[r, :found], first)
         filled = 0
-        for c in range(found):
-            if c >= first and proposed[r, c] + constant[r] > scores[limit - 1]:
-                continue
+        # In the order proposed an exact score lands near the end of the list: insertion
+        # moves few entries, however long the list.
+        for c in order[r, : counts[r]]:
+            if filled == limit and proposed[r, c] + constant[r] > scores[limit - 1]:
+                break
             column = np.int64(candidates[r, c])
             score = pair_score(x, norms, row, column, kind)
-            filled = _insert(score, column, scores[:limit], columns[:limit], filled)
+            filled = _insert(score, column, scores, columns, filled)
         for c in range(filled):
             out_index[r, c] = columns[c]
             out_score[r, c] = scores[c]

@@ -15,6 +15,7 @@ from matteralign.metrics.kernels.jit import jit
 from matteralign.stats.blocks import BLOCKS
 
 _LANES = BLOCKS
+_ALL = (1 << BLOCKS) - 1
 
 
 @jit
@@ -193,11 +194,22 @@ def reciprocal_sums(
 
 
 @jit
+def _spread(by_blocks, lanes):
+    """Add sums by block of row and column to the replicates that leave neither out."""
+    for r in range(_LANES):
+        for c in range(_LANES):
+            for lane in range(_LANES):
+                if lane != r and lane != c:
+                    lanes[lane] += by_blocks[r, c]
+
+
+@jit
 def reciprocal_lanes(
     start,
     place_a,
     place_b,
     index,
+    block,
     a,
     height_a,
     mask_a,
@@ -207,9 +219,20 @@ def reciprocal_lanes(
     mask_b,
     mutual_b,
 ):
-    """Return main, total_a and total_b of `reciprocal_sums` of every replicate, (3, 16)."""
+    """Return main, total_a and total_b of `reciprocal_sums` of every replicate, (3, 16).
+
+    Most entries are kept unless the block of their row or of their column is left out: they
+    are summed by the two blocks, the others lane by lane.
+
+    Parameters
+    ----------
+    block : (n,)
+        Block of every row.
+    """
     lanes = np.zeros((3, _LANES))
+    by_blocks = np.zeros((3, _LANES, _LANES))
     for i in range(len(start) - 1):
+        own = block[i]
         for h in range(start[i], start[i + 1]):
             p, q = place_a[h], place_b[h]
             m = np.int64(mask_a[i, p] & mask_b[i, q])
@@ -217,41 +240,70 @@ def reciprocal_lanes(
                 continue
             both = np.int64(mutual_a[i, p] & mutual_b[i, q])
             j = index[i, p]
+            other = block[j]
+            regular = _ALL & ~((1 << own) | (1 << other))
             x = a[i, p] + height_a[i] + height_a[j]
             y = b[i, q] + height_b[i] + height_b[j]
-            for lane in range(_LANES):
-                lanes[0, lane] += ((both >> lane) & 1) * (x * y)
-                lanes[1, lane] += ((m >> lane) & 1) * x
-                lanes[2, lane] += ((m >> lane) & 1) * y
+            if m == regular:
+                by_blocks[1, own, other] += x
+                by_blocks[2, own, other] += y
+            else:
+                for lane in range(_LANES):
+                    lanes[1, lane] += ((m >> lane) & 1) * x
+                    lanes[2, lane] += ((m >> lane) & 1) * y
+            if both == regular:
+                by_blocks[0, own, other] += x * y
+            elif both != 0:
+                for lane in range(_LANES):
+                    lanes[0, lane] += ((both >> lane) & 1) * (x * y)
+    for term in range(3):
+        _spread(by_blocks[term], lanes[term])
     return lanes
 
 
 @jit
-def cross_lanes(start, place_a, place_b, index, a, height_a, mask_a, b, height_b, mask_b):
+def _add_lanes(value, block, m, regular, total, change):
+    # A replicate has the total and its own change; what it leaves out is taken off there.
+    if m == regular:
+        change[block] -= value
+        return total + value
+    for lane in range(_LANES):
+        change[lane] += ((m >> lane) & 1) * value
+    return total
+
+
+@jit
+def cross_lanes(start, place_a, place_b, index, block, a, height_a, mask_a, b, height_b, mask_b):
     """Return cross and cross_back of `reciprocal_sums` of every replicate, shape (2, 16)."""
     n = len(start) - 1
-    column_a = np.zeros((n, _LANES))
-    column_b = np.zeros((n, _LANES))
-    row_a = np.zeros((n, _LANES))
-    row_b = np.zeros((n, _LANES))
+    column_a, column_b = np.zeros((n, _LANES)), np.zeros((n, _LANES))
+    row_a, row_b = np.zeros((n, _LANES)), np.zeros((n, _LANES))
+    whole_a, whole_b = np.zeros(n), np.zeros(n)
     for i in range(n):
+        own = block[i]
+        total_a = 0.0
+        total_b = 0.0
         for h in range(start[i], start[i + 1]):
             p, q = place_a[h], place_b[h]
             m = np.int64(mask_a[i, p] & mask_b[i, q])
             if m == 0:
                 continue
             j = index[i, p]
+            other = block[j]
+            regular = _ALL & ~((1 << own) | (1 << other))
             x = a[i, p] + height_a[i] + height_a[j]
             y = b[i, q] + height_b[i] + height_b[j]
-            for lane in range(_LANES):
-                on = (m >> lane) & 1
-                row_a[i, lane] += on * x
-                row_b[i, lane] += on * y
-                column_a[j, lane] += on * x
-                column_b[j, lane] += on * y
+            total_a = _add_lanes(x, other, m, regular, total_a, row_a[i])
+            total_b = _add_lanes(y, other, m, regular, total_b, row_b[i])
+            whole_a[j] = _add_lanes(x, own, m, regular, whole_a[j], column_a[j])
+            whole_b[j] = _add_lanes(y, own, m, regular, whole_b[j], column_b[j])
+        for lane in range(_LANES):
+            row_a[i, lane] += total_a
+            row_b[i, lane] += total_b
     lanes = np.zeros((2, _LANES))
     for j in range(n):
         for lane in range(_LANES):
-            lanes[0, lane] += column_a[j, lane] * row_b[j, lane]
-            lanes[1, lane] += column_b[j, lane] * row_a[j, lane]
+            if lane != block[j]:
+                lanes[0, lane] += (whole_a[j] + column_a[j, lane]) * row_b[j, lane]
+                lanes[1, lane] += (whole_b[j] + column_b[j, lane]) * row_a[j, lane]
     return lanes
