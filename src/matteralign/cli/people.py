@@ -20,6 +20,7 @@ from matteralign.cli.common import (
     study_of,
 )
 from matteralign.core.errors import MatterAlignError, UserError
+from matteralign.core.files import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +44,10 @@ def run(
     layout = layout_of(study_of(config), slice_name)
     if not snakefile.exists():
         raise UserError(f"{snakefile}: no workflow here; run this in the project's folder")
-    layout.results.mkdir(parents=True, exist_ok=True)
+    lock = layout.results / ".run.lock"
+    with writing(lock):
+        layout.results.mkdir(parents=True, exist_ok=True)
+        lock.touch()
     command = [sys.executable, "-m", "snakemake", slice_name, "--snakefile", str(snakefile)]
     command += ["--configfile", str(config), "--cores", str(cores)]
     # The file lock below replaces Snakemake's, which outlives a killed process. A flag stands
@@ -52,7 +56,7 @@ def run(
     command += context.args
     variables = {k: v for k, v in os.environ.items() if k != CONFIG_VARIABLE}
     try:
-        with FileLock(layout.results / ".run.lock", timeout=0):
+        with FileLock(lock, timeout=0):
             code = subprocess.run(command, check=False, env=variables).returncode
     except Timeout as error:
         raise MatterAlignError(

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
+from matteralign.core.files import writing
 from matteralign.core.hashing import canonical_json
 
 Entries = dict[str, dict[str, Any]]
@@ -26,6 +27,11 @@ class Ledger:
     path
         The file; created with its folder when missing.
 
+    Raises
+    ------
+    WriteError
+        If the system refuses the file, here or in `add`.
+
     Examples
     --------
     >>> with Ledger(Path("scores.jsonl")) as ledger:  # doctest: +SKIP
@@ -34,15 +40,17 @@ class Ledger:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._entries, whole = _read(self.path)
-        # A torn tail is cut off, or the next line would be glued to it.
-        if self.path.exists() and self.path.stat().st_size != whole:
-            os.truncate(self.path, whole)
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._entries, whole = _read(self.path)
+            # A torn tail is cut off, or the next line would be glued to it.
+            if self.path.exists() and self.path.stat().st_size != whole:
+                os.truncate(self.path, whole)
         self._handle: TextIO | None = None
 
     def __enter__(self) -> Ledger:
-        self._handle = open(self.path, "a", encoding="utf-8")
+        with writing(self.path):
+            self._handle = open(self.path, "a", encoding="utf-8")
         return self
 
     def __exit__(
@@ -51,9 +59,10 @@ class Ledger:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._handle is not None:
-            self._handle.close()
-            self._handle = None
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            with writing(self.path):  # what a full disk refused is tried once more
+                handle.close()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -66,9 +75,10 @@ class Ledger:
         """Append a batch of results by key as one line and flush it to disk."""
         if self._handle is None:
             raise ValueError("the ledger is not open for writing")
-        self._handle.write(canonical_json({"batch": dict(batch)}) + "\n")
-        self._handle.flush()
-        os.fsync(self._handle.fileno())
+        with writing(self.path):
+            self._handle.write(canonical_json({"batch": dict(batch)}) + "\n")
+            self._handle.flush()
+            os.fsync(self._handle.fileno())
         self._entries |= batch
 
 
