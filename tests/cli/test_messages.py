@@ -130,6 +130,7 @@ WRONG: list[tuple[Sequence[str], str]] = [
         "error: unknown device 'gpu'; choose cpu, cuda, cuda:N or auto",
     ),
     (["environment", "mian"], "error: unknown environment 'mian': did you mean 'main'?"),
+    (["schema", "cards"], "error: unknown schema 'cards': did you mean 'card'?"),
     (["models", "--config", "nope.yaml"], "error: nope.yaml: configuration file does not exist"),
     (["models", "--config", "."], "error: .: is a folder, not a configuration file"),
 ]
@@ -298,8 +299,17 @@ def test_version_and_help(folder: Path) -> None:
 def test_results_go_to_stdout_and_progress_to_stderr(folder: Path) -> None:
     done = inside(folder, "schema")
     assert done.returncode == 0
-    assert '"StudyConfig"' in done.stdout
+    assert json.loads(done.stdout)["title"] == "StudyConfig"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("config", "StudyConfig"), ("card", "ModelCard"), ("dataset", "DatasetCard")],
+)
+def test_a_schema_is_one_json_document(folder: Path, name: str, title: str) -> None:
+    done = inside(folder, "schema", name)
+    assert json.loads(done.stdout)["title"] == title
 
 
 def test_what_the_system_refuses_is_one_line(folder: Path) -> None:

@@ -14,10 +14,11 @@ from pydantic import (
 )
 
 from matteralign.config.strict import StrictSection
+from matteralign.core.patterns import SYMBOL
 from matteralign.core.suggest import unknown
 from matteralign.core.weights import Weights
 
-Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]?$")]
+Symbol = Annotated[str, StringConstraints(pattern=SYMBOL)]
 
 
 class Between(StrictSection):
