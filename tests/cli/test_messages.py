@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from matteralign.cli.app import main
+from matteralign.cli.passed_on import check_passed_on
 from matteralign.datasets.catalogue import dataset_names, load_datasets
 from matteralign.registry.load import load_cards
 
@@ -245,6 +246,34 @@ def test_run_without_a_workflow_says_so(folder: Path) -> None:
     done = inside(folder, "run", "qm9-demo")
     assert done.returncode == 2
     assert "Snakefile: no workflow here" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--croes", "2"], "unknown option '--croes': did you mean '--cores'?"),
+        (["--snakfile=x"], "unknown option '--snakfile': did you mean '--snakefile'?"),
+        (["--frocerun", "sample"], "unknown option '--frocerun': did you mean '--forcerun'?"),
+        (["--", "--forcrun", "sample"], "unknown option '--forcrun': did you mean '--forcerun'?"),
+        (["--jobs"], "Snakemake refuses --jobs: "),
+    ],
+)
+def test_an_option_that_snakemake_does_not_know_is_one_line(
+    folder: Path, project: Path, options: list[str], message: str
+) -> None:
+    snakefile = str(project / "Snakefile")
+    line = one_line(inside(folder, "run", "qm9-demo", "--snakefile", snakefile, *options))
+    assert line.startswith(f"error: {message}")
+    assert not (folder / "results").exists()
+
+
+def test_an_option_of_snakemake_goes_to_it(folder: Path, project: Path) -> None:
+    snakefile = str(project / "Snakefile")
+    options = ["--forcerun", "sample", "-n"]
+    check_passed_on(options, [])
+    done = call(folder, "run", "qm9-demo", "--snakefile", snakefile, "--cores", "1", *options)
+    assert done.returncode == 0, done.stderr
+    assert "forced:" in done.stdout + done.stderr
 
 
 def test_a_second_run_at_the_same_time_is_refused(folder: Path, project: Path) -> None:

@@ -19,6 +19,7 @@ from matteralign.cli.common import (
     say,
     study_of,
 )
+from matteralign.cli.passed_on import check_passed_on
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.files import writing
 
@@ -35,7 +36,7 @@ def run(
     snakefile: Annotated[Path, typer.Option(help="The workflow.")] = Path("Snakefile"),
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Run the whole workflow for one slice; further arguments go to Snakemake.
+    """Run the whole workflow for one slice; further arguments go to Snakemake, such as -n.
 
     A run that was killed is taken up where it was. Two runs in one folder are refused.
     """
@@ -44,6 +45,7 @@ def run(
     layout = layout_of(study_of(config), slice_name)
     if not snakefile.exists():
         raise UserError(f"{snakefile}: no workflow here; run this in the project's folder")
+    check_passed_on(context.args, [o for p in context.command.params for o in p.opts])
     lock = layout.results / ".run.lock"
     with writing(lock):
         layout.results.mkdir(parents=True, exist_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,9 +11,10 @@ import yaml
 from matteralign import __version__
 from matteralign.analysis.dimensions import dimension_table
 from matteralign.analysis.tables import not_scored_table
-from matteralign.cli.drawing import matrices
+from matteralign.cli.drawing import matrices, tree_of
 from matteralign.cli.drawn import read_drawn
 from matteralign.cli.slice_view import SliceView
+from matteralign.core.files import read_record
 from matteralign.core.hashing import sha256_file
 from matteralign.figures.report import ReportData, ReportFigure
 from matteralign.metrics import METRICS
@@ -48,6 +48,7 @@ def report_data(view: SliceView) -> ReportData:
     chosen = study.slice(layout.slice)
     sample = read_structures(layout.structures)
     tables = view.tables
+    no_tree = _no_tree(view)
     return ReportData(
         slice_name=layout.slice,
         dataset=sample.dataset,
@@ -73,13 +74,14 @@ def report_data(view: SliceView) -> ReportData:
         environments=_environments(view),
         hashes=_hashes(view),
         configuration=yaml.safe_dump(_configuration(view), sort_keys=False, allow_unicode=True),
-        newick=_newick(layout.figures / "tree.nwk"),
+        newick="" if no_tree else (layout.figures / "tree.nwk").read_text(encoding="utf-8").strip(),
         notes=[
             *_skipped(sample),
             *_untrained(view),
             *_licences(view),
             *_few_rows(view),
             *_hubs(view),
+            *no_tree,
         ],
     )
 
@@ -154,6 +156,11 @@ def _hubs(view: SliceView) -> list[str]:
     return notes
 
 
+def _no_tree(view: SliceView) -> list[str]:
+    found = tree_of(view)
+    return [f"There is no tree of the models: {found}."] if isinstance(found, str) else []
+
+
 def _figures(view: SliceView) -> list[ReportFigure]:
     folder = view.layout.figures
     return [
@@ -194,7 +201,9 @@ def _environments(view: SliceView) -> dict[str, tuple[str, dict[str, str]]]:
 def _hashes(view: SliceView) -> dict[str, str]:
     layout = view.layout
     swept = [layout.sweep] if view.sweep is not None else []
-    files = [layout.structures, layout.scores, *swept, *sorted(layout.tables.glob("*.parquet"))]
+    tables = [layout.tables / name for name in sorted(read_record(layout.table_list))]
+    files = [layout.structures, layout.scores, *swept]
+    files += [path for path in tables if path.suffix == ".parquet"]
     return {path.relative_to(layout.root).as_posix(): sha256_file(path) for path in files}
 
 
@@ -206,7 +215,3 @@ def _configuration(view: SliceView) -> dict[str, Any]:
         "metrics": config["metrics"],
         "tree": config["tree"],
     }
-
-
-def _newick(path: Path) -> str:
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""

@@ -139,7 +139,8 @@ class Slice(StrictSection):
         "gets its share of the draw; every row of the dataset is read for it",
     )
     panel: Panel = Field(
-        description="keys of the models compared; or which, by their cards; or all that apply"
+        description="keys of the models compared, each of which must be able to read the "
+        "dataset; or which, by their cards; or all that apply"
     )
     min_coverage: float = Field(
         default=0.5,
