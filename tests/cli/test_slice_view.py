@@ -158,3 +158,33 @@ def test_a_panel_of_baselines_says_who_is_left_for_a_tree(done: Any) -> None:
         "it needs at least 3 models with all pairs scored, got 0; alpha, beta, gamma as a "
         "baseline takes no part"
     )
+
+
+@pytest.mark.parametrize(
+    ("scaling", "advice"),
+    [("max", "prefer a definition on unit rows"), ("l2", "The rows have one length")],
+)
+def test_a_hub_is_explained_by_what_makes_it(
+    done: Any, verb: Callable[[str, Study], None], scaling: str, advice: str
+) -> None:
+    request = MetricRequest(
+        metric="cknna",
+        definition="text",
+        params={"k": 5},
+        normalize=scaling,  # type: ignore[arg-type]
+    )
+    asked = done.study.config.metrics.model_copy(update={"pair": [request]})
+    study = changed(done.study, metrics=asked)
+    for seed, key in enumerate(KEYS):
+        # Row 0 is the direction about which all others lie, and the longest.
+        rows = np.abs(latents(seed)) + np.array([3.0, 0, 0, 0])
+        rows[0] = 20 * rows[1:].mean(axis=0)
+        done.write(key, rows)
+        summarize_model(study, done.layout, key, threads=1)
+    score_slice(study, done.layout, report=lambda _: None)
+    for name in ("tables", "figures"):
+        verb(name, study)
+    (note,) = [n for n in report_data(SliceView(study, done.layout)).notes if "CKNNA text" in n]
+    assert f"(k = 5, {scaling} scaling): one structure" in note
+    assert "alpha (" in note
+    assert advice in note

@@ -21,6 +21,7 @@ from matteralign.figures.captions import (
     count_text,
     dimension_caption,
     heatmap_caption,
+    metric_name,
     plane_caption,
     subtitle,
     sweep_caption,
@@ -80,7 +81,7 @@ def draw(view: SliceView) -> Iterator[Drawing]:
                 yield from _plane(view, matrix)
             continue
         stem = f"heatmap_{spec_slug(matrix.metric, matrix.definition, matrix.params)}"
-        title = f"{matrix.metric.upper()} ({matrix.definition})"
+        title = f"{metric_name(matrix.metric)} ({matrix.definition})"
         if matrix.column != "value":
             stem, title = f"{stem}_{matrix.column}", f"{title}, {matrix.column}"
         figure = clustered_heatmap(matrix, labels)

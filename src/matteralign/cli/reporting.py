@@ -34,6 +34,15 @@ _PACKAGES = (
 
 # Share of structures with one common neighbour from which a local score is warned about.
 _HUB = 0.5
+_LENGTHS = (
+    "There the score compares lengths of vectors more than neighbourhoods; prefer a definition on "
+    "unit rows (l2)."
+)
+_CROWDED = (
+    "The rows have one length, so that plays no part: k is large beside the number of structures, "
+    "or the latents lie close about one direction. A smaller k or more structures tell "
+    "neighbourhoods apart better; read the debiased score."
+)
 
 
 def report_data(view: SliceView) -> ReportData:
@@ -147,11 +156,11 @@ def _hubs(view: SliceView) -> list[str]:
         hubs = {name: share for name, share in shares.items() if share > _HUB}
         if hubs:
             listed = "; ".join(f"{name} ({share:.0%})" for name, share in hubs.items())
+            k = measure.spec.integer("k")
             notes.append(
-                f"CKNNA {measure.spec.definition} on {measure.normalize}-scaled latents: one "
-                f"structure is an inner-product neighbour of most others in {listed}. There "
-                "the score compares lengths of vectors more than neighbourhoods; prefer a "
-                "definition on unit rows (l2)."
+                f"CKNNA {measure.spec.definition} (k = {k}, {measure.normalize} scaling): one "
+                f"structure is an inner-product neighbour of most others in {listed}. "
+                + (_CROWDED if measure.normalize == "l2" else _LENGTHS)
             )
     return notes
 
