@@ -170,7 +170,7 @@ def test_a_hub_is_explained_by_what_makes_it(
     request = MetricRequest(
         metric="cknna",
         definition="text",
-        params={"k": 5},
+        params={"k": 20},
         normalize=scaling,  # type: ignore[arg-type]
     )
     asked = done.study.config.metrics.model_copy(update={"pair": [request]})
@@ -185,6 +185,6 @@ def test_a_hub_is_explained_by_what_makes_it(
     for name in ("tables", "figures"):
         verb(name, study)
     (note,) = [n for n in report_data(SliceView(study, done.layout)).notes if "CKNNA text" in n]
-    assert f"(k = 5, {scaling} scaling): one structure" in note
+    assert f"(k = 20, {scaling} scaling): one structure" in note
     assert "alpha (" in note
     assert advice in note
