@@ -9,6 +9,7 @@ import pytest
 
 from matteralign.align.study import Study
 from matteralign.config.schema import StudyConfig
+from matteralign.metrics.registry import LISTS_VERSION
 from matteralign.registry.card import ModelCard
 
 SHA = "ab" * 32
@@ -64,3 +65,13 @@ def test_what_the_report_says_of_a_model_or_slice_draws_it_anew(
 ) -> None:
     assert study().figure_identity("s") == study().figure_identity("s")
     assert study().figure_identity("s") != study(**changes).figure_identity("s")
+
+
+def test_another_version_of_the_search_summarizes_anew(
+    study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = study().summary_identity()
+    assert before == study().summary_identity()
+    monkeypatch.setattr("matteralign.align.study.LISTS_VERSION", LISTS_VERSION + 1)
+    assert before != study().summary_identity()
+    assert study().embed_identity("mine", "s") == study().embed_identity("mine", "s")

@@ -10,6 +10,8 @@ import pytest
 from matteralign.align import lists
 from matteralign.align.layout import Layout
 from matteralign.align.lists import StoredLists, arrays_of, leading_of
+from matteralign.core.errors import IntegrityError
+from matteralign.metrics.registry import LISTS_VERSION
 from matteralign.store.neighbors import write_neighbors
 
 SHA = "a" * 64
@@ -37,12 +39,14 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     return Layout(tmp_path, "s")
 
 
-def write(layout: Layout, key: str, **scalings: Lists) -> None:
+def write(layout: Layout, key: str, changes: Any = None, /, **scalings: Lists) -> None:
     arrays: dict[str, Any] = {}
     for name, one in scalings.items():
         arrays |= arrays_of(one, name)  # type: ignore[arg-type]
     facts = {name: {"leading": leading_of(one)} for name, one in scalings.items()}  # type: ignore[arg-type]
-    write_neighbors(layout.neighbors(key), arrays, {"latent_sha256": SHA, "scalings": facts})
+    sidecar = {"latent_sha256": SHA, "scalings": facts, "lists_version": LISTS_VERSION}
+    sidecar = {k: v for k, v in (sidecar | (changes or {})).items() if v is not None}
+    write_neighbors(layout.neighbors(key), arrays, sidecar)
 
 
 def same(found: Any, expected: Lists) -> bool:
@@ -70,3 +74,19 @@ def test_a_model_without_lists_of_a_scaling_is_not_among_them(layout: Layout) ->
     assert "void" not in stored
     with pytest.raises(KeyError):
         stored["void"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"lists_version": None}, "neighbour lists by version unknown of the search, today's is"),
+        ({"lists_version": LISTS_VERSION - 1}, "neighbour lists by version"),
+        ({"scalings": None}, r"neighbors/m\.json: lacks scalings"),
+    ],
+)
+def test_lists_of_another_version_of_the_search_are_refused(
+    layout: Layout, changes: dict[str, Any], message: str
+) -> None:
+    write(layout, "m", changes, max=made(5, 0))
+    with pytest.raises(IntegrityError, match=f"{message}.*summarize this model again"):
+        StoredLists(layout, {"m": SHA}, "max")

@@ -103,9 +103,52 @@ def test_keys_are_added_and_excluded_whatever_the_conditions() -> None:
 
 
 def test_a_list_of_keys_is_the_panel() -> None:
-    found = decide(["random", "proteinmpnn"])
-    assert chosen(found) == {"random", "proteinmpnn"}
+    found = decide(["random", "soap"])
+    assert chosen(found) == {"random", "soap"}
     assert found["ecfp4"].reason == "not on the list of the panel"
+
+
+def test_a_model_of_few_of_the_elements_may_be_on_a_list() -> None:
+    found = decide(["random", "mace-off23-small"], "omat24")
+    assert chosen(found) == {"random", "mace-off23-small"}
+    assert found["mace-off23-small"].reason == "knows 10 of the dataset's 89 elements"
+
+
+@pytest.mark.parametrize(
+    ("panel", "dataset", "more", "reason"),
+    [
+        (
+            ["random", "proteinmpnn"],
+            "qm9",
+            {},
+            "reads protein backbones, of which the dataset has none (rows of 'qm9' have SELFIES, "
+            "SMILES, atoms, coordinates)",
+        ),
+        (
+            ["random", "ecfp4"],
+            "omat24",
+            {},
+            "reads SMILES, of which the dataset has none (rows of 'omat24' have atoms, "
+            "coordinates)",
+        ),
+        (
+            ["random", "mace-off23-small"],
+            "omat24",
+            {"filters": {"elements": {"only": ["Fe", "Ni"]}}},
+            "knows 0 of the dataset's 2 elements (rows of 'omat24' have atoms, coordinates)",
+        ),
+    ],
+)
+def test_a_model_of_a_list_that_can_take_no_row_is_refused(
+    panel: list[str], dataset: str, more: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        decide(panel, dataset, **more)
+    assert str(caught.value) == (
+        f"panel: model {panel[1]!r} {reason}; take it off the list, or insist with "
+        "`panel: {keys: [...]}`"
+    )
+    assert panel[1] in chosen(decide({"keys": panel}, dataset, **more))
 
 
 @pytest.mark.parametrize(
@@ -169,6 +212,7 @@ def test_the_verb_says_who_is_in_who_is_not_and_how_many_rows_each_takes(
     assert found["random"]["remark"] is None
     assert found["ecfp4"]["remark"] == "takes fewer rows than min_coverage, 80%"
     assert not found["mace-mp-small"]["chosen"]
-    done = CliRunner().invoke(app, ["panel", "s"], catch_exceptions=False)
+    done = CliRunner().invoke(app, ["panel", "s"], env={"COLUMNS": "60"}, catch_exceptions=False)
+    assert "takes fewer rows than min_coverage, 80%" in done.stdout  # whole in a narrow window
     assert "3 models, 3 pairs" in done.stdout
     assert "~50%" in done.stdout

@@ -258,3 +258,17 @@ def test_a_device_can_be_chosen_and_one_that_is_not_there_is_refused(
         assert other["status"] == mine["status"]
         if mine["status"] == "ok":
             assert other["value"] == pytest.approx(mine["value"], rel=1e-5)
+
+
+def test_a_p_value_too_small_for_a_float_is_not_said_to_be_zero() -> None:
+    from matteralign.align.adhoc import Outcome
+    from matteralign.align.measure import Measure
+    from matteralign.cli.score_table import score_table
+    from matteralign.metrics.specs import MetricSpec, Scored
+
+    shown = []
+    for p in (0.0, 2e-12, 0.25):
+        scored = Scored(value=0.9, n=9, status="ok", reason="", null_p=p)
+        table = score_table([Outcome("a", "b", Measure(MetricSpec("cka"), "max"), scored, True)])
+        shown.append(str(next(iter(table.columns[-1].cells))))
+    assert shown == ["<1e-300", "2.0e-12", "0.250"]

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from matteralign.cli.app import main
+from matteralign.cli.passed_on import check_passed_on
 from matteralign.datasets.catalogue import dataset_names, load_datasets
 from matteralign.registry.load import load_cards
 
@@ -130,6 +131,7 @@ WRONG: list[tuple[Sequence[str], str]] = [
         "error: unknown device 'gpu'; choose cpu, cuda, cuda:N or auto",
     ),
     (["environment", "mian"], "error: unknown environment 'mian': did you mean 'main'?"),
+    (["schema", "cards"], "error: unknown schema 'cards': did you mean 'card'?"),
     (["models", "--config", "nope.yaml"], "error: nope.yaml: configuration file does not exist"),
     (["models", "--config", "."], "error: .: is a folder, not a configuration file"),
 ]
@@ -246,6 +248,34 @@ def test_run_without_a_workflow_says_so(folder: Path) -> None:
     assert "Snakefile: no workflow here" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--croes", "2"], "unknown option '--croes': did you mean '--cores'?"),
+        (["--snakfile=x"], "unknown option '--snakfile': did you mean '--snakefile'?"),
+        (["--frocerun", "sample"], "unknown option '--frocerun': did you mean '--forcerun'?"),
+        (["--", "--forcrun", "sample"], "unknown option '--forcrun': did you mean '--forcerun'?"),
+        (["--jobs"], "Snakemake refuses --jobs: "),
+    ],
+)
+def test_an_option_that_snakemake_does_not_know_is_one_line(
+    folder: Path, project: Path, options: list[str], message: str
+) -> None:
+    snakefile = str(project / "Snakefile")
+    line = one_line(inside(folder, "run", "qm9-demo", "--snakefile", snakefile, *options))
+    assert line.startswith(f"error: {message}")
+    assert not (folder / "results").exists()
+
+
+def test_an_option_of_snakemake_goes_to_it(folder: Path, project: Path) -> None:
+    snakefile = str(project / "Snakefile")
+    options = ["--forcerun", "sample", "-n"]
+    check_passed_on(options, [])
+    done = call(folder, "run", "qm9-demo", "--snakefile", snakefile, "--cores", "1", *options)
+    assert done.returncode == 0, done.stderr
+    assert "forced:" in done.stdout + done.stderr
+
+
 def test_a_second_run_at_the_same_time_is_refused(folder: Path, project: Path) -> None:
     from filelock import FileLock
 
@@ -298,13 +328,23 @@ def test_version_and_help(folder: Path) -> None:
 def test_results_go_to_stdout_and_progress_to_stderr(folder: Path) -> None:
     done = inside(folder, "schema")
     assert done.returncode == 0
-    assert '"StudyConfig"' in done.stdout
+    assert json.loads(done.stdout)["title"] == "StudyConfig"
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [("config", "StudyConfig"), ("card", "ModelCard"), ("dataset", "DatasetCard")],
+)
+def test_a_schema_is_one_json_document(folder: Path, name: str, title: str) -> None:
+    done = inside(folder, "schema", name)
+    assert json.loads(done.stdout)["title"] == title
 
 
 def test_what_the_system_refuses_is_one_line(folder: Path) -> None:
     write(folder, {"results": "taken", "slices": {"qm9-demo": SLICE}})
     (folder / "taken").write_text("a file where a folder belongs")
     done = inside(folder, "run", "qm9-demo", "--snakefile", "config.yaml")
-    assert done.returncode == 1
-    assert done.stderr.splitlines() == ["error: taken: File exists"]
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: taken/.run.lock: cannot be written: File exists; ")

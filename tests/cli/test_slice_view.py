@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,12 @@ import pytest
 from matteralign.align.score import score_slice
 from matteralign.align.study import Study
 from matteralign.align.summary import summarize_model
-from matteralign.cli.drawn import read_drawn, remove_others, write_drawn
+from matteralign.cli import show
+from matteralign.cli.drawing import tree_of
+from matteralign.cli.drawn import read_drawn, write_drawn
+from matteralign.cli.reporting import report_data
 from matteralign.cli.slice_view import SliceView
+from matteralign.config.schema import MetricRequest
 from matteralign.core.errors import IntegrityError
 
 KEYS = ["alpha", "beta", "gamma"]
@@ -74,9 +78,113 @@ def test_figures_of_other_results_or_settings_are_not_shown(done: Any) -> None:
         read_drawn(SliceView(done.study, done.layout))
 
 
-def test_files_of_an_earlier_run_go(tmp_path: Path) -> None:
-    kept, old = tmp_path / "kept.csv", tmp_path / "old.csv"
-    for path in (kept, old):
-        path.touch()
-    remove_others(tmp_path, [kept])
-    assert list(tmp_path.iterdir()) == [kept]
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda side: side.pop("intrinsic"), "beta.json: lacks intrinsic; summarize this model"),
+        (lambda side: side.pop("scalings"), "beta.json: lacks scalings; summarize this model"),
+        (lambda side: side["intrinsic"][0].pop("n"), "beta.json: a dimension lacks n; summarize"),
+        (lambda side: side.update(intrinsic=3), "beta.json: a dimension lacks its columns; "),
+    ],
+)
+def test_a_summary_that_lacks_something_is_named(
+    done: Any, change: Callable[[dict[str, Any]], Any], message: str
+) -> None:
+    path = done.layout.neighbors("beta").with_suffix(".json")
+    sidecar = json.loads(path.read_text())
+    change(sidecar)
+    path.write_text(json.dumps(sidecar))
+    with pytest.raises(IntegrityError) as caught:
+        _ = SliceView(done.study, done.layout).tables
+    assert message in str(caught.value)
+
+
+@pytest.fixture
+def verb(done: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Study], None]:
+    """Call a verb on the finished slice, as a study says."""
+
+    def call(name: str, study: Study) -> None:
+        monkeypatch.setattr(show, "study_of", lambda _: study)
+        getattr(show, name)("tiny")
+
+    return call
+
+
+def test_a_verb_removes_its_own_files_of_an_earlier_run_and_no_others(
+    done: Any, verb: Callable[[str, Study], None]
+) -> None:
+    layout = done.layout
+    for name, folder in (("tables", layout.tables), ("figures", layout.figures)):
+        verb(name, done.study)
+        first = {path.name for path in folder.iterdir()}
+        mine = folder / "mine.csv"
+        mine.write_text("a user's own")
+        asked = done.study.config.metrics.model_copy(
+            update={"pair": [MetricRequest(metric="dcor", definition="root")]}
+        )
+        other = changed(done.study, metrics=asked)
+        score_slice(other, layout, report=lambda _: None)
+        verb(name, other)
+        second = {path.name for path in folder.iterdir()}
+        assert mine.read_text() == "a user's own"
+        gone = first - second
+        assert gone
+        assert all("cka" in name for name in gone)
+        assert any("dcor" in name for name in second - first)
+        score_slice(done.study, layout, report=lambda _: None)
+
+
+def test_the_report_says_why_there_is_no_tree(
+    done: Any, verb: Callable[[str, Study], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("tables", "figures"):
+        verb(name, done.study)
+    because = "it is made of CKNNA, which metrics.pair of the configuration does not ask for"
+    assert f"no tree of the models: {because}" in capsys.readouterr().err
+    data = report_data(SliceView(done.study, done.layout))
+    assert f"There is no tree of the models: {because}." in data.notes
+    assert data.newick == ""
+
+
+def test_a_panel_of_baselines_says_who_is_left_for_a_tree(done: Any) -> None:
+    asked = done.study.config.metrics.model_copy(
+        update={"pair": [MetricRequest(metric="cknna", definition="text", params={"k": 5})]}
+    )
+    study = changed(done.study, metrics=asked)
+    for key in KEYS:
+        summarize_model(study, done.layout, key, threads=1)
+    score_slice(study, done.layout, report=lambda _: None)
+    assert tree_of(SliceView(study, done.layout)) == (
+        "it needs at least 3 models with all pairs scored, got 0; alpha, beta, gamma as a "
+        "baseline takes no part"
+    )
+
+
+@pytest.mark.parametrize(
+    ("scaling", "advice"),
+    [("max", "prefer a definition on unit rows"), ("l2", "The rows have one length")],
+)
+def test_a_hub_is_explained_by_what_makes_it(
+    done: Any, verb: Callable[[str, Study], None], scaling: str, advice: str
+) -> None:
+    request = MetricRequest(
+        metric="cknna",
+        definition="text",
+        params={"k": 20},
+        normalize=scaling,  # type: ignore[arg-type]
+    )
+    asked = done.study.config.metrics.model_copy(update={"pair": [request]})
+    study = changed(done.study, metrics=asked)
+    for seed, key in enumerate(KEYS):
+        # Row 0 is the direction about which all others lie, and the longest.
+        rows = np.abs(latents(seed)) + np.array([3.0, 0, 0, 0])
+        rows[0] = 20 * rows[1:].mean(axis=0)
+        done.write(key, rows)
+        summarize_model(study, done.layout, key, threads=1)
+    score_slice(study, done.layout, report=lambda _: None)
+    for name in ("tables", "figures"):
+        verb(name, study)
+    (note,) = [n for n in report_data(SliceView(study, done.layout)).notes if "CKNNA text" in n]
+    assert f"(k = 20, {scaling} scaling): one structure" in note
+    assert "alpha (" in note
+    assert advice in note

@@ -110,6 +110,7 @@ def test_replicates_equal_the_scores_of_the_rows_left(noise, offset):
 def test_beyond_the_exact_rows_the_cross_term_of_replicates_is_scaled(monkeypatch):
     x, y = ref.embeddings(6, 1000, offset=0.3)
     exact, scaled = [], []
+    monkeypatch.setattr(local_huh2024, "EXACT_SHARE", 1.0)
     for rows, found in ((2000, exact), (500, scaled)):
         monkeypatch.setattr(local_huh2024, "EXACT_ROWS", rows)
         a, b = kernels(x, y, [10], 30, jackknife=True)
@@ -117,6 +118,16 @@ def test_beyond_the_exact_rows_the_cross_term_of_replicates_is_scaled(monkeypatc
     assert exact != scaled
     assert np.std(scaled) == pytest.approx(np.std(exact), rel=0.03)
     np.testing.assert_allclose(scaled, exact, rtol=0.02)
+
+
+def test_replicates_are_exact_beyond_the_exact_rows_where_k_is_a_larger_share(monkeypatch):
+    x, y = ref.embeddings(6, 400, offset=0.3)
+    monkeypatch.setattr(local_huh2024, "EXACT_ROWS", 100)
+    block = block_of(400)
+    a, b = kernels(x, y, [40], 90, jackknife=True)
+    exact = [ref.dense_huh2024(x[block != i], y[block != i], 40) for i in range(16)]
+    found = cknna_huh2024(a, b, [40])[0][0].replicates
+    np.testing.assert_allclose(found, exact, rtol=1e-9, atol=1e-11)
 
 
 def test_a_list_that_runs_out_is_counted_and_uses_what_it_has():

@@ -101,7 +101,8 @@ def test_a_source_is_told_by_its_keys(folder: Callable[..., Path]) -> None:
         load_cards([path.parent])
     place = "checkpoint.files[0].sources"
     assert [line.removeprefix(f"{path}: {place}") for line in str(caught.value).splitlines()] == [
-        "[0].url: must match ^(https?|file)://, found 'htp://x'",
+        "[0].url: must begin with https://, http:// or file://, such as "
+        "https://example.org/model.pt, found 'htp://x'",
         "[1].revision: is missing",
         "[1].path: is missing",
         "[2]: must have the keys of a source: package, url or repo, found a section of keys",
@@ -112,7 +113,9 @@ def test_a_source_is_told_by_its_keys(folder: Callable[..., Path]) -> None:
 def test_a_file_of_a_card_stays_in_its_folder(folder: Callable[..., Path], name: str) -> None:
     files = [{"name": name, "sources": [{"url": "https://x.org/y"}]}]
     path = folder("a", checkpoint={"weights": "trained", "licence": "x", "files": files})
-    with pytest.raises(UserError, match=r"checkpoint\.files\[0\]\.name: must match"):
+    with pytest.raises(
+        UserError, match=r"checkpoint\.files\[0\]\.name: must be the name of a file"
+    ):
         load_cards([path.parent])
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -89,3 +90,22 @@ def test_an_added_batch_is_on_disk_when_the_process_dies(tmp_path: Path) -> None
     assert done.returncode == -signal.SIGKILL
     assert len(Ledger(path)) == 2
     assert Ledger(path).get("k") == {"value": 1.0}
+
+
+def test_compaction_keeps_the_last_results_of_the_wanted_keys(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    with Ledger(path) as ledger:
+        for batch in ({"a": {"v": 1}, "b": {"v": 1}}, {"a": {"v": 2}, "c": {"v": 1}}, {"d": {}}):
+            ledger.add(batch)
+        assert ledger.written == 5
+        assert ledger.compact({"a", "b", "x"}) == 3
+        assert ledger.written == 2
+        ledger.add({"e": {"v": 9}})
+    assert [json.loads(line)["batch"] for line in path.read_text().splitlines()] == [
+        {"b": {"v": 1}}, {"a": {"v": 2}}, {"e": {"v": 9}},
+    ]  # fmt: skip
+    again = Ledger(path)
+    assert again.entries() == {"a": {"v": 2}, "b": {"v": 1}, "e": {"v": 9}}
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(ValueError, match="not open"):
+        again.compact(set())

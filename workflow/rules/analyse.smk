@@ -9,7 +9,8 @@ rule tables:
             for key in panel(wildcards)
         ],
     output:
-        directory(PATTERN.tables),
+        # Not the folder: Snakemake would empty it, a user's own files included.
+        PATTERN.table_list,
     log:
         RESULTS / "_logs" / "{slice}" / "tables.log",
     threads: 1
@@ -23,9 +24,9 @@ rule figures:
     input:
         **SWEEP_OUTPUT,
         scores=PATTERN.scores,
-        tables=PATTERN.tables,
+        tables=PATTERN.table_list,
     output:
-        directory(PATTERN.figures),
+        PATTERN.figure_list,
     log:
         RESULTS / "_logs" / "{slice}" / "figures.log",
     threads: 1
@@ -40,8 +41,8 @@ rule report:
         **SWEEP_OUTPUT,
         structures=PATTERN.structures,
         scores=PATTERN.scores,
-        tables=PATTERN.tables,
-        figures=PATTERN.figures,
+        tables=PATTERN.table_list,
+        figures=PATTERN.figure_list,
     output:
         PATTERN.report,
     log:

@@ -13,31 +13,30 @@ from matteralign.registry.environments import get_environment
 
 
 def read_study():
-    """Return the validated study, or stop with one clear line."""
+    """Return the validated study."""
     path = Path(str(workflow.configfiles[0]))
-    try:
-        read_yaml(path)  # Snakemake has read it too, but lets a key stand twice.
-        return open_study(resolve(config, origin=path.name, base=path.resolve().parent))
-    except MatterAlignError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    read_yaml(path)  # Snakemake has read it too, but lets a key stand twice.
+    return open_study(resolve(config, origin=path.name, base=path.resolve().parent))
 
 
-STUDY = read_study()
-RESULTS = Path(STUDY.config.results)
-SHARED = RESULTS / "_shared"
-
-
-def publish_config():
+def publish_config(study):
     """Write the resolved configuration where every job of this run, local or not, reads it."""
-    values = STUDY.config.model_dump(mode="json")
-    path = RESULTS / "_config" / f"{sha256_json(values)[:16]}.json"
+    values = study.config.model_dump(mode="json")
+    path = Path(study.config.results) / "_config" / f"{sha256_json(values)[:16]}.json"
     if not path.exists():
         write_json(path, values)
     os.environ[CONFIG_VARIABLE] = str(path.resolve())
 
 
-publish_config()
+try:
+    STUDY = read_study()
+    publish_config(STUDY)
+except MatterAlignError as error:
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(2)
+
+RESULTS = Path(STUDY.config.results)
+SHARED = RESULTS / "_shared"
 put_program_on_path()
 
 

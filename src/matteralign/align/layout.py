@@ -87,6 +87,16 @@ class Layout:
         return self.root / "figures"
 
     @property
+    def table_list(self) -> Path:
+        """Files of the tables with their hashes."""
+        return self.tables / "files.json"
+
+    @property
+    def figure_list(self) -> Path:
+        """Titles and captions of the figures."""
+        return self.figures / "captions.json"
+
+    @property
     def report(self) -> Path:
         """The HTML report."""
         return self.root / "report.html"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.align.layout import Layout
+from matteralign.core.errors import IntegrityError
 from matteralign.metrics import Neighbors, NormalizeMode
+from matteralign.metrics.registry import LISTS_VERSION
 from matteralign.store.neighbors import read_neighbors, read_neighbors_sidecar
 
 
@@ -27,6 +29,37 @@ def leading_of(lists: Neighbors) -> list[int]:
     return [int(rows) for rows, _ in lists.leading]
 
 
+def read_summary(
+    layout: Layout, key: str, *, latent_sha256: str, needed: Collection[str] = ("scalings",)
+) -> dict[str, Any]:
+    """Read the sidecar of a model's neighbour lists.
+
+    Parameters
+    ----------
+    needed
+        What it must name beside its identity.
+
+    Raises
+    ------
+    IntegrityError
+        If it is missing, damaged, of other latents, or made by another version of the search.
+    """
+    path = layout.neighbors(key)
+    sidecar = read_neighbors_sidecar(path, latent_sha256=latent_sha256)
+    found = sidecar.get("lists_version")
+    if found != LISTS_VERSION:
+        raise IntegrityError(
+            f"{path}: neighbour lists by version {found or 'unknown'} of the search, today's is "
+            f"{LISTS_VERSION}; summarize this model again"
+        )
+    for name in needed:
+        if name not in sidecar:
+            raise IntegrityError(
+                f"{path.with_suffix('.json')}: lacks {name}; summarize this model again"
+            )
+    return sidecar
+
+
 class StoredLists(Mapping[str, Neighbors]):
     """The neighbour lists of several models under one scaling, read when they are asked for.
 
@@ -38,8 +71,8 @@ class StoredLists(Mapping[str, Neighbors]):
     Raises
     ------
     IntegrityError
-        If a file is missing, belongs to other latents or, on reading, does not match its
-        hash.
+        If a file is missing, belongs to other latents, is of another version of the search
+        or, on reading, does not match its hash.
     """
 
     def __init__(self, layout: Layout, latents: Mapping[str, str], scaling: NormalizeMode) -> None:
@@ -48,7 +81,7 @@ class StoredLists(Mapping[str, Neighbors]):
         self._latents: dict[str, str] = {}
         self._leading: dict[str, list[int]] = {}
         for key, digest in latents.items():
-            sidecar = read_neighbors_sidecar(layout.neighbors(key), latent_sha256=digest)
+            sidecar = read_summary(layout, key, latent_sha256=digest)
             facts = sidecar["scalings"].get(scaling)
             if facts is not None:
                 self._latents[key] = digest

@@ -59,7 +59,7 @@ class Measure:
         It changes exactly when the score may: with either latent, the definition, the
         parameters, the scaling, the metric's version, or with the wish for statistics.
         """
-        return sha256_json([self.identity(), latent_a, latent_b, statistics])
+        return key_of(self.identity(), latent_a, latent_b, statistics=statistics)
 
     def outcome(self, scored: Scored) -> Row:
         """Return the columns that say what was computed and what came out."""
@@ -76,6 +76,11 @@ class Measure:
 
     def __str__(self) -> str:
         return f"{self.spec} on {self.normalize}-scaled latents"
+
+
+def key_of(identity: Mapping[str, Any], latent_a: str, latent_b: str, *, statistics: bool) -> str:
+    """Return the key of one directed score, see `Measure.key`, of a `Measure.identity`."""
+    return sha256_json([identity, latent_a, latent_b, statistics])
 
 
 def measures_of(metrics: Metrics, kind: Literal["pair", "model"]) -> tuple[Measure, ...]:

@@ -44,8 +44,8 @@ class Choice:
     chosen
         Whether it is on the panel.
     reason
-        Why it is left out; of a model that was asked for by key, why it will take few rows
-        or none; None: nothing speaks against it.
+        Why it is left out; of a model that was asked for by key, why it will take few rows,
+        or none where `keys` of a selection insists on it; None: nothing speaks against it.
     note
         How it reads this dataset, where it could read it in several ways.
     """
@@ -59,15 +59,16 @@ class Choice:
 def choose(chosen: Slice, cards: Mapping[str, ModelCard], offers: Offers) -> list[Choice]:
     """Decide for every known model whether it is on a slice's panel, lowest index first.
 
-    A panel given as a list of keys is taken as it is. A selection has the models that meet its
-    conditions and can read what the dataset offers: what their cards need, and at least
-    ``min_coverage`` of its elements.
+    A panel given as a list of keys is taken as it is, where each of them can read something of
+    the dataset. A selection has the models that meet its conditions and can read what the
+    dataset offers: what their cards need, and at least ``min_coverage`` of its elements; and
+    those of its ``keys``, whatever the dataset offers.
 
     Raises
     ------
     UserError
-        If a key or a tag does not exist, with the nearest that does; or fewer than two models
-        are left.
+        If a key or a tag does not exist, with the nearest that does; a model of the list can
+        take no row, with the reason; or fewer than two models are left.
     """
     offers = offers.filtered(chosen.filters)
     asked, selection = _asked(chosen, cards)
@@ -76,6 +77,12 @@ def choose(chosen: Slice, cards: Mapping[str, ModelCard], offers: Offers) -> lis
     for card in cards.values():
         unfit = _unfit(card, offers, chosen.min_coverage)
         if card.key in asked:
+            if isinstance(chosen.panel, list) and _takes_nothing(card, offers):
+                raise UserError(
+                    f"panel: model {card.key!r} {unfit} (rows of {chosen.dataset!r} have "
+                    f"{_told(offers.gives)}); take it off the list, or insist with "
+                    "`panel: {keys: [...]}`"
+                )
             choices.append(Choice(card, True, unfit, _note(card, offers)))
             continue
         reason = "not on the list of the panel" if isinstance(chosen.panel, list) else None
@@ -140,6 +147,12 @@ def _unfit(card: ModelCard, offers: Offers, min_coverage: float) -> str | None:
         if both < min_coverage * len(offers.elements) or not both:
             return f"knows {both} of the dataset's {len(offers.elements)} elements"
     return None
+
+
+def _takes_nothing(card: ModelCard, offers: Offers) -> bool:
+    known = card.accepts.element_set()
+    foreign = known is not None and offers.elements and not known & offers.elements
+    return bool(needs(card) - offers.gives or foreign)
 
 
 def needs(card: ModelCard) -> frozenset[str]:

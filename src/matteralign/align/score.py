@@ -20,6 +20,7 @@ from matteralign.align.lists import StoredLists
 from matteralign.align.measure import Measure, Row, by_scaling, statistics
 from matteralign.align.progress import Progress
 from matteralign.align.study import Study
+from matteralign.align.upkeep import drop_stale
 from matteralign.metrics import compare
 from matteralign.metrics.scaling import NormalizeMode
 from matteralign.metrics.specs import MetricSpec, Scored
@@ -112,6 +113,8 @@ def score_slice(
             "sample_set_id": sample.id,
         }
         _write(work, ledger, identity)
+        pairs = len(keys) * (len(keys) - 1)
+        drop_stale(ledger, layout, pairs * len(work.measures), report)
     forget_passes(layout.passes)
     computed = len({pair for batch in batches for pair in batch.pairs})
     return ScoreResult(computed, len(keys) * (len(keys) - 1) // 2 - computed)

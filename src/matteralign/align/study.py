@@ -17,6 +17,7 @@ from matteralign.core.errors import UserError
 from matteralign.core.hashing import sha256_json
 from matteralign.core.weights import Weights
 from matteralign.datasets.source import Source, check_names, find_source
+from matteralign.metrics.registry import LISTS_VERSION
 from matteralign.models.catalogue import wrapper_version
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
@@ -108,6 +109,7 @@ class Study:
         measures = (*self.model_measures(slice_name), *self.pair_measures(slice_name))
         return {
             "measures": [m.identity() for m in measures],
+            "lists": LISTS_VERSION,
             "sweep": self.config.metrics.sweep,
         }
 

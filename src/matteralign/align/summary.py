@@ -14,6 +14,7 @@ from matteralign.align.study import Study
 from matteralign.metrics import MetricSpec, Scored, Summary, summarize_scalings
 from matteralign.metrics.engine import LOCAL
 from matteralign.metrics.local_pairs import kind_of
+from matteralign.metrics.registry import LISTS_VERSION
 from matteralign.store.latent_rows import LatentRows, open_latent
 from matteralign.store.neighbors import write_neighbors
 from matteralign.store.structures import read_structures
@@ -75,6 +76,7 @@ def _summarize(
             per_model = [spec for spec in specs if spec.info.kind == "model"]
             outcomes += [(Measure(spec, scaling), nothing) for spec in per_model]
     sidecar = identity | {
+        "lists_version": LISTS_VERSION,
         "n_valid": int(latent.valid.sum()),
         "scalings": scalings,
         "intrinsic": [identity | measure.outcome(s) | interval(s) for measure, s in outcomes],

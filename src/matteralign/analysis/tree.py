@@ -7,7 +7,7 @@ neighbour joining (Saitou and Nei 1987) turns the distances into a tree.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,11 +147,7 @@ def neighbour_joining(distances: pd.DataFrame) -> TreeNode:
     """
     names = sorted(str(name) for name in distances.index)
     if len(names) < MIN_MODELS:
-        held = ", ".join(names) or "none"
-        raise TreeError(
-            f"a tree needs at least {MIN_MODELS} models with all pairs scored, got "
-            f"{len(names)} ({held}); add models to the panel or score the missing pairs"
-        )
+        raise TreeError(_too_few(names))
     data = distances.loc[names, names].to_numpy(dtype=np.float64)
     return nj(DistanceMatrix(data, names), neg_as_zero=False)
 
@@ -234,6 +230,8 @@ def model_tree(
         If fewer than three models with all pairs scored remain.
     """
     kept, dropped = complete_models(matrix.values, exclude)
+    if len(kept) < MIN_MODELS:
+        raise TreeError(_too_few(kept, dropped, [m for m in matrix.models if m in exclude]))
     chosen = matrix.values.loc[list(kept), list(kept)]
     distances = profile_distances(chosen, alpha=alpha, epsilon=epsilon)
     tree = neighbour_joining(distances)
@@ -248,3 +246,14 @@ def model_tree(
         alpha=alpha,
         epsilon=epsilon,
     )
+
+
+def _too_few(kept: Sequence[str], dropped: Sequence[str] = (), excluded: Sequence[str] = ()) -> str:
+    """Say which models are left for a tree, and why others take no part."""
+    told = f"it needs at least {MIN_MODELS} models with all pairs scored, got {len(kept)}"
+    told += f" ({', '.join(kept)})" if kept else ""
+    if dropped:
+        told += f"; a pair of {', '.join(dropped)} has no score"
+    if excluded:
+        told += f"; {', '.join(excluded)} as a baseline takes no part"
+    return told

@@ -21,6 +21,7 @@ from matteralign.figures.captions import (
     count_text,
     dimension_caption,
     heatmap_caption,
+    metric_name,
     plane_caption,
     subtitle,
     sweep_caption,
@@ -54,22 +55,19 @@ def matrices(view: SliceView) -> list[ScoreMatrix]:
     return found
 
 
-def tree_of(view: SliceView) -> tuple[ModelTree, ScoreMatrix] | None:
-    """Return the tree of the first CKNNA of the configuration, or None without one.
-
-    A panel too small for a tree, or pairs without scores, give None as well.
-    """
+def tree_of(view: SliceView) -> tuple[ModelTree, ScoreMatrix] | str:
+    """Return the tree of the first CKNNA of the configuration, or why there is none."""
     chosen = [m for m in matrices(view) if m.metric == "cknna" and m.column == "value"]
     if not chosen:
-        return None
+        return "it is made of CKNNA, which metrics.pair of the configuration does not ask for"
     baselines = [fact.model for fact in view.facts if fact.baseline]
     settings = view.study.config.tree
     try:
         tree = model_tree(
             chosen[0], exclude=baselines, alpha=settings.alpha, epsilon=settings.epsilon
         )
-    except TreeError:
-        return None
+    except TreeError as error:
+        return str(error)
     return tree, chosen[0]
 
 
@@ -83,7 +81,7 @@ def draw(view: SliceView) -> Iterator[Drawing]:
                 yield from _plane(view, matrix)
             continue
         stem = f"heatmap_{spec_slug(matrix.metric, matrix.definition, matrix.params)}"
-        title = f"{matrix.metric.upper()} ({matrix.definition})"
+        title = f"{metric_name(matrix.metric)} ({matrix.definition})"
         if matrix.column != "value":
             stem, title = f"{stem}_{matrix.column}", f"{title}, {matrix.column}"
         figure = clustered_heatmap(matrix, labels)
@@ -98,7 +96,7 @@ def draw(view: SliceView) -> Iterator[Drawing]:
         figure = dimension_bars(estimates, labels)
         yield Drawing("intrinsic_dimension", "Intrinsic dimension", caption, figure)
     found = tree_of(view)
-    if found is not None:
+    if not isinstance(found, str):
         tree, matrix = found
         caption = tree_caption(tree, matrix, dataset)
         figure = tree_figure(tree, labels, subtitle=subtitle(matrix))

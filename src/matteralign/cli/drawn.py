@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,10 @@ from matteralign.cli.slice_view import SliceView
 from matteralign.core.errors import IntegrityError
 from matteralign.core.files import read_json, write_json
 
-_LIST = "captions.json"
-
 
 def write_drawn(view: SliceView, figures: Sequence[dict[str, str]]) -> Path:
     """Write the list of a slice's figures: stem, title and caption of each; return its path."""
-    path = view.layout.figures / _LIST
+    path = view.layout.figure_list
     write_json(path, {"results": view.identity, "figures": list(figures)})
     return path
 
@@ -28,7 +26,7 @@ def read_drawn(view: SliceView) -> list[dict[str, str]]:
     IntegrityError
         If they were not drawn, or are of other results or settings than those of today.
     """
-    path = view.layout.figures / _LIST
+    path = view.layout.figure_list
     found: Any = read_json(path)
     if not isinstance(found, dict) or found.get("results") != view.identity:
         raise IntegrityError(
@@ -37,10 +35,3 @@ def read_drawn(view: SliceView) -> list[dict[str, str]]:
         )
     figures: list[dict[str, str]] = found["figures"]
     return figures
-
-
-def remove_others(folder: Path, written: Collection[Path]) -> None:
-    """Remove the files of a folder that were not written now: they are of other results."""
-    for path in folder.iterdir():
-        if path.is_file() and path not in written:
-            path.unlink()

@@ -12,6 +12,7 @@ from matteralign.cli.common import (
     ConfigOption,
     SliceArgument,
     layout_of,
+    print_whole,
     study_of,
 )
 
@@ -45,23 +46,21 @@ def panel(
     if as_json:
         typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
         return
-    from rich.console import Console
     from rich.table import Table
 
     for chosen, title in ((True, "compared"), (False, "left out")):
         table = Table("index", title=title, title_justify="left")
-        table.add_column("model", no_wrap=True)  # to be copied
-        table.add_column("family")
-        table.add_column("input")
+        for name in ("model", "family", "input"):
+            table.add_column(name)
         if chosen:
             table.add_column("coverage", justify="right")
-        table.add_column("remark" if chosen else "because", overflow="fold")
+        table.add_column("remark" if chosen else "because")
         some = [row for row in rows if row["chosen"] is chosen]
         for row in some:
             cells = [str(row["index"]), row["model"], row["family"], row["input"]]
             table.add_row(*cells, *([_percent(row)] if chosen else []), row["remark"] or "")
         if some:
-            Console(highlight=False).print(table)
+            print_whole(table)
     typer.echo(f"{len(cards)} models, {len(cards) * (len(cards) - 1) // 2} pairs")
 
 

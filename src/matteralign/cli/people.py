@@ -19,7 +19,9 @@ from matteralign.cli.common import (
     say,
     study_of,
 )
+from matteralign.cli.passed_on import check_passed_on
 from matteralign.core.errors import MatterAlignError, UserError
+from matteralign.core.files import writing
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +36,7 @@ def run(
     snakefile: Annotated[Path, typer.Option(help="The workflow.")] = Path("Snakefile"),
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Run the whole workflow for one slice; further arguments go to Snakemake.
+    """Run the whole workflow for one slice; further arguments go to Snakemake, such as -n.
 
     A run that was killed is taken up where it was. Two runs in one folder are refused.
     """
@@ -43,7 +45,11 @@ def run(
     layout = layout_of(study_of(config), slice_name)
     if not snakefile.exists():
         raise UserError(f"{snakefile}: no workflow here; run this in the project's folder")
-    layout.results.mkdir(parents=True, exist_ok=True)
+    check_passed_on(context.args, [o for p in context.command.params for o in p.opts])
+    lock = layout.results / ".run.lock"
+    with writing(lock):
+        layout.results.mkdir(parents=True, exist_ok=True)
+        lock.touch()
     command = [sys.executable, "-m", "snakemake", slice_name, "--snakefile", str(snakefile)]
     command += ["--configfile", str(config), "--cores", str(cores)]
     # The file lock below replaces Snakemake's, which outlives a killed process. A flag stands
@@ -52,7 +58,7 @@ def run(
     command += context.args
     variables = {k: v for k, v in os.environ.items() if k != CONFIG_VARIABLE}
     try:
-        with FileLock(layout.results / ".run.lock", timeout=0):
+        with FileLock(lock, timeout=0):
             code = subprocess.run(command, check=False, env=variables).returncode
     except Timeout as error:
         raise MatterAlignError(

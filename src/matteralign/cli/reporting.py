@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,9 +11,10 @@ import yaml
 from matteralign import __version__
 from matteralign.analysis.dimensions import dimension_table
 from matteralign.analysis.tables import not_scored_table
-from matteralign.cli.drawing import matrices
+from matteralign.cli.drawing import matrices, tree_of
 from matteralign.cli.drawn import read_drawn
 from matteralign.cli.slice_view import SliceView
+from matteralign.core.files import read_record
 from matteralign.core.hashing import sha256_file
 from matteralign.figures.report import ReportData, ReportFigure
 from matteralign.metrics import METRICS
@@ -34,6 +34,15 @@ _PACKAGES = (
 
 # Share of structures with one common neighbour from which a local score is warned about.
 _HUB = 0.5
+_LENGTHS = (
+    "There the score compares lengths of vectors more than neighbourhoods; prefer a definition on "
+    "unit rows (l2)."
+)
+_CROWDED = (
+    "The rows have one length, so that plays no part: k is large beside the number of structures, "
+    "or the latents lie close about one direction. A smaller k or more structures tell "
+    "neighbourhoods apart better; read the debiased score."
+)
 
 
 def report_data(view: SliceView) -> ReportData:
@@ -48,6 +57,7 @@ def report_data(view: SliceView) -> ReportData:
     chosen = study.slice(layout.slice)
     sample = read_structures(layout.structures)
     tables = view.tables
+    no_tree = _no_tree(view)
     return ReportData(
         slice_name=layout.slice,
         dataset=sample.dataset,
@@ -73,13 +83,14 @@ def report_data(view: SliceView) -> ReportData:
         environments=_environments(view),
         hashes=_hashes(view),
         configuration=yaml.safe_dump(_configuration(view), sort_keys=False, allow_unicode=True),
-        newick=_newick(layout.figures / "tree.nwk"),
+        newick="" if no_tree else (layout.figures / "tree.nwk").read_text(encoding="utf-8").strip(),
         notes=[
             *_skipped(sample),
             *_untrained(view),
             *_licences(view),
             *_few_rows(view),
             *_hubs(view),
+            *no_tree,
         ],
     )
 
@@ -145,13 +156,18 @@ def _hubs(view: SliceView) -> list[str]:
         hubs = {name: share for name, share in shares.items() if share > _HUB}
         if hubs:
             listed = "; ".join(f"{name} ({share:.0%})" for name, share in hubs.items())
+            k = measure.spec.integer("k")
             notes.append(
-                f"CKNNA {measure.spec.definition} on {measure.normalize}-scaled latents: one "
-                f"structure is an inner-product neighbour of most others in {listed}. There "
-                "the score compares lengths of vectors more than neighbourhoods; prefer a "
-                "definition on unit rows (l2)."
+                f"CKNNA {measure.spec.definition} (k = {k}, {measure.normalize} scaling): one "
+                f"structure is an inner-product neighbour of most others in {listed}. "
+                + (_CROWDED if measure.normalize == "l2" else _LENGTHS)
             )
     return notes
+
+
+def _no_tree(view: SliceView) -> list[str]:
+    found = tree_of(view)
+    return [f"There is no tree of the models: {found}."] if isinstance(found, str) else []
 
 
 def _figures(view: SliceView) -> list[ReportFigure]:
@@ -194,7 +210,9 @@ def _environments(view: SliceView) -> dict[str, tuple[str, dict[str, str]]]:
 def _hashes(view: SliceView) -> dict[str, str]:
     layout = view.layout
     swept = [layout.sweep] if view.sweep is not None else []
-    files = [layout.structures, layout.scores, *swept, *sorted(layout.tables.glob("*.parquet"))]
+    tables = [layout.tables / name for name in sorted(read_record(layout.table_list))]
+    files = [layout.structures, layout.scores, *swept]
+    files += [path for path in tables if path.suffix == ".parquet"]
     return {path.relative_to(layout.root).as_posix(): sha256_file(path) for path in files}
 
 
@@ -206,7 +224,3 @@ def _configuration(view: SliceView) -> dict[str, Any]:
         "metrics": config["metrics"],
         "tree": config["tree"],
     }
-
-
-def _newick(path: Path) -> str:
-    return path.read_text(encoding="utf-8").strip() if path.exists() else ""

@@ -81,4 +81,6 @@ def _null(mean: float | None, sd: float | None) -> str:
 def _p(value: float | None) -> str:
     if value is None:
         return NONE
+    if value == 0.0:  # below the smallest number that a float can hold
+        return "<1e-300"
     return f"{value:.1e}" if value < 1e-3 else f"{value:.3f}"

@@ -28,8 +28,10 @@ def register(app: typer.Typer) -> None:
 
 def tables(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Write the tables of a slice as Parquet and CSV."""
-    from matteralign.cli.drawn import remove_others
+    from matteralign.core.files import write_json
+    from matteralign.core.hashing import sha256_file
     from matteralign.store.tidy import write_table
+    from matteralign.store.written import keep_only
 
     view = _view(slice_name, config)
     written = [
@@ -37,16 +39,19 @@ def tables(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> 
         for stem, frame in view.tables.items()
         for path in write_table(frame, view.layout.tables / stem)
     ]
-    remove_others(view.layout.tables, written)
+    hashes = {path.name: sha256_file(path) for path in written}
+    write_json(view.layout.table_list, hashes)
+    keep_only(view.layout.tables, [*written, view.layout.table_list])
     say(f"tables {slice_name}: {len(view.tables)} below {view.layout.tables}")
 
 
 def figures(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Draw the figures of a slice as SVG and PNG, and write its tree as Newick."""
     from matteralign.cli.drawing import draw, tree_of
-    from matteralign.cli.drawn import remove_others, write_drawn
+    from matteralign.cli.drawn import write_drawn
     from matteralign.core.files import write_text
     from matteralign.figures.render import render
+    from matteralign.store.written import keep_only
 
     view = _view(slice_name, config)
     folder = view.layout.figures
@@ -57,11 +62,13 @@ def figures(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) ->
         written += image.write(folder / drawing.stem)
         captions.append({"stem": drawing.stem, "title": drawing.title, "caption": drawing.caption})
     found = tree_of(view)
-    if found is not None:
+    if isinstance(found, str):
+        say(f"figures {slice_name}: no tree of the models: {found}")
+    else:
         written.append(folder / "tree.nwk")
         write_text(written[-1], found[0].newick + "\n")
     written.append(write_drawn(view, captions))
-    remove_others(folder, written)
+    keep_only(folder, written)
     say(f"figures {slice_name}: {len(captions)} below {folder}")
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from matteralign.align.assemble import check_dimensions, check_scores
 from matteralign.align.layout import Layout
+from matteralign.align.lists import read_summary
 from matteralign.align.measure import Measure
 from matteralign.align.study import Study
 from matteralign.analysis.tables import ModelFacts, build_tables, facts_of, told_apart
+from matteralign.core.errors import IntegrityError
 from matteralign.core.hashing import sha256_file, sha256_json
 from matteralign.store.latents import read_sidecar
-from matteralign.store.neighbors import read_neighbors_sidecar
 from matteralign.store.tidy import DIMENSIONS, SCORES, SWEEP, read_frame
 
 
@@ -92,8 +94,11 @@ class SliceView:
     def neighbor_sidecars(self) -> Mapping[str, Mapping[str, Any]]:
         """Sidecars of the neighbour lists by model, checked to be of the latents of today."""
         return {
-            key: read_neighbors_sidecar(
-                self.layout.neighbors(key), latent_sha256=str(self.sidecars[key]["sha256"])
+            key: read_summary(
+                self.layout,
+                key,
+                latent_sha256=str(self.sidecars[key]["sha256"]),
+                needed=("scalings", "intrinsic"),
             )
             for key in self.keys
         }
@@ -103,9 +108,9 @@ class SliceView:
         """Intrinsic dimensions, tidy, checked to be those of the latents and measures of today."""
         rows = []
         for key, side in self.neighbor_sidecars.items():
-            check_dimensions(
-                side["intrinsic"], self.layout.neighbors(key), measures=self.model_measures
-            )
+            where = self.layout.neighbors(key)
+            _require_columns(side["intrinsic"], where)
+            check_dimensions(side["intrinsic"], where, measures=self.model_measures)
             rows += side["intrinsic"]
         frame = pd.DataFrame.from_records(rows, columns=DIMENSIONS.names)
         frame["weights"] = frame["model"].map({f.model: f.weights for f in self.facts})
@@ -115,3 +120,16 @@ class SliceView:
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table of the slice by file stem."""
         return build_tables(self.scores, self.dimensions, self.sidecars, self.facts)
+
+
+def _require_columns(rows: Any, where: Path) -> None:
+    needed = set(DIMENSIONS.names) - {"weights"}  # that is the latents' to say
+    if not isinstance(rows, list):
+        rows = [None]
+    for row in rows:
+        missing = sorted(needed - set(row)) if isinstance(row, dict) else ["its columns"]
+        if missing:
+            raise IntegrityError(
+                f"{where.with_suffix('.json')}: a dimension lacks {', '.join(missing)}; "
+                "summarize this model again"
+            )

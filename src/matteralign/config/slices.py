@@ -15,10 +15,11 @@ from pydantic import (
 
 from matteralign.config.metrics import SliceMetrics
 from matteralign.config.strict import StrictSection
+from matteralign.core.patterns import SYMBOL
 from matteralign.core.suggest import unknown
 from matteralign.core.weights import Weights
 
-Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z][a-z]?$")]
+Symbol = Annotated[str, StringConstraints(pattern=SYMBOL)]
 
 
 class Between(StrictSection):
@@ -139,7 +140,8 @@ class Slice(StrictSection):
         "gets its share of the draw; every row of the dataset is read for it",
     )
     panel: Panel = Field(
-        description="keys of the models compared; or which, by their cards; or all that apply"
+        description="keys of the models compared, each of which must be able to read the "
+        "dataset; or which, by their cards; or all that apply"
     )
     min_coverage: float = Field(
         default=0.5,

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9\-]*$")]
+from matteralign.core.patterns import NAME
+
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 
 
 class StrictSection(BaseModel):

@@ -19,6 +19,10 @@ class UserError(MatterAlignError):
     exit_code = 2
 
 
+class WriteError(UserError):
+    """A file that the system does not let be written: the disk is full, or may not be written."""
+
+
 class IntegrityError(MatterAlignError):
     """A file does not hold what its hash, sidecar or header promises."""
 

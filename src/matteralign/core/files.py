@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import tempfile
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from matteralign.core.errors import IntegrityError
+from matteralign.core.errors import IntegrityError, WriteError, told
 
 _UMASK = threading.Lock()
+_FREE = "free space on that disk"
+_ALLOW = "make its folder writable, or choose another folder"
+_REMEDIES: Mapping[int | None, str] = {
+    errno.ENOSPC: _FREE,
+    errno.EDQUOT: "free space within your quota",
+    errno.EROFS: _ALLOW,
+    errno.EACCES: _ALLOW,
+    errno.EPERM: _ALLOW,
+    None: _FREE,  # numpy says only how many values it could not write
+}
 
 
 def _umask() -> int:
@@ -26,11 +37,39 @@ def _umask() -> int:
 
 
 @contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    """Tell what the system refuses the writer of `path`: which file, why, and what to do.
+
+    Arrow, numpy and a flush name no file, and a temporary file has a name that says nothing.
+
+    Raises
+    ------
+    WriteError
+        In place of an OSError of the block that names no file, or `path`, its temporary file
+        or a folder above it. Others are let through.
+    """
+    target = Path(path)
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            named = Path(os.fsdecode(error.filename))
+            own = named == target or named.name.startswith(f".{target.name}.")
+            if not own and named not in target.parents:
+                raise
+        why = told(error) if error.errno is None else os.strerror(error.errno)
+        remedy = _REMEDIES.get(error.errno, "see to its folder and disk")
+        raise WriteError(
+            f"{target}: cannot be written: {why}; {remedy}, then run again (finished work is kept)"
+        ) from error
+
+
+@contextmanager
 def atomic_path(path: str | Path, *, flush: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it into place when the block ends well.
 
     The file is flushed to disk before the rename, so a reader sees the old file, the new
-    one, or none. When the block raises, the temporary file is removed.
+    one, or none. When the block raises, the temporary file is removed. The block only writes.
 
     Parameters
     ----------
@@ -45,29 +84,37 @@ def atomic_path(path: str | Path, *, flush: bool = True) -> Iterator[Path]:
     ...     tmp.write_text("whole")
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(
-        prefix=f".{target.name}.", suffix=f".tmp{target.suffix}", dir=target.parent
-    )
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
-        yield temporary
-        place_file(temporary, target, flush=flush)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(
+            prefix=f".{target.name}.", suffix=f".tmp{target.suffix}", dir=target.parent
+        )
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            yield temporary
+            place_file(temporary, target, flush=flush)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def place_file(temporary: Path, target: Path, *, flush: bool = True) -> None:
-    """Flush a finished file to disk and rename it into place, on the same disk."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if flush:
-        with open(temporary, "rb+") as handle:
-            os.fsync(handle.fileno())
-    temporary.chmod(0o666 & ~_umask())
-    temporary.replace(target)
-    if flush:
-        _sync_folder(target.parent)
+    """Flush a finished file to disk and rename it into place, on the same disk.
+
+    Raises
+    ------
+    WriteError
+        If the system refuses the file.
+    """
+    with writing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if flush:
+            with open(temporary, "rb+") as handle:
+                os.fsync(handle.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+        if flush:
+            _sync_folder(target.parent)
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Tag, ValidationError
 
+from matteralign.core.patterns import IN_WORDS
 from matteralign.core.suggest import nearest, unknown
 
 _Item = Mapping[str, Any]
@@ -34,7 +35,6 @@ _BOUNDS: Mapping[str, str] = {
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
     "literal_error": "must be {expected}",
-    "string_pattern_mismatch": "must match {pattern}",
 }
 
 
@@ -77,6 +77,8 @@ def _told(item: _Item, section: type[BaseModel] | None) -> str:
         return f"needs the key {context['discriminator']}"
     if kind in _EXPECTED:
         text = f"must be {_EXPECTED[kind]}"
+    elif kind == "string_pattern_mismatch":
+        text = IN_WORDS.get(context["pattern"], f"must match {context['pattern']}")
     elif kind in _BOUNDS:
         text = _BOUNDS[kind].format(**context)
     else:

@@ -6,11 +6,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from matteralign.core.patterns import NAME
 from matteralign.registry.elements import ElementRanges
 from matteralign.registry.pinned import PinnedFile, Strict
 from matteralign.sources.wanted import Wanted
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9\-]*$")]
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 SEPARATOR = "@"
 
 EV: dict[str, float] = {"eV": 1.0, "hartree": 27.211386245988}

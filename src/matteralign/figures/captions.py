@@ -97,8 +97,9 @@ def _basis(metric: str, definition: str, params: str, n: str) -> str:
 
 def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
     """Caption of a clustered heatmap."""
+    name = matrix_name(matrix) + ("" if matrix.column == "value" else ",")
     text = (
-        f"{matrix_name(matrix)} between all models on {dataset}, ordered by average "
+        f"{name} between all models on {dataset}, ordered by average "
         "linkage on 1 − score with optimal leaf ordering. The strip shows model families. "
         "The diagonal is 1 by construction and left blank. "
     )
@@ -109,6 +110,8 @@ def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
             "Finite-sample bias is removed: independent data give about 0, and a value may be "
             "negative. "
         )
+        if (matrix.metric, matrix.definition) == ("dcor", "root"):
+            text += "The root makes small values look large: 0.04 becomes 0.2. "
     if len(matrix.missing):
         text += (
             "Hatched cells have no score (reasons in the report); for the ordering only they "

@@ -13,6 +13,9 @@ from matteralign.metrics.errors import MetricSpecError
 
 ParamValue = int | float | str
 
+LISTS_VERSION = 1
+"""Version of neighbour lists on disk, raised when the search may find or order others."""
+
 
 @dataclass(frozen=True)
 class ParamInfo:

@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from matteralign.core.hashing import sha256_json
+from matteralign.core.patterns import KEY
 from matteralign.registry.elements import ElementRanges, parse_ranges
 from matteralign.registry.pinned import PinnedFile, Sha256, Strict
 
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.\-]*$")]
+Key = Annotated[str, StringConstraints(pattern=KEY)]
 
 
 class StandIn(Strict):

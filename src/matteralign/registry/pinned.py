@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 from matteralign.core.hashing import sha256_json
+from matteralign.core.patterns import ADDRESS, FILE_NAME, MD5, REPOSITORY, SHA256
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Md5 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=SHA256)]
+Md5 = Annotated[str, StringConstraints(pattern=MD5)]
 
 
 class Strict(BaseModel):
@@ -33,14 +34,14 @@ class UrlSource(Strict):
     """A file that its authors serve at a fixed address."""
 
     kind: Literal["url"] = "url"
-    url: Annotated[str, StringConstraints(pattern=r"^(https?|file)://")]
+    url: Annotated[str, StringConstraints(pattern=ADDRESS)]
 
 
 class HubSource(Strict):
     """A file of a Hugging Face repository at a fixed revision."""
 
     kind: Literal["huggingface"] = "huggingface"
-    repo: Annotated[str, StringConstraints(pattern=r"^[\w.\-]+/[\w.\-]+$")]
+    repo: Annotated[str, StringConstraints(pattern=REPOSITORY)]
     revision: str = Field(description="commit or tag; a branch moves")
     path: str = Field(description="path inside the repository")
     type: Literal["model", "dataset"] = "model"
@@ -89,7 +90,7 @@ class PinnedFile(Strict):
     """
 
     # It names a file of the cache: never one outside.
-    name: Annotated[str, StringConstraints(pattern=r"^[^/\\]*[^/\\.][^/\\]*$")]
+    name: Annotated[str, StringConstraints(pattern=FILE_NAME)]
     sha256: Sha256 | None = None
     md5: Md5 | None = Field(
         default=None, description="where the authors publish no better hash; checked as well"

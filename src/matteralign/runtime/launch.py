@@ -53,7 +53,7 @@ def run_worker(
     Raises
     ------
     UserError, MatterAlignError
-        If the worker refused its input or failed; it has said why on stderr.
+        If the worker refused its input, could not write or failed; it has said why on stderr.
     """
     description = {
         "verb": verb,
@@ -65,7 +65,7 @@ def run_worker(
     with started(card.environment, description, threads, report) as process:
         code = process.wait()
     if code == UserError.exit_code:
-        raise UserError(f"{card.key}: {verb} refused its input (see above)")
+        raise UserError(f"{card.key}: {verb} cannot go on (see above)")
     if code != 0:
         raise MatterAlignError(f"{card.key}: {verb} failed with exit code {code} (see above)")
 

