@@ -18,13 +18,12 @@ from skmatter import metrics as peer
 from matteralign.metrics import MetricInputError, MetricSpec, MetricSpecError, NotApplicable
 from matteralign.metrics.cutoff_ridge import Halves
 from matteralign.metrics.reconstruction import (
-    Split,
-    default_split,
     gfre_all,
     global_reconstruction_error,
     lfre_all,
     local_reconstruction_error,
 )
+from matteralign.metrics.splits import Split, default_split
 
 PEER_SEED = 0x5F3759DF
 
