@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
 from matteralign.metrics.cutoff_ridge import Halves, Rows, Source, factorise, predict
 from matteralign.metrics.inputs import FloatArray, IndexArray
@@ -31,35 +31,7 @@ def nearest(train: FloatArray, test: FloatArray, k: int, memory_bytes: int) -> I
     return index
 
 
-def moved_up(
-    near: IndexArray, k: int, gone: npt.NDArray[np.bool_]
-) -> tuple[IndexArray, npt.NDArray[np.bool_]]:
-    """Return lists of `k` neighbours without some training rows, and which lists are whole.
-
-    Parameters
-    ----------
-    near : ndarray of int32, shape (t, >= k)
-        Training rows, nearest first.
-    gone : ndarray of bool
-        Training rows to leave out.
-
-    Notes
-    -----
-    A neighbour beyond the k-th takes the place of one that is gone, so that the others keep
-    theirs, and with it their half of the fit.
-    """
-    index, spare = near[:, :k].copy(), near[:, k:]
-    dead = gone[index]
-    alive = ~gone[spare]
-    spare = np.take_along_axis(spare, np.argsort(~alive, axis=1, kind="stable"), axis=1)
-    whole = alive.sum(axis=1) >= dead.sum(axis=1)
-    dead &= whole[:, None]
-    row, column = np.nonzero(dead)
-    index[row, column] = spare[row, (np.cumsum(dead, axis=1) - 1)[row, column]]
-    return index, whole
-
-
-def mean_squares(
+def local_squares(
     source: FloatArray,
     targets: Sequence[FloatArray],
     near: Rows,
@@ -69,8 +41,8 @@ def mean_squares(
     pool: Workers,
     threads: int,
     memory_bytes: int,
-) -> FloatArray:
-    """Return mean squared reconstruction errors, shape (targets, orders).
+) -> tuple[FloatArray, FloatArray]:
+    """Return squared reconstruction errors of the test rows.
 
     Parameters
     ----------
@@ -83,8 +55,17 @@ def mean_squares(
         Of k places.
     orders : sequence of ndarray of int64, shape (n,)
         Row of a target that is paired with each row of the source; a fit serves them all.
+
+    Returns
+    -------
+    ndarray, shape (targets, p)
+        With the rows as they are.
+    ndarray, shape (targets, orders)
+        Sums over the test rows, in each order.
     """
     k, d = near.shape[1], source.shape[1]
+
+    as_they_are = np.empty((len(targets), len(near)))
 
     def batch(rows: slice) -> FloatArray:
         chosen, points = near[rows].astype(np.int64), test[rows]
@@ -92,22 +73,18 @@ def mean_squares(
         centre = local.mean(axis=1, keepdims=True)
         local -= centre
         fits = factorise(local, source[points, None] - centre, halves, centred=True)
+        errors = _Compiled(fits).errors if k <= _COMPILED else partial(_errors, fits)
         sums = np.empty((len(targets), len(orders)))
-        compiled = _Compiled(fits) if k <= _COMPILED else None
-        for at, order in enumerate(orders):
-            behind, before = order[chosen], order[points]
-            for m, y in enumerate(targets):
-                if compiled is not None:
-                    sums[m, at] = compiled.errors(behind, before, y).sum()
-                else:
-                    sums[m, at] = _errors(fits, behind, before, y).sum()
+        for m, y in enumerate(targets):
+            as_they_are[m, rows] = errors(chosen, points, y)
+            for at, order in enumerate(orders):
+                sums[m, at] = errors(order[chosen], order[points], y).sum()
         return sums
 
     # The rows, their Gram matrices and the decompositions of a batch.
     share = max(1, min(_BATCH_BYTES, memory_bytes // threads))
     sums = pool.map(batch, row_blocks(len(near), 8 * k * (4 * d + 6 * k), share))
-    total: FloatArray = np.sum(sums, axis=0) / len(near)
-    return total
+    return as_they_are, np.sum(sums, axis=0)
 
 
 class _Compiled:

@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from matteralign.metrics.cutoff_ridge import Rows, Source, factorise, predict
+from matteralign.metrics.cutoff_ridge import Source, factorise, predict
 from matteralign.metrics.errors import MetricInputError, NotApplicable
 from matteralign.metrics.inputs import ArrayLike, FloatArray, as_matrix, require_same_rows
-from matteralign.metrics.local_fits import mean_squares, moved_up, nearest
-from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES, slack
-from matteralign.metrics.reconstruction_run import Outcome, Run, Spread, outcome
+from matteralign.metrics.local_fits import local_squares, nearest
+from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
+from matteralign.metrics.reconstruction_run import Outcome, Parts, Run, Spread
 from matteralign.metrics.specs import MetricSpec
-from matteralign.metrics.splits import Sample, Split, row_order
+from matteralign.metrics.splits import Split, row_order
 from matteralign.metrics.workers import Workers
 
 
@@ -122,7 +123,7 @@ def gfre_all(
         Random orders of the target's rows behind the null. The fit of a source serves all,
         so each costs what a further target costs.
     intervals : bool
-        Add the interval, for as many further fits as there are blocks (16).
+        Add the interval.
     seed : int
         Of the split and of the permutations, which are the same for all pairs.
     split : Split, optional
@@ -132,49 +133,37 @@ def gfre_all(
     """
     MetricSpec("gfre", "", {"seed": seed, "permutations": permutations})
     run = Run(members, pairs, split, seed, threads, names)
-    whole = run.split.whole()
-    gone = run.gone(intervals=intervals)
 
-    def fit(a: int, sample: Sample) -> Source | None:
-        rows = run.parts(a, sample) if sample.usable else None
-        return factorise(*rows, sample.halves) if rows is not None else None
+    def fit(a: int) -> Source:
+        train, test = run.sound_parts(a)
+        return factorise(train, test, run.split.halves(len(train)))
 
-    def squares(
-        source: Source | None, a: int, sample: Sample, order: Rows | None = None
-    ) -> list[float]:
-        return [_global_square(source, run.parts(b, sample, order)) for b in run.targets(a)]
+    def errors(source: Source, target: Parts) -> FloatArray:
+        train, test = target
+        residual = test - predict(source, train)
+        squares: FloatArray = np.einsum("ij,ij->i", residual, residual)
+        return squares
 
-    def without(a: int, block: int) -> list[float]:
-        left = whole.without(gone[block])
-        return squares(fit(a, left), a, left)
+    def permuted(source: Source, a: int, number: int) -> list[float]:
+        order = row_order(run.n, seed, number)
+        targets = (run.parts(b, order) for b in run.targets(a))
+        return [float(errors(source, t).mean()) if t else math.nan for t in targets]
 
-    def permuted(source: Source | None, a: int, number: int) -> list[float]:
-        return squares(source, a, whole, row_order(run.n, seed, number))
+    def score(source: Source, b: int, null: Sequence[float]) -> Outcome:
+        target = run.sound_parts(b)
+        squares = errors(source, target)
+        return run.outcome(squares, null, target[0] if intervals else None)
 
     found: dict[int, list[Outcome]] = {}
     sources = run.sources()
     with threadpool_limits(1), Workers(threads) as pool:
         for first in range(0, len(sources), threads):
             some = sources[first : first + threads]
-            fits = pool.map(lambda a: fit(a, whole), some)
-            values = pool.map(lambda source, a: squares(source, a, whole), fits, some)
-            for a, source, value in zip(some, fits, values, strict=True):
-                null = pool.map(lambda q, a=a, s=source: permuted(s, a, q), range(permutations))
-                left = pool.map(lambda b, a=a: without(a, b), range(len(gone)))
-                found[a] = [
-                    outcome(v, len(whole.test), [q[at] for q in null], [b[at] for b in left])
-                    for at, v in enumerate(value)
-                ]
+            for a, source in zip(some, pool.map(fit, some), strict=True):
+                null = pool.map(partial(permuted, source, a), range(permutations))
+                each = [[q[at] for q in null] for at in range(len(run.targets(a)))]
+                found[a] = pool.map(partial(score, source), run.targets(a), each)
     return run.collect(found)
-
-
-def _global_square(source: Source | None, target: tuple[FloatArray, FloatArray] | None) -> float:
-    """Return the mean squared error of the test rows, NaN where there is no fit."""
-    if source is None or target is None:
-        return math.nan
-    train, test = target
-    residual = test - predict(source, train)
-    return float(np.einsum("ij,ij->i", residual, residual).mean())
 
 
 def lfre_all(
@@ -217,89 +206,24 @@ def lfre_all(
     orders = [row_order(run.n, seed, number) for number in range(permutations)]
     with threadpool_limits(1), Workers(threads) as pool:
         for a in run.sources() if usable else ():
-            local = _Local(run, a, max(usable), orders, pool, threads, memory_bytes, intervals)
+            source, *targets = (run.whole(m) for m in (a, *run.targets(a)))
+            train, test = run.split.train, run.split.test
+            near = nearest(source[train], source[test], max(usable), memory_bytes)
+            totals = np.array([[Spread.of(y[order[train]]).root ** 2 for order in orders] for y in targets])
             for k in usable:
-                found[k][a] = local.outcomes(k)
+                squares, sums = local_squares(
+                    source, targets, train[near[:, :k]], test, run.split.halves(k), orders,
+                    pool, threads, memory_bytes,
+                )  # fmt: skip
+                # A local error does not depend on where a target lies, and scales with it.
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    null = sums / len(test) / totals
+                found[k][a] = [
+                    run.outcome(squares[m], null[m].tolist(), y[train] if intervals else None)
+                    for m, y in enumerate(targets)
+                ]
     each = {k: run.collect(found[k]) for k in specs}
     return [{k: each[k][at] for k in specs} for at in range(len(pairs))]
-
-
-class _Local:
-    """The local errors of all targets of one source."""
-
-    def __init__(
-        self,
-        run: Run,
-        a: int,
-        most: int,
-        orders: Sequence[Rows],
-        pool: Workers,
-        threads: int,
-        memory_bytes: int,
-        intervals: bool,
-    ) -> None:
-        self._split, self._pool = run.split, pool
-        self._threads, self._memory = threads, memory_bytes
-        train, test = self._split.train, self._split.test
-        self._source, *self._targets = (self._scaled(run, m) for m in (a, *run.targets(a)))
-        self._orders = [np.arange(run.n), *orders]
-        self._gone = run.gone(intervals=intervals)
-        longest = min(len(train), most + slack(most)) if self._gone else most
-        self._near = nearest(self._source[train], self._source[test], longest, memory_bytes)
-
-    def outcomes(self, k: int) -> list[Outcome]:
-        """Return the outcome of every target."""
-        train, test = self._split.train, self._split.test
-        squares = self._squares(train[self._near[:, :k]], test, self._orders)
-        squares /= self._totals(train, self._orders)
-        left = [self._without(k, gone) for gone in self._gone]
-        return [
-            outcome(float(row[0]), len(test), row[1:].tolist(), [b[at] for b in left])
-            for at, row in enumerate(squares)
-        ]
-
-    def _without(self, k: int, gone: np.ndarray) -> list[float]:
-        """Return the mean squared error per target without some rows, NaN where there is none."""
-        train, test = self._split.train, self._split.test
-        left, kept = np.flatnonzero(~gone[train]), ~gone[test]
-        if len(left) < k or not kept.any():
-            return [math.nan for _ in self._targets]
-        index, whole = moved_up(self._near[kept], k, gone[train])
-        points = test[kept]
-        if not whole.all():
-            rows = self._source[train[left]], self._source[points[~whole]]
-            index[~whole] = left[nearest(*rows, k, self._memory)]
-        squares = self._squares(train[index], points, self._orders[:1])
-        total = self._totals(train[left], self._orders[:1])
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return (squares / total)[:, 0].tolist()
-
-    def _squares(self, near: Rows, test: Rows, orders: Sequence[Rows]) -> FloatArray:
-        halves = self._split.halves(near.shape[1])
-        return mean_squares(
-            self._source,
-            self._targets,
-            near,
-            test,
-            halves,
-            orders,
-            self._pool,
-            self._threads,
-            self._memory,
-        )
-
-    def _totals(self, train: Rows, orders: Sequence[Rows]) -> FloatArray:
-        """Return total variances of training rows, shape (targets, orders).
-
-        A local error does not depend on where a target lies, and scales with it.
-        """
-        return np.array(
-            [[Spread.of(y[order[train]]).root ** 2 for order in orders] for y in self._targets]
-        )
-
-    def _scaled(self, run: Run, m: int) -> FloatArray:
-        x = run.working(m)
-        return np.ascontiguousarray(Spread.of(x[self._split.train]).applied(x))
 
 
 def _checked(x: ArrayLike, y: ArrayLike) -> list[FloatArray]:

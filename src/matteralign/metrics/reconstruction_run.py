@@ -17,7 +17,7 @@ from matteralign.metrics.inputs import (
     pow2_scaled,
     require_same_rows,
 )
-from matteralign.metrics.splits import Sample, Split, default_split
+from matteralign.metrics.splits import Split, default_split
 from matteralign.stats.blocks import block_of
 from matteralign.stats.jackknife import interval
 from matteralign.stats.permutation import permutation_null
@@ -39,8 +39,8 @@ class Reconstruction:
         the share of orders, the true one counted in, with no larger error. None without
         permutations, or where one of them has no error.
     ci_low, ci_high : float or None
-        95 % jackknife interval: blocks of rows are left out of the fit, of the scaling and of
-        the test. None below 32 rows, or where no error is left without a block.
+        95 % jackknife interval: blocks of rows are left out of the test and of the scaling,
+        the fit is held. None below 32 rows, or where a block holds all of either.
     """
 
     value: float
@@ -54,32 +54,8 @@ class Reconstruction:
 
 Outcome = Reconstruction | NotApplicable
 
-
-def outcome(
-    square: float, n: int, permuted: Sequence[float] = (), without: Sequence[float] = ()
-) -> Outcome:
-    """Return the outcome from mean squared errors.
-
-    Parameters
-    ----------
-    square : float
-    n : int
-        Test rows.
-    permuted : sequence of float
-        With the target's rows in random orders; NaN or infinite where there is none.
-    without : sequence of float
-        Without each block; likewise.
-    """
-    value = math.sqrt(square)
-    if not math.isfinite(value):
-        return NotApplicable(
-            "the reconstruction error overflows: test rows lie too far from the training rows"
-        )
-    null = permutation_null(value, [math.sqrt(v) for v in permuted], smaller_is_closer=True)
-    low, high = interval(value, [math.sqrt(v) for v in without]) or (None, None)
-    if null is None:
-        return Reconstruction(value, n, ci_low=low, ci_high=high)
-    return Reconstruction(value, n, null.mean, null.sd, null.p, low, high)
+Parts = tuple[FloatArray, FloatArray]
+"""Training and test rows."""
 
 
 @dataclass(frozen=True)
@@ -152,19 +128,12 @@ class Run:
             return []
         return [b for c, b in dict.fromkeys(self._pairs) if c == a and b not in self._none]
 
-    def working(self, m: int) -> FloatArray:
-        """Return a member in units near 1, shape (n, d)."""
-        return pow2_scaled(self._members[m])
-
-    def parts(
-        self, m: int, sample: Sample, order: Rows | None = None
-    ) -> tuple[FloatArray, FloatArray] | None:
+    def parts(self, m: int, order: Rows | None = None) -> Parts | None:
         """Return training and test rows, centred, total variance 1 in training.
 
         Parameters
         ----------
         m : int
-        sample : Sample
         order : ndarray of int64, optional
             Rows of the member that stand at each place.
 
@@ -173,8 +142,8 @@ class Run:
         tuple of ndarray, or None
             None where the training rows are constant.
         """
-        x = self.working(m)
-        train, test = sample.train, sample.test
+        x = pow2_scaled(self._members[m])
+        train, test = self.split.train, self.split.test
         if order is not None:
             train, test = order[train], order[test]
         rows = x[train]
@@ -183,10 +152,53 @@ class Run:
             return None
         return spread.applied(rows), spread.applied(x[test])
 
-    def gone(self, *, intervals: bool) -> list[np.ndarray]:
-        """Return, per block of rows, which rows are of it: none for too few rows."""
-        block = block_of(self.n) if intervals and self.n else np.zeros(1, np.int16)
-        return [block == b for b in range(int(block[-1]) + 1)] if block[-1] else []
+    def sound_parts(self, m: int) -> Parts:
+        """Return `parts` of a member that `sources` or `targets` gave."""
+        parts = self.parts(m)
+        if parts is None:
+            raise ValueError(f"member {m} has constant training rows")
+        return parts
+
+    def whole(self, m: int) -> FloatArray:
+        """Return all rows, centred and scaled as `parts`."""
+        x = pow2_scaled(self._members[m])
+        return np.ascontiguousarray(Spread.of(x[self.split.train]).applied(x))
+
+    def outcome(
+        self, squares: FloatArray, null: Sequence[float], train: FloatArray | None
+    ) -> Outcome:
+        """Return what came of a pair.
+
+        Parameters
+        ----------
+        squares : ndarray, shape (test rows,)
+            Squared errors.
+        null : sequence of float
+            Mean squared errors with the target's rows in random orders.
+        train : ndarray, optional
+            Scaled training rows of the target, for an interval.
+        """
+        value = math.sqrt(squares.mean())
+        if not math.isfinite(value):
+            return NotApplicable(
+                "the reconstruction error overflows: test rows lie too far from the training rows"
+            )
+        found = permutation_null(value, [math.sqrt(v) for v in null], smaller_is_closer=True)
+        mean, sd, p = (found.mean, found.sd, found.p) if found else (None, None, None)
+        left = self._without_blocks(squares, train) if train is not None else []
+        low, high = interval(value, left) or (None, None)
+        return Reconstruction(value, len(squares), mean, sd, p, low, high)
+
+    def _without_blocks(self, squares: FloatArray, train: FloatArray) -> list[float]:
+        """Return the error without each block of rows in the test and in the scaling."""
+        block = block_of(self.n)
+        fitted, tested = block[self.split.train], block[self.split.test]
+        errors = []
+        for b in range(int(block[-1]) + 1 if block[-1] else 0):
+            kept, rows = squares[tested != b], train[fitted != b]
+            root = Spread.of(rows).root if len(rows) else 0.0
+            errors.append(math.sqrt(kept.mean()) / root if len(kept) and root else math.nan)
+        return errors
 
     def collect(self, found: Mapping[int, Sequence[Outcome]]) -> list[Outcome]:
         """Return outcomes in the order of the pairs from those by source and target."""

@@ -343,7 +343,7 @@ _INFOS = (
     _metric(
         "idcor",
         "pair",
-        1,
+        2,
         "O(N^2 d) per model, O(N^2) per pair and per permutation",
         DefinitionInfo(
             "basile2024",
@@ -366,7 +366,7 @@ _INFOS = (
         "gfre",
         "pair",
         2,
-        "O(N d^2) per source model, and per pair and permutation; 17 times with intervals",
+        "O(N d^2) per source model, and per pair and permutation",
         DefinitionInfo(
             "goscinski2021",
             "root mean square error of a linear map fitted to half of the rows",
@@ -386,8 +386,7 @@ _INFOS = (
         "lfre",
         "pair",
         2,
-        "O(N k d min(k, d)) per source model, O(N k^2 d) per pair and permutation; 17 times "
-        "with intervals",
+        "O(N k d min(k, d)) per source model, O(N k d min(k, d)) per pair and permutation",
         DefinitionInfo(
             "goscinski2021",
             "the same with one linear map per test row, fitted to its k nearest rows",

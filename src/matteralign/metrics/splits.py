@@ -6,41 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from matteralign.metrics.cutoff_ridge import Halves, Rows
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Rows of one fit.
-
-    Attributes
-    ----------
-    train, test : ndarray of int64
-        Rows that fit and rows that are predicted.
-    halves : Halves
-        Of the training rows, as places among them: they choose the cutoff of a global fit.
-    """
-
-    train: Rows
-    test: Rows
-    halves: Halves
-
-    def without(self, gone: npt.NDArray[np.bool_]) -> Sample:
-        """Return the sample without rows; every row left keeps its part in the fit."""
-        left = ~gone[self.train]
-        place = np.cumsum(left) - 1
-        one, two = (part[left[part]] for part in (self.halves.one, self.halves.two))
-        return Sample(
-            self.train[left], self.test[~gone[self.test]], Halves(place[one], place[two])
-        )
-
-    @property
-    def usable(self) -> bool:
-        """Whether every part has rows."""
-        parts = (self.train, self.test, self.halves.one, self.halves.two)
-        return all(len(part) > 0 for part in parts)
 
 
 @dataclass(frozen=True)
@@ -59,10 +26,6 @@ class Split:
     train: Rows
     test: Rows
     halves: Callable[[int], Halves]
-
-    def whole(self) -> Sample:
-        """Return all rows as a sample."""
-        return Sample(self.train, self.test, self.halves(len(self.train)))
 
 
 def default_split(n: int, seed: int) -> Split:
