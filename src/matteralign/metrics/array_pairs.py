@@ -12,7 +12,8 @@ from matteralign.metrics.errors import NotApplicable
 from matteralign.metrics.idcor import IdCor, idcor_all
 from matteralign.metrics.inputs import FloatArray
 from matteralign.metrics.members import BoolArray, Member
-from matteralign.metrics.reconstruction import Reconstruction, gfre_all, lfre_all
+from matteralign.metrics.reconstruction import gfre_all, lfre_all
+from matteralign.metrics.reconstruction_run import Reconstruction
 from matteralign.metrics.specs import MetricSpec, Scored, SweepPoint
 
 METRICS = ("idcor", "gfre", "lfre")
@@ -72,11 +73,12 @@ class ArrayPairs:
             for pair, scored in self._scores(leading, pairs, spec, statistics=False).items():
                 if scored.value is not None:
                     swept.setdefault(pair, []).append(SweepPoint(scored.n, scored.value))
-        for pair, scored in self._scores(common, pairs, spec, statistics=self._statistics).items():
+        whole = self._scores(common, pairs, spec, statistics=self._statistics)
+        for pair, scored in whole.items():
+            points: tuple[SweepPoint, ...] = ()
             if scored.value is not None and len(self._limits) > 1:
-                last = SweepPoint(scored.n, scored.value)
-                scored = replace(scored, sweep=(*swept.get(pair, ()), last))
-            self._done[*pair, spec] = scored
+                points = (*swept.get(pair, ()), SweepPoint(scored.n, scored.value))
+            self._done[*pair, spec] = replace(scored, sweep=points)
 
     def _scores(
         self,

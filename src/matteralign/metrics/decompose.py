@@ -16,7 +16,6 @@ with it, keeps eight digits at the worst.
 """
 
 
-
 def decompose(x: FloatArray, *, centred: bool = False) -> Parts:
     """Return u, s and vt with ``x = u s vt``, largest singular values first.
 

@@ -93,7 +93,9 @@ class _Compiled:
     def __init__(self, fits: Source) -> None:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             # Columns beyond the rank of every cutoff are never read.
-            own = [np.swapaxes(u, 1, 2) / s[:, :, None] for u, s in zip(fits.u, fits.s, strict=True)]
+            own = [
+                np.swapaxes(u, 1, 2) / s[:, :, None] for u, s in zip(fits.u, fits.s, strict=True)
+            ]
             along = fits.along[:, 0] / fits.s[2]
         self._own = np.ascontiguousarray(own[0]), np.ascontiguousarray(own[1])
         self._crossed = tuple(map(np.ascontiguousarray, fits.crossed))

@@ -185,8 +185,7 @@ def lfre_all(
     source serve all its targets and permutations.
     """
     specs = {
-        k: MetricSpec("lfre", "", {"k": k, "seed": seed, "permutations": permutations})
-        for k in ks
+        k: MetricSpec("lfre", "", {"k": k, "seed": seed, "permutations": permutations}) for k in ks
     }
     if memory_bytes <= 0:
         raise MetricInputError(f"memory_bytes must be positive, got {memory_bytes}")
@@ -209,7 +208,9 @@ def lfre_all(
             source, *targets = (run.whole(m) for m in (a, *run.targets(a)))
             train, test = run.split.train, run.split.test
             near = nearest(source[train], source[test], max(usable), memory_bytes)
-            totals = np.array([[Spread.of(y[order[train]]).root ** 2 for order in orders] for y in targets])
+            totals = np.array(
+                [[Spread.of(y[order[train]]).root ** 2 for order in orders] for y in targets]
+            )
             for k in usable:
                 squares, sums = local_squares(
                     source, targets, train[near[:, :k]], test, run.split.halves(k), orders,
