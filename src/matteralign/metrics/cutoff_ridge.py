@@ -58,8 +58,10 @@ class Source:
 
     def fit(self, i: int) -> Source:
         """Return fit `i` of a batch."""
-        parts = ([part[i] for part in each] for each in (self.u, self.s, self.vt, self.crossed))
-        return Source(self.halves, *parts, self.along[i], self.ranks[i])
+        u, s, vt, crossed = (
+            [part[i] for part in each] for each in (self.u, self.s, self.vt, self.crossed)
+        )
+        return Source(self.halves, u, s, vt, crossed, self.along[i], self.ranks[i])
 
 
 def factorise(

@@ -15,8 +15,8 @@ from matteralign.metrics.workers import Workers
 
 _BATCH_BYTES = 1 << 25
 
-_COMPILED = 64
-"""Up to so many rows a fit is done in compiled loops, beyond by matrix products."""
+_COMPILED = 1 << 12
+"""Up to so many target values a fit is done in compiled loops, beyond by matrix products."""
 
 
 def nearest(train: FloatArray, test: FloatArray, k: int, memory_bytes: int) -> IndexArray:
@@ -73,9 +73,11 @@ def local_squares(
         centre = local.mean(axis=1, keepdims=True)
         local -= centre
         fits = factorise(local, source[points, None] - centre, halves, centred=True)
-        errors = _Compiled(fits).errors if k <= _COMPILED else partial(_errors, fits)
+        small = [k * y.shape[1] <= _COMPILED for y in targets]
+        compiled, plain = _Compiled(fits).errors if any(small) else None, partial(_errors, fits)
         sums = np.empty((len(targets), len(orders)))
         for m, y in enumerate(targets):
+            errors = compiled if compiled is not None and small[m] else plain
             as_they_are[m, rows] = errors(chosen, points, y)
             for at, order in enumerate(orders):
                 sums[m, at] = errors(order[chosen], order[points], y).sum()
@@ -98,7 +100,8 @@ class _Compiled:
             ]
             along = fits.along[:, 0] / fits.s[2]
         self._own = np.ascontiguousarray(own[0]), np.ascontiguousarray(own[1])
-        self._crossed = tuple(map(np.ascontiguousarray, fits.crossed))
+        one, two = fits.crossed
+        self._crossed = np.ascontiguousarray(one), np.ascontiguousarray(two)
         self._ranks, self._u = fits.ranks, np.ascontiguousarray(fits.u[2])
         self._along = np.ascontiguousarray(along)
         self._halves = fits.halves.one, fits.halves.two
