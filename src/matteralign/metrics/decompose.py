@@ -42,14 +42,16 @@ def decompose(x: FloatArray, *, centred: bool = False) -> Parts:
     values, vectors = values[:, : -short - 1 : -1], vectors[:, :, : -short - 1 : -1]
     # Also false for a matrix of zeros.
     sound = values[:, -1] > STEEPEST * values[:, 0]
-    u, s, vt = (np.empty((len(x), *shape)) for shape in ((n, short), (short,), (short, d)))
-    s[sound] = np.sqrt(values[sound])
-    if n <= d:
-        u[sound] = vectors[sound]
-        vt[sound] = np.swapaxes(vectors[sound], 1, 2) @ x[sound] / s[sound][:, :, None]
-    else:
-        vt[sound] = np.swapaxes(vectors[sound], 1, 2)
-        u[sound] = x[sound] @ vectors[sound] / s[sound][:, None, :]
+    with np.errstate(divide="ignore", invalid="ignore"):  # where it is not sound
+        s = np.sqrt(values)
+        if n <= d:
+            u = vectors
+            vt = np.swapaxes(u, 1, 2) @ x
+            vt /= s[:, :, None]
+        else:
+            vt = np.swapaxes(vectors, 1, 2)
+            u = x @ vectors
+            u /= s[:, None, :]
     steep = np.flatnonzero(~sound)
     if len(steep):
         u[steep], s[steep], vt[steep] = (
