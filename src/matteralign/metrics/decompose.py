@@ -39,7 +39,9 @@ def decompose(x: FloatArray, *, centred: bool = False) -> Parts:
         return _svd(x)
     turned = np.swapaxes(x, 1, 2)
     values, vectors = np.linalg.eigh(x @ turned if n <= d else turned @ x)
-    values, vectors = values[:, : -short - 1 : -1], vectors[:, :, : -short - 1 : -1]
+    # Turned round once: products of reversed views would copy them every time.
+    values = values[:, : -short - 1 : -1]
+    vectors = np.ascontiguousarray(vectors[:, :, : -short - 1 : -1])
     # Also false for a matrix of zeros.
     sound = values[:, -1] > STEEPEST * values[:, 0]
     with np.errstate(divide="ignore", invalid="ignore"):  # where it is not sound
