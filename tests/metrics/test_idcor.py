@@ -204,7 +204,7 @@ def brute_interval(x, y):
     pull = pulls[0] + pulls[1] - pulls[2] - value * pulls[int(i2 > i1)]
     pull /= max(i1, i2)
     variance = np.sum(pull**2) + 2 * sum(np.prod(pull[list(pair)]) for pair in links)
-    half = t.ppf(0.975, n / 10) * np.sqrt(variance)
+    half = t.ppf(0.975, len(first) / 10) * np.sqrt(variance)
     return value - half, value + half
 
 

@@ -49,6 +49,13 @@ def test_terms_that_neighbours_share_count_as_one():
     assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 10) * expected)
 
 
+def test_rows_that_take_no_part_are_not_counted():
+    terms = np.append(np.arange(40.0) - 19.5, np.zeros(60))
+    partner = np.append(np.arange(40) ^ 1, np.full(60, -1))
+    assert interval(0.0, terms, [partner]) == interval(0.0, terms[:40], [partner[:40]])
+    assert interval(0.0, terms, [np.where(np.arange(100) < 31, partner, -1)]) is None
+
+
 def test_what_has_no_spread_has_no_interval():
     alternating = np.tile([1.0, -1.0], 20)
     assert standard_error(alternating, [np.arange(40) ^ 1]) is None

@@ -117,10 +117,11 @@ class _Compiled:
 
 def _errors(fits: Source, rows: Rows, points: Rows, y: FloatArray) -> FloatArray:
     squares = np.empty(len(rows))
-    for i, behind in enumerate(rows):
-        local = y[behind]
-        mean = local.mean(axis=0)
-        error = y[points[i]] - mean - predict(fits.fit(i), local - mean)[0]
-        with np.errstate(over="ignore"):  # an infinite error has its reason later
+    # Rows beyond all measure are infinite here; an infinite error has its reason later.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i, behind in enumerate(rows):
+            local = y[behind]
+            mean = local.mean(axis=0)
+            error = y[points[i]] - mean - predict(fits.fit(i), local - mean)[0]
             squares[i] = error @ error
     return squares

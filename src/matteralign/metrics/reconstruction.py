@@ -208,16 +208,14 @@ def lfre_all(
             source, *targets = (run.whole(m) for m in (a, *run.targets(a)))
             train, test = run.split.train, run.split.test
             near = nearest(source[train], source[test], max(usable), memory_bytes)
-            totals = np.array(
-                [[Spread.of(y[order[train]]).root ** 2 for order in orders] for y in targets]
-            )
+            totals = np.array([[_total(y[order[train]]) for order in orders] for y in targets])
             for k in usable:
                 squares, sums = local_squares(
                     source, targets, train[near[:, :k]], test, run.split.halves(k), orders,
                     pool, threads, memory_bytes,
                 )  # fmt: skip
                 # A local error does not depend on where a target lies, and scales with it.
-                with np.errstate(divide="ignore", invalid="ignore"):
+                with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                     null = sums / len(test) / totals
                 found[k][a] = [
                     run.outcome(squares[m], null[m].tolist(), y[train] if intervals else None)
@@ -225,6 +223,12 @@ def lfre_all(
                 ]
     each = {k: run.collect(found[k]) for k in specs}
     return [{k: each[k][at] for k in specs} for at in range(len(pairs))]
+
+
+def _total(rows: FloatArray) -> float:
+    """Return the total variance of rows, which may be infinite where a test row is among them."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Spread.of(rows).root ** 2
 
 
 def _checked(x: ArrayLike, y: ArrayLike) -> list[FloatArray]:

@@ -61,9 +61,10 @@ def interval(
 ) -> tuple[float, float] | None:
     """Return a confidence interval, None below 32 rows or without a standard error.
 
-    Student's t with n / `ROWS_PER_DEGREE` degrees of freedom; others as `standard_error`.
+    Student's t with n / `ROWS_PER_DEGREE` degrees of freedom for the n rows that have a nearest
+    row anywhere; others as `standard_error`.
     """
-    n = len(terms)
+    n = int(np.any([near >= 0 for near in nearest], axis=0).sum())
     error = standard_error(terms, nearest) if n >= LEAST_ROWS else None
     if error is None:
         return None
