@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from matteralign.metrics import MetricSpec, compare
+from matteralign.metrics import MetricSpec, NotApplicable, compare
 from matteralign.metrics.reconstruction import gfre_all, lfre_all
 from matteralign.metrics.splits import default_split, row_order
 
@@ -140,3 +140,12 @@ def test_no_null_where_a_permutation_leaves_the_training_rows_constant(error):
         assert known[-1] == all(there)
     assert any(known)
     assert not all(known)
+
+
+@ERRORS
+def test_a_row_beyond_all_measure_is_a_reason_and_no_number(error):
+    x, y = correlated(60, 2)
+    y[default_split(60, 0).test[3]] = 1e200
+    found = error(x, y * 1e-100, permutations=5, intervals=True)
+    assert isinstance(found, NotApplicable)
+    assert "overflows" in str(found)
