@@ -172,6 +172,17 @@ def test_independent_data_is_at_its_null():
     assert found.null_p > 0.02
 
 
+def test_the_floor_is_in_the_interval_of_independent_data():
+    held = 0
+    for seed in range(20):
+        rng = np.random.default_rng([seed, 3])
+        x, y = rng.standard_normal((150, 3)), rng.standard_normal((150, 4))
+        found = idcor(x, y, permutations=19, seed=seed)
+        held += found.ci_low < found.null_mean < found.ci_high
+    # 19 of 20 expected.
+    assert held >= 16
+
+
 @pytest.mark.parametrize("function", [np.sin, np.square, np.cos])
 def test_dependence_without_linear_correlation_is_detected(function):
     rng = np.random.default_rng(2)

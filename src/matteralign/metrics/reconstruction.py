@@ -228,7 +228,8 @@ def lfre_all(
 def _total(rows: FloatArray) -> float:
     """Return the total variance of rows, which may be infinite where a test row is among them."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return Spread.of(rows).root ** 2
+        root = Spread.of(rows).root
+        return root * root
 
 
 def _checked(x: ArrayLike, y: ArrayLike) -> list[FloatArray]:

@@ -24,6 +24,9 @@ from matteralign.stats.permutation import permutation_null
 
 LEAST_ROWS = 4
 
+_LARGEST = 1e150
+"""Errors whose squares still have a finite sum."""
+
 
 @dataclass(frozen=True)
 class Reconstruction:
@@ -198,7 +201,7 @@ class Run:
             kept, rows = squares[tested != b], train[fitted != b]
             root = Spread.of(rows).root if len(rows) else 0.0
             errors.append(math.sqrt(kept.mean()) / root if len(kept) and root else math.nan)
-        return errors
+        return errors if all(error < _LARGEST for error in errors) else []
 
     def collect(self, found: Mapping[int, Sequence[Outcome]]) -> list[Outcome]:
         """Return outcomes in the order of the pairs from those by source and target."""
