@@ -331,7 +331,7 @@ class _Run:
             return _Dimension(value)
         without = twonn_without_each(distances, self._fraction)
         pull = np.zeros(self._n)
-        with np.errstate(invalid="ignore"):  # an infinite slope leaves no interval
+        with np.errstate(invalid="ignore"):
             pull[finite] = without.mean() - without
         return _Dimension(value, pull, closest.copy())
 
@@ -389,7 +389,8 @@ def _interval(
     # To first order; where both dimensions are equal the larger one is either.
     largest = max(one.value, two.value)
     leading = pulls[0] if one.value >= two.value else pulls[1]
-    terms = (pulls[0] + pulls[1] - pulls[2] - value * leading) / largest
+    with np.errstate(invalid="ignore"):  # an infinite slope leaves no interval
+        terms = (pulls[0] + pulls[1] - pulls[2] - value * leading) / largest
     return interval(value, terms, nearest)
 
 
