@@ -14,9 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
-from scipy.stats import kstest
+from scipy.stats import kstest, t
 
-from matteralign.metrics import MetricInputError, MetricSpec, MetricSpecError, NotApplicable
+from matteralign.metrics import (
+    MetricInputError,
+    MetricSpec,
+    MetricSpecError,
+    NotApplicable,
+    compare,
+)
 from matteralign.metrics.idcor import idcor, idcor_all
 from matteralign.metrics.joint import GROUP, TILE, permutations
 
@@ -30,15 +36,19 @@ def standardised(x):
     return x[:, sd > 0] / sd[sd > 0]
 
 
+def twonn_slope(mu, fraction=0.9):
+    kept = int(len(mu) * fraction)
+    rise = -np.log1p(-np.arange(1, kept + 1) / len(mu))
+    mu = np.sort(mu)[:kept]
+    return (mu @ rise) / (mu @ mu)
+
+
 def brute_dimension(z, fraction=0.9):
     """TwoNN as in Facco et al., from all distances of the distinct rows."""
     distances = cdist(*(2 * [np.unique(z, axis=0)]))
     np.fill_diagonal(distances, np.inf)
     distances.sort(axis=1)
-    mu = np.sort(np.log(distances[:, 1] / distances[:, 0]))
-    kept = int(len(mu) * fraction)
-    rise = -np.log1p(-np.arange(1, kept + 1) / len(mu))
-    return (mu[:kept] @ rise) / (mu[:kept] @ mu[:kept])
+    return twonn_slope(np.log(distances[:, 1] / distances[:, 0]), fraction)
 
 
 def brute(x, y, fraction=0.9):
@@ -48,9 +58,9 @@ def brute(x, y, fraction=0.9):
 
 def curved(n=N, seed=0, dx=20, dy=35):
     rng = np.random.default_rng(seed)
-    t = rng.standard_normal((n, 3))
-    x = np.tanh(t @ rng.standard_normal((3, dx)))
-    y = np.cos(t @ rng.standard_normal((3, dy)))
+    hidden = rng.standard_normal((n, 3))
+    x = np.tanh(hidden @ rng.standard_normal((3, dx)))
+    y = np.cos(hidden @ rng.standard_normal((3, dy)))
     return x, y, rng
 
 
@@ -162,14 +172,97 @@ def test_independent_data_is_at_its_null():
     assert found.null_p > 0.02
 
 
+def test_the_floor_is_in_the_interval_of_independent_data():
+    held = 0
+    for seed in range(20):
+        rng = np.random.default_rng([seed, 3])
+        x, y = rng.standard_normal((150, 3)), rng.standard_normal((150, 4))
+        found = idcor(x, y, permutations=19, seed=seed)
+        held += found.ci_low < found.null_mean < found.ci_high
+    # 19 of 20 expected.
+    assert held >= 16
+
+
 @pytest.mark.parametrize("function", [np.sin, np.square, np.cos])
 def test_dependence_without_linear_correlation_is_detected(function):
     rng = np.random.default_rng(2)
-    t = rng.uniform(-1, 1, (700, 2))
-    y = function(4 * t) + 0.02 * rng.standard_normal(t.shape)
-    found = idcor(t, y, permutations=49)
+    x = rng.uniform(-1, 1, (700, 2))
+    y = function(4 * x) + 0.02 * rng.standard_normal(x.shape)
+    found = idcor(x, y, permutations=49)
     assert found.null_p == 0.02
     assert found.value > found.null_mean + 5 * found.null_sd
+
+
+def brute_interval(x, y):
+    """The interval from all distances, leaving rows out one by one."""
+    a, b = standardised(x), standardised(y)
+    n = len(x)
+    dimensions, pulls, links = [], [], set()
+    for z in (a, b, np.hstack([a, b])):
+        first = np.sort(np.unique(z, axis=0, return_index=True)[1])
+        distances = cdist(z[first], z[first])
+        np.fill_diagonal(distances, np.inf)
+        links |= {frozenset((i, first[j])) for i, j in zip(first, distances.argmin(1), strict=True)}
+        near = np.sort(distances, axis=1)
+        mu = np.log(near[:, 1] / near[:, 0])
+        dimensions.append(twonn_slope(mu))
+        without = np.array([twonn_slope(np.delete(mu, i)) for i in range(len(mu))])
+        pull = np.zeros(n)
+        pull[first] = without.mean() - without
+        pulls.append(pull)
+    i1, i2, i12 = dimensions
+    value = (i1 + i2 - i12) / max(i1, i2)
+    pull = pulls[0] + pulls[1] - pulls[2] - value * pulls[int(i2 > i1)]
+    pull /= max(i1, i2)
+    variance = np.sum(pull**2) + 2 * sum(np.prod(pull[list(pair)]) for pair in links)
+    half = t.ppf(0.975, len(first) / 10) * np.sqrt(variance)
+    return value - half, value + half
+
+
+@pytest.mark.parametrize("case", ["plain", "duplicates of both", "duplicates of one"])
+def test_interval_equals_brute_force(case):
+    x, y = stress(case)
+    x, y = x[-220:], y[-220:]
+    if case.startswith("duplicates"):
+        x[:30] = x[40:70]
+    if case == "duplicates of both":
+        y[:30] = y[40:70]
+    found = idcor(x, y, permutations=0)
+    assert (found.ci_low, found.ci_high) == pytest.approx(brute_interval(x, y), rel=1e-7)
+
+
+@pytest.mark.parametrize(("relation", "most"), [("apart", 1.2), ("alike", 1.2), ("the same", 2.0)])
+def test_interval_covers_at_its_rate(relation, most):
+    def draw(seed):
+        rng = np.random.default_rng([seed, 7])
+        x, noise = rng.standard_normal((150, 4)), rng.standard_normal((150, 4))
+        near = {"apart": noise[:, :3], "alike": 0.8 * x + 0.6 * noise, "the same": x + 0.02 * noise}
+        return idcor(x, near[relation], permutations=0)
+
+    found = [draw(seed) for seed in range(250)]
+    values = np.array([f.value for f in found])
+    half = np.array([f.ci_high - f.ci_low for f in found]) / 2
+    covered = (np.abs(values - values.mean()) < half).mean()
+    assert 0.91 <= covered <= (0.985 if most < 2.0 else 1.0)
+    # Of equal dimensions either is the larger, which overstates what little is left to vary.
+    assert 0.85 <= np.sqrt((half**2).mean()) / t.ppf(0.975, 15) / values.std(ddof=1) <= most
+
+
+def test_a_sweep_ends_at_the_value_and_has_no_statistics_unasked():
+    x, y, _ = curved(300)
+    spec = MetricSpec("idcor", "", {"permutations": 9})
+    options = {"sweep": True, "statistics": False}
+    there, back = (s.scored for s in compare({"x": x, "y": y}, [("x", "y")], [spec], **options))
+    assert there == back
+    assert there.null_p is there.null_mean is there.ci_low is None
+    assert [p.n for p in there.sweep] == [18, 37, 75, 150, 300]
+    assert there.sweep[-1].value == there.value
+    assert there.sweep[2].value == idcor(x[:75], y[:75], permutations=0).value
+    full = next(iter(compare({"x": x, "y": y}, [("x", "y")], [spec]))).scored
+    assert full.sweep == ()
+    assert (full.value, full.null_p) == (there.value, 0.1)
+    assert full.null_sd > 0.0
+    assert full.ci_low < full.value < full.ci_high
 
 
 def test_interval_covers_the_value_and_shrinks():

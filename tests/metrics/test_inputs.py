@@ -47,8 +47,6 @@ def with_value(value):
 
 
 SMALL = {"k": 3, "permutations": 3}
-# Their intervals are not of the jackknife.
-ELSEWHERE = {"idcor", "gfre", "lfre"}
 
 BAD = [
     (with_value(np.nan), "nan at row 17, column 2"),
@@ -157,7 +155,7 @@ def test_few_rows_give_a_finite_score_or_a_reason(n):
         if n < score.spec.definition_info.min_n:
             assert f"needs at least {score.spec.definition_info.min_n} rows" in score.scored.reason
         interval = (score.scored.ci_low, score.scored.ci_high)
-        assert n >= 32 or interval == (None, None) or score.spec.metric in ELSEWHERE
+        assert n >= 32 or interval == (None, None)
     several = {"huh2024", "debiased"}  # need more rows
     status = {s.spec.metric: s.scored.status for s in scores if s.spec.definition not in several}
     for metric in ("dcor", "cka"):

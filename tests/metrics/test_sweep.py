@@ -11,12 +11,12 @@ from matteralign.metrics import METRICS, MetricSpec, compare, summarize
 from matteralign.stats.blocks import block_edges, sweep_blocks
 
 N = 256
+SMALL = {"k": 4, "permutations": 2}
 SWEPT = [
-    MetricSpec(
-        name, definition, {"k": 4} if "k" in METRICS[name].definitions[definition].params else {}
-    )
-    for name in ("dcor", "cka", "cknna", "mutual_knn", "information_imbalance")
-    for definition in METRICS[name].definitions
+    MetricSpec(name, definition, {key: SMALL[key] for key in SMALL.keys() & known.params.keys()})
+    for name, info in METRICS.items()
+    if info.kind == "pair"
+    for definition, known in info.definitions.items()
 ]
 
 

@@ -171,9 +171,9 @@ def calibration_caption(n: str, dataset: str) -> str:
     return (
         f"Every score on {dataset} against its floor, the mean of the same score when the rows "
         "of one model are paired at random with those of the other. On the dashed line two "
-        "models are no more alike than chance makes them; information imbalance lies below it "
-        "when they are alike. Vertical bars: 95 % interval of the score (block jackknife). "
-        f"Horizontal bars: two standard deviations of the floor. {n}."
+        "models are no more alike than chance makes them; information imbalance and "
+        "reconstruction errors lie below it when they are alike. Vertical bars: 95 % interval "
+        f"of the score. Horizontal bars: two standard deviations of the floor. {n}."
     )
 
 

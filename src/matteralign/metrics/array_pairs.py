@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from matteralign.metrics.errors import NotApplicable
 from matteralign.metrics.idcor import IdCor, idcor_all
 from matteralign.metrics.inputs import FloatArray
 from matteralign.metrics.members import BoolArray, Member
-from matteralign.metrics.reconstruction import Reconstruction, gfre_all, lfre_all
-from matteralign.metrics.specs import MetricSpec, Scored
+from matteralign.metrics.reconstruction import gfre_all, lfre_all
+from matteralign.metrics.reconstruction_run import Reconstruction
+from matteralign.metrics.specs import MetricSpec, Scored, SweepPoint
 
 METRICS = ("idcor", "gfre", "lfre")
 
@@ -28,8 +30,10 @@ class ArrayPairs:
     pairs : sequence of (str, str)
     specs : sequence of MetricSpec
         Of the metrics of this module.
+    limits : sequence of int
+        Leading rows that the scores of a sweep are taken among; the last is all of them.
     statistics : bool
-        Compute intervals too.
+        Add the null and the interval.
     memory_bytes, threads : int
     """
 
@@ -39,11 +43,12 @@ class ArrayPairs:
         pairs: Sequence[tuple[str, str]],
         specs: Sequence[MetricSpec],
         *,
+        limits: Sequence[int],
         statistics: bool,
         memory_bytes: int,
         threads: int,
     ) -> None:
-        self._members, self._specs = members, specs
+        self._members, self._specs, self._limits = members, specs, limits
         self._statistics = statistics
         self._memory, self._threads = memory_bytes, threads
         self._groups: dict[bytes, list[tuple[str, str]]] = {}
@@ -62,6 +67,31 @@ class ArrayPairs:
 
     def _run(self, common: BoolArray, spec: MetricSpec) -> None:
         pairs = self._groups[common.tobytes()]
+        swept: dict[tuple[str, str], list[SweepPoint]] = {}
+        for limit in self._limits[:-1]:
+            leading = common & (np.arange(len(common)) < limit)
+            for pair, scored in self._scores(leading, pairs, spec, statistics=False).items():
+                if scored.value is not None:
+                    swept.setdefault(pair, []).append(SweepPoint(scored.n, scored.value))
+        whole = self._scores(common, pairs, spec, statistics=self._statistics)
+        for pair, scored in whole.items():
+            points: tuple[SweepPoint, ...] = ()
+            if scored.value is not None and len(self._limits) > 1:
+                points = (*swept.get(pair, ()), SweepPoint(scored.n, scored.value))
+            self._done[*pair, spec] = replace(scored, sweep=points)
+
+    def _scores(
+        self,
+        common: BoolArray,
+        pairs: Sequence[tuple[str, str]],
+        spec: MetricSpec,
+        *,
+        statistics: bool,
+    ) -> dict[tuple[str, str], Scored]:
+        """Return the scores of pairs on some rows, in both directions."""
+        n = int(common.sum())
+        if n < spec.definition_info.min_n:
+            return {}
         names = list(dict.fromkeys(name for pair in pairs for name in pair))
         arrays = [self._members[name].compact(common) for name in names]
         if spec.metric != "idcor":
@@ -69,14 +99,16 @@ class ArrayPairs:
             arrays = [x.astype(np.float64, copy=False) for x in arrays]
         place = {name: i for i, name in enumerate(names)}
         one_way = [(place[a], place[b]) for a, b in pairs]
-        both = one_way if spec.definition_info.symmetric else one_way + [(b, a) for a, b in one_way]
-        outcomes = self._compute(spec, arrays, both, names)
-        n = int(common.sum())
+        symmetric = spec.definition_info.symmetric
+        both = one_way if symmetric else one_way + [(b, a) for a, b in one_way]
+        outcomes = self._compute(spec, arrays, both, names, statistics=statistics)
+        found = {}
         for (i, j), outcome in zip(both, outcomes, strict=True):
             scored = _scored(outcome, n)
-            self._done[names[i], names[j], spec] = scored
-            if spec.definition_info.symmetric:
-                self._done[names[j], names[i], spec] = scored
+            found[names[i], names[j]] = scored
+            if symmetric:
+                found[names[j], names[i]] = scored
+        return found
 
     def _compute(
         self,
@@ -84,25 +116,23 @@ class ArrayPairs:
         arrays: list[FloatArray],
         pairs: list[tuple[int, int]],
         names: list[str],
+        *,
+        statistics: bool,
     ) -> Sequence[IdCor | Reconstruction | NotApplicable]:
-        options: dict[str, Any] = {"threads": self._threads, "names": names}
-        seed = spec.integer("seed")
-        if spec.metric == "idcor":
-            return idcor_all(
-                arrays,
-                pairs,
-                fraction=float(spec.params["fraction"]),
-                permutations=spec.integer("permutations"),
-                seed=seed,
-                memory_bytes=self._memory,
-                intervals=self._statistics,
-                **options,
-            )
+        options: dict[str, Any] = {
+            "seed": spec.integer("seed"),
+            "permutations": spec.integer("permutations") if statistics else 0,
+            "intervals": statistics,
+            "threads": self._threads,
+            "names": names,
+        }
         if spec.metric == "gfre":
-            return gfre_all(arrays, pairs, seed=seed, **options)
+            return gfre_all(arrays, pairs, **options)
+        options["memory_bytes"] = self._memory
+        if spec.metric == "idcor":
+            return idcor_all(arrays, pairs, fraction=float(spec.params["fraction"]), **options)
         k = spec.integer("k")
-        found = lfre_all(arrays, pairs, [k], seed=seed, memory_bytes=self._memory, **options)
-        return [each[k] for each in found]
+        return [each[k] for each in lfre_all(arrays, pairs, [k], **options)]
 
 
 def _scored(outcome: IdCor | Reconstruction | NotApplicable, n: int) -> Scored:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.metrics.decompose import decompose
 from matteralign.metrics.inputs import FloatArray
 from matteralign.metrics.kernels.jit import jit, jit_sums
 
@@ -32,7 +33,7 @@ class Halves:
 
 @dataclass(frozen=True)
 class Source:
-    """Factorised source rows of one fit.
+    """Factorised source rows of one fit, or of a batch of them with a first axis B.
 
     Attributes
     ----------
@@ -41,6 +42,8 @@ class Source:
         Singular value decompositions of half one, half two and all rows.
     crossed : sequence of ndarray, shapes (rows of the other half, r)
         The other half in the right singular vectors of each half.
+    along : ndarray, shape (p, r)
+        The points to be predicted in the right singular vectors of all rows.
     ranks : ndarray of int64, shape (20, 3)
         Singular values that each cutoff leaves of half one, half two and all rows.
     """
@@ -50,52 +53,67 @@ class Source:
     s: Sequence[FloatArray]
     vt: Sequence[FloatArray]
     crossed: Sequence[FloatArray]
+    along: FloatArray
     ranks: npt.NDArray[np.int64]
 
+    def fit(self, i: int) -> Source:
+        """Return fit `i` of a batch."""
+        u, s, vt, crossed = (
+            [part[i] for part in each] for each in (self.u, self.s, self.vt, self.crossed)
+        )
+        return Source(self.halves, u, s, vt, crossed, self.along[i], self.ranks[i])
 
-def factorise(x: FloatArray, halves: Halves) -> Source:
-    """Return the source rows `x`, shape (n, d) and centred, ready for any target."""
-    parts = [np.linalg.svd(z, full_matrices=False) for z in (x[halves.one], x[halves.two], x)]
-    return assemble(x, halves, parts, max(x.shape))
 
-
-def assemble(
-    x: FloatArray,
-    halves: Halves,
-    parts: Sequence[tuple[FloatArray, FloatArray, FloatArray]],
-    extent: int,
+def factorise(
+    x: FloatArray, points: FloatArray, halves: Halves, *, centred: bool = False
 ) -> Source:
-    """Return what `factorise` returns from decompositions (u, s, vt) of the halves and all.
+    """Return source rows ready for any target.
 
-    `extent` is the larger of the rows and columns before any change of basis.
+    Parameters
+    ----------
+    x : ndarray, shape (n, d) or (B, n, d)
+        Rows less their mean.
+    points : ndarray, shape (p, d) or (B, p, d)
+        What will be predicted.
+    centred : bool
+        Whether the rows of `x` sum to zero but for rounding, which leaves one rank less.
     """
+    parts = [
+        decompose(x[..., halves.one, :]),
+        decompose(x[..., halves.two, :]),
+        decompose(x, centred=centred),
+    ]
     u, s, vt = zip(*parts, strict=True)
-    least = extent * np.finfo(np.float64).eps
-    cutoffs = CUTOFFS * max(s[0].max(initial=0.0), s[1].max(initial=0.0))
+    least = max(x.shape[-2:]) * np.finfo(np.float64).eps
+    largest = np.maximum(s[0].max(axis=-1, initial=0.0), s[1].max(axis=-1, initial=0.0))
+    cutoffs = CUTOFFS * largest[..., None]
     # Rounding errors of a half must not be fitted; of all rows the chosen cutoff takes care.
-    bars = np.stack([np.maximum(cutoffs, least), np.maximum(cutoffs, least), cutoffs], axis=1)
-    ranks = np.stack([(s[i] > bars[:, i, None]).sum(axis=1) for i in range(3)], axis=1)
-    crossed = (x[halves.two] @ vt[0].T, x[halves.one] @ vt[1].T)
-    return Source(halves, u, s, vt, crossed, ranks.astype(np.int64))
+    bars = [np.maximum(cutoffs, least), np.maximum(cutoffs, least), cutoffs]
+    above = [(s[i][..., None, :] > bars[i][..., None]).sum(axis=-1) for i in range(3)]
+    crossed = (
+        x[..., halves.two, :] @ np.swapaxes(vt[0], -1, -2),
+        x[..., halves.one, :] @ np.swapaxes(vt[1], -1, -2),
+    )
+    along = points @ np.swapaxes(vt[2], -1, -2)
+    return Source(halves, u, s, vt, crossed, along, np.stack(above, axis=-1).astype(np.int64))
 
 
-def predict(source: Source, y: FloatArray, points: FloatArray) -> FloatArray:
-    """Return predictions for `points` after a fit of `y` on the source rows.
+def predict(source: Source, y: FloatArray) -> FloatArray:
+    """Return predictions for the points of one fit after a fit of `y` on the source rows.
 
     Parameters
     ----------
     source : Source
     y : ndarray, shape (n, t)
         Centred targets of the source rows.
-    points : ndarray, shape (p, d)
 
     Returns
     -------
     ndarray, shape (p, t)
     """
     rank = int(source.ranks[_best(source, y), 2])
-    u, s, vt = source.u[2][:, :rank], source.s[2][:rank], source.vt[2][:rank]
-    predicted: FloatArray = ((points @ vt.T) / s) @ (u.T @ y)
+    u, s = source.u[2][:, :rank], source.s[2][:rank]
+    predicted: FloatArray = (source.along[:, :rank] / s) @ (u.T @ y)
     return predicted
 
 

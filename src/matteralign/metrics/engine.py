@@ -100,6 +100,7 @@ class Engine:
             members,
             self._pairs,
             [s for s in specs if s.metric in array_pairs.METRICS],
+            limits=self._limits,
             statistics=options.statistics,
             memory_bytes=options.memory_bytes,
             threads=options.threads,

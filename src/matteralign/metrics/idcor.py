@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,11 +12,12 @@ from matteralign.metrics.errors import MetricInputError, NotApplicable
 from matteralign.metrics.inputs import (
     ArrayLike,
     FloatArray,
+    IndexArray,
     as_matrix,
     constant_reason,
     require_same_rows,
 )
-from matteralign.metrics.intrinsic import twonn_from_distances
+from matteralign.metrics.intrinsic import twonn_from_distances, twonn_without_each
 from matteralign.metrics.joint import (
     GROUP,
     TILE,
@@ -32,8 +31,8 @@ from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.specs import MetricSpec
 from matteralign.metrics.standard import Standard, standardise
 from matteralign.metrics.workers import Workers
-from matteralign.stats.blocks import block_of
-from matteralign.stats.jackknife import interval
+from matteralign.stats.neighbours import interval
+from matteralign.stats.permutation import permutation_null
 
 Progress = Callable[[int, int], None]
 
@@ -58,8 +57,8 @@ class IdCor:
     null_p : float or None
         Share of joint dimensions, the observed one counted in, that are not above it.
     ci_low, ci_high : float or None
-        95 % jackknife interval over blocks of rows, neighbours held fixed: it has the
-        scatter of the fit, not that of the neighbourhoods. None below 32 rows.
+        95 % interval from the pull of each row on the value and its products with those of
+        its nearest neighbours, see `stats.neighbours`. None below 32 rows.
     """
 
     value: float
@@ -180,7 +179,7 @@ def idcor_all(
         Bound on the working blocks and on float32 copies of the members. Pairs are done in
         batches that keep it, of at least one pair.
     intervals : bool
-        Compute `ci_low` and `ci_high`, a tenth of the cost without permutations.
+        Compute `ci_low` and `ci_high`, O(n log n) per pair.
     names : sequence of str, optional
         What to call the members in reasons.
     progress : callable, optional
@@ -227,8 +226,8 @@ class _Run:
         count = spec.integer("permutations")
         self._groups, self._partners = permutations(self._n, count, spec.integer("seed"))
         self._standard: dict[int, Standard] = {}
-        self._alone: dict[int, tuple[float, list[float]] | NotApplicable] = {}
-        self._block = block_of(self._n if intervals else 1)
+        self._alone: dict[int, _Dimension | NotApplicable] = {}
+        self._intervals = intervals
 
     def all(
         self,
@@ -304,8 +303,8 @@ class _Run:
         space = Space(
             standard, single, half, np.asarray(first, np.int32), np.asarray(second, np.int32)
         )
-        near = nearest_two(space, pool, self._threads, step)
-        dims = pool.map(self._dimension, near)
+        near, closest = nearest_two(space, pool, self._threads, step)
+        dims = pool.map(self._dimension, near, closest)
         self._alone.update(zip(new, dims[len(pairs) :], strict=True))
         order = sorted(range(len(pairs)), key=lambda k: second[k])
         null: list[list[float] | NotApplicable] = [[] for _ in pairs]
@@ -321,20 +320,20 @@ class _Run:
         kept = near[np.isfinite(near[:, 0])]
         return twonn_from_distances(np.sqrt(kept), self._fraction)
 
-    def _dimension(self, near: FloatArray) -> tuple[float, list[float]] | NotApplicable:
+    def _dimension(self, near: FloatArray, closest: IndexArray) -> _Dimension | NotApplicable:
         finite = np.isfinite(near[:, 0])
         distances = np.sqrt(near[finite])
-        blocks = range(int(self._block[-1]) + 1)
         try:
             value = twonn_from_distances(distances, self._fraction)
-            if len(blocks) == 1:
-                return value, []
-            block = self._block[finite]
-            return value, [
-                twonn_from_distances(distances[block != b], self._fraction) for b in blocks
-            ]
         except NotApplicable as reason:
             return reason
+        if not self._intervals:
+            return _Dimension(value)
+        without = twonn_without_each(distances, self._fraction)
+        pull = np.zeros(self._n)
+        with np.errstate(invalid="ignore"):
+            pull[finite] = without.mean() - without
+        return _Dimension(value, pull, closest.copy())
 
     def _null(self, near: FloatArray) -> list[float] | NotApplicable:
         try:
@@ -345,7 +344,7 @@ class _Run:
     def _score(
         self,
         pair: tuple[int, int],
-        joint: tuple[float, list[float]] | NotApplicable,
+        joint: _Dimension | NotApplicable,
         n: int,
         null: list[float] | NotApplicable,
     ) -> IdCor | NotApplicable:
@@ -358,17 +357,41 @@ class _Run:
             return NotApplicable(f"joint space: {joint}")
         if isinstance(null, NotApplicable):
             return null
-        value = _value(one[0], two[0], joint[0])
-        without = zip(one[1], two[1], joint[1], strict=True)
-        low_high = interval(value, [_value(*each) for each in without])
-        low, high = low_high or (None, None)
-        mean = sd = p = None
-        if null:
-            values = [_value(one[0], two[0], i12) for i12 in null]
-            mean = math.fsum(values) / len(values)
-            sd = statistics.stdev(values) if len(values) > 1 else None
-            p = (1 + sum(i12 <= joint[0] for i12 in null)) / (1 + len(null))
-        return IdCor(value, one[0], two[0], joint[0], n, self._n - n, mean, sd, p, low, high)
+        value = _value(one.value, two.value, joint.value)
+        low, high = _interval(value, one, two, joint) or (None, None)
+        permuted = [_value(one.value, two.value, i12) for i12 in null]
+        found = permutation_null(value, permuted, smaller_is_closer=False)
+        mean, sd, p = (found.mean, found.sd, found.p) if found else (None, None, None)
+        dims = one.value, two.value, joint.value
+        return IdCor(value, *dims, n, self._n - n, mean, sd, p, low, high)
+
+
+@dataclass(frozen=True)
+class _Dimension:
+    """A TwoNN dimension and, for intervals, how each row pulls at it.
+
+    `pull` is what leaving a row out takes away, the mean over rows set aside; zero for rows
+    that take no part. `closest` is the nearest row of each, -1 for none.
+    """
+
+    value: float
+    pull: FloatArray | None = None
+    closest: IndexArray | None = None
+
+
+def _interval(
+    value: float, one: _Dimension, two: _Dimension, joint: _Dimension
+) -> tuple[float, float] | None:
+    pulls = [each.pull for each in (one, two, joint) if each.pull is not None]
+    nearest = [each.closest for each in (one, two, joint) if each.closest is not None]
+    if len(pulls) < 3:
+        return None
+    # To first order; where both dimensions are equal the larger one is either.
+    largest = max(one.value, two.value)
+    leading = pulls[0] if one.value >= two.value else pulls[1]
+    with np.errstate(invalid="ignore"):  # an infinite slope leaves no interval
+        terms = (pulls[0] + pulls[1] - pulls[2] - value * leading) / largest
+    return interval(value, terms, nearest)
 
 
 def _value(i1: float, i2: float, i12: float) -> float:

@@ -80,6 +80,37 @@ def _slope(log_mu: FloatArray, fraction: float) -> float:
     return float(np.dot(smallest, survival)) / squares if squares > 0.0 else math.inf
 
 
+def twonn_without_each(distances: FloatArray, fraction: float) -> FloatArray:
+    """Return the TwoNN slope without each row, the neighbours of the others held fixed.
+
+    Parameters
+    ----------
+    distances : ndarray, shape (n, 2)
+    fraction : float
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+        Infinite where no ratio above 1 is left.
+    """
+    log_mu = np.log(distances[:, 1]) - np.log(distances[:, 0])
+    n = len(log_mu)
+    order = np.argsort(log_mu, kind="stable")
+    ratios = log_mu[order]
+    kept = int((n - 1) * fraction)
+    survival = -np.log1p(-np.arange(1, kept + 1) / (n - 1))
+    # Ratios above the one left out move down by one place.
+    below = np.append(0.0, np.cumsum(ratios[:kept] * survival))
+    above = np.append(0.0, np.cumsum(ratios[1 : kept + 1] * survival))
+    squares = np.append(0.0, np.cumsum(ratios * ratios))
+    place = np.minimum(np.arange(n), kept)
+    total = np.where(np.arange(n) < kept, squares[kept + 1] - ratios**2, squares[kept])
+    slopes = np.empty(n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slopes[order] = (below[place] + above[kept] - above[place]) / total
+    return np.where(np.isfinite(slopes), slopes, np.inf)
+
+
 def mle_from_distances(distances: FloatArray, k: int, average: str) -> float:
     """Return the Levina-Bickel estimate over `k` neighbours, averaged as named."""
     _check(distances, k, "mle")

@@ -87,10 +87,17 @@ class Space:
         return own if b == len(self.members) else own + self.half[b][partner]
 
 
-def nearest_two(space: Space, pool: Workers, threads: int, step: Step) -> FloatArray:
-    """Return half squared distances of every row to its nearest two, shape (P, n, 2).
+def nearest_two(
+    space: Space, pool: Workers, threads: int, step: Step
+) -> tuple[FloatArray, Indices]:
+    """Return the nearest two rows of every row, for every pair.
 
-    Rows left out as duplicates hold infinity.
+    Returns
+    -------
+    ndarray of float64, shape (P, n, 2)
+        Half squared distances; infinite for rows left out as duplicates.
+    ndarray of int32, shape (P, n)
+        The nearest row, -1 for rows left out.
     """
     n, count, members = space.n, len(space.first), len(space.members)
     same = np.arange(n)
@@ -134,14 +141,15 @@ def nearest_two(space: Space, pool: Workers, threads: int, step: Step) -> FloatA
             step()
 
     nearest = np.full((count, n, 2), np.inf)
+    closest = np.full((count, n), -1, np.int32)
 
     def finish(p: int) -> None:
         mask = kept[p]
         rows = same if mask is None else np.flatnonzero(mask)
-        two = np.empty((len(rows), 2))
+        two, one = np.empty((len(rows), 2)), np.empty(len(rows), np.int32)
         x, y = space.side(int(space.first[p])), space.side(int(space.second[p]))
         norm = space.norm(p, same)
-        sure = settle(*x, *y, rows, same, norm, value[p][rows], index[p][rows], two)
+        sure = settle(*x, *y, rows, same, norm, value[p][rows], index[p][rows], two, one)
         unsure = np.flatnonzero(~sure)
         for some in np.array_split(unsure, max(1, -(-len(unsure) // TILE))):
             near = np.add.outer(norm[rows[some]], norm).astype(np.float32)
@@ -152,11 +160,11 @@ def nearest_two(space: Space, pool: Workers, threads: int, step: Step) -> FloatA
             if mask is not None:
                 near[:, ~mask] = np.inf
             for k, r in enumerate(some):
-                resolve(*x, *y, int(rows[r]), same, norm, near[k], two[r])
-        nearest[p, rows] = two
+                one[r] = resolve(*x, *y, int(rows[r]), same, norm, near[k], two[r])
+        nearest[p, rows], closest[p, rows] = two, one
 
     pool.map(finish, range(count))
-    return nearest
+    return nearest, closest
 
 
 def _tiles(n: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -196,7 +204,7 @@ def nearest_two_permuted(
     pool: Workers,
     step: Step,
 ) -> FloatArray:
-    """Return what `nearest_two` returns, for every permutation: shape (P, Q, n, 2).
+    """Return the distances of `nearest_two` for every permutation, shape (P, Q, n, 2).
 
     Pairs of two members only; those with the same `second` are best side by side.
     """
@@ -242,11 +250,11 @@ def _one_permutation(
         mask = kept[p]
         chosen = np.arange(len(group)) if mask is None else np.flatnonzero(mask[group])
         rows = group[chosen]
-        two = np.empty((len(rows), 2))
+        two, one = np.empty((len(rows), 2)), np.empty(len(rows), np.int32)
         a, b = int(space.first[p]), int(space.second[p])
         x, y = space.side(a), space.side(b)
         norm = space.norm(p, partner)
-        sure = settle(*x, *y, rows, partner, norm, value[p, chosen], index[p, chosen], two)
+        sure = settle(*x, *y, rows, partner, norm, value[p, chosen], index[p, chosen], two, one)
         for r in np.flatnonzero(~sure):
             near = -(minus[a, chosen[r]] + minus[b, inside[chosen[r]]][partner])
             if mask is not None:

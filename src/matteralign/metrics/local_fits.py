@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from matteralign.metrics.cutoff_ridge import Halves, Rows, assemble, predict
-from matteralign.metrics.inputs import FloatArray
+from matteralign.metrics.cutoff_ridge import Halves, Rows, Source, factorise, predict
+from matteralign.metrics.inputs import FloatArray, IndexArray
+from matteralign.metrics.kernels.local_ridge import local_errors
 from matteralign.metrics.plan import row_blocks
 from matteralign.metrics.workers import Workers
 
 _BATCH_BYTES = 1 << 25
 
-Parts = tuple[FloatArray, FloatArray]
+_COMPILED = 1 << 12
+"""Up to so many target values a fit is done in compiled loops, beyond by matrix products."""
 
 
-def nearest(train: FloatArray, test: FloatArray, k: int, memory_bytes: int) -> Rows:
+def nearest(train: FloatArray, test: FloatArray, k: int, memory_bytes: int) -> IndexArray:
     """Return the `k` nearest training rows of every test row, nearest first, shape (t, k)."""
-    index = np.empty((len(test), k), np.int64)
+    index = np.empty((len(test), k), np.int32)
     norms = np.einsum("ij,ij->i", train, train)
     for rows in row_blocks(len(test), 32 * len(train), memory_bytes):
         block = norms - 2.0 * (test[rows] @ train.T)
@@ -29,55 +32,96 @@ def nearest(train: FloatArray, test: FloatArray, k: int, memory_bytes: int) -> R
 
 
 def local_squares(
-    source: Parts,
-    targets: Sequence[Parts],
+    source: FloatArray,
+    targets: Sequence[FloatArray],
     near: Rows,
+    test: Rows,
     halves: Halves,
+    orders: Sequence[Rows],
     pool: Workers,
     threads: int,
     memory_bytes: int,
-) -> list[FloatArray]:
-    """Return squared reconstruction errors of the test rows, per target, shapes (t,).
+) -> tuple[FloatArray, FloatArray]:
+    """Return squared reconstruction errors of the test rows.
 
     Parameters
     ----------
-    source, targets
-        Training and test rows of the source and of each target.
-    near : ndarray of int64, shape (t, k)
-        Training rows behind each test row, nearest first.
+    source : ndarray, shape (n, d)
+    targets : sequence of ndarray of float64, shapes (n, t)
+    near : ndarray of int, shape (p, k)
+        Rows behind each test row.
+    test : ndarray of int64, shape (p,)
     halves : Halves
         Of k places.
-    """
-    train, test = source
-    k, d = near.shape[1], train.shape[1]
-    squares = np.empty((len(targets), len(near)))
+    orders : sequence of ndarray of int64, shape (n,)
+        Row of a target that is paired with each row of the source; a fit serves them all.
 
-    def batch(rows: slice) -> None:
-        chosen = near[rows]
-        local = train[chosen]
+    Returns
+    -------
+    ndarray, shape (targets, p)
+        With the rows as they are.
+    ndarray, shape (targets, orders)
+        Sums over the test rows, in each order.
+    """
+    k, d = near.shape[1], source.shape[1]
+
+    as_they_are = np.empty((len(targets), len(near)))
+
+    def batch(rows: slice) -> FloatArray:
+        chosen, points = near[rows].astype(np.int64), test[rows]
+        local = source[chosen]
         centre = local.mean(axis=1, keepdims=True)
         local -= centre
-        points = test[rows, None] - centre
-        if d > k:
-            # Orthogonal coordinates of the rows' span: k columns instead of d.
-            basis, upper = np.linalg.qr(local.transpose(0, 2, 1))
-            local = np.ascontiguousarray(upper.transpose(0, 2, 1))
-            points = points @ basis
-        parts = [
-            np.linalg.svd(z, full_matrices=False)
-            for z in (local[:, halves.one], local[:, halves.two], local)
-        ]
-        for i in range(len(chosen)):
-            mine = [(u[i], s[i], vt[i]) for u, s, vt in parts]
-            fit = assemble(local[i], halves, mine, max(k, d))
-            for m, (target, truth) in enumerate(targets):
-                y = target[chosen[i]]
-                mean = y.mean(axis=0)
-                error = truth[rows.start + i] - mean - predict(fit, y - mean, points[i])[0]
-                with np.errstate(over="ignore"):  # an infinite error has its reason later
-                    squares[m, rows.start + i] = error @ error
+        fits = factorise(local, source[points, None] - centre, halves, centred=True)
+        small = [k * y.shape[1] <= _COMPILED for y in targets]
+        compiled, plain = _Compiled(fits).errors if any(small) else None, partial(_errors, fits)
+        sums = np.empty((len(targets), len(orders)))
+        for m, y in enumerate(targets):
+            errors = compiled if compiled is not None and small[m] else plain
+            as_they_are[m, rows] = errors(chosen, points, y)
+            for at, order in enumerate(orders):
+                sums[m, at] = errors(order[chosen], order[points], y).sum()
+        return sums
 
-    # The rows, their coordinates and the decompositions of a batch.
+    # The rows, their Gram matrices and the decompositions of a batch.
     share = max(1, min(_BATCH_BYTES, memory_bytes // threads))
-    pool.map(batch, row_blocks(len(near), 8 * k * (4 * d + 6 * k), share))
-    return list(squares)
+    sums = pool.map(batch, row_blocks(len(near), 8 * k * (4 * d + 6 * k), share))
+    return as_they_are, np.sum(sums, axis=0)
+
+
+class _Compiled:
+    """A batch of fits as the compiled loops read it."""
+
+    def __init__(self, fits: Source) -> None:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            # Columns beyond the rank of every cutoff are never read.
+            own = [
+                np.swapaxes(u, 1, 2) / s[:, :, None] for u, s in zip(fits.u, fits.s, strict=True)
+            ]
+            along = fits.along[:, 0] / fits.s[2]
+        self._own = np.ascontiguousarray(own[0]), np.ascontiguousarray(own[1])
+        one, two = fits.crossed
+        self._crossed = np.ascontiguousarray(one), np.ascontiguousarray(two)
+        self._ranks, self._u = fits.ranks, np.ascontiguousarray(fits.u[2])
+        self._along = np.ascontiguousarray(along)
+        self._halves = fits.halves.one, fits.halves.two
+
+    def errors(self, rows: Rows, points: Rows, y: FloatArray) -> FloatArray:
+        out = np.empty(len(rows))
+        local_errors(
+            self._own, self._crossed, self._ranks, self._u, self._along, self._halves,
+            rows, points, y, out,
+        )  # fmt: skip
+        return out
+
+
+def _errors(fits: Source, rows: Rows, points: Rows, y: FloatArray) -> FloatArray:
+    squares = np.empty(len(rows))
+    # Rows beyond all measure are infinite here; an infinite error has its reason later.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i, behind in enumerate(rows):
+            local = y[behind]
+            mean = local.mean(axis=0)
+            error = y[points[i]] - mean - predict(fits.fit(i), local - mean)[0]
+            squares[i] = error @ error
+    return squares

@@ -346,7 +346,7 @@ _INFOS = (
     _metric(
         "idcor",
         "pair",
-        1,
+        2,
         "O(N^2 d) per model, O(N^2) per pair and per permutation",
         DefinitionInfo(
             "basile2024",
@@ -368,8 +368,8 @@ _INFOS = (
     _metric(
         "gfre",
         "pair",
-        1,
-        "O(N d^2) per source model, O(N d^2) per pair",
+        2,
+        "O(N d^2) per source model, and per pair and permutation",
         DefinitionInfo(
             "goscinski2021",
             "root mean square error of a linear map fitted to half of the rows",
@@ -379,14 +379,17 @@ _INFOS = (
             identical=None,
             invariances=frozenset({"scale", "translation"}),
             min_n=4,
-            params={"seed": ParamInfo(0, low=0)},
+            params={
+                "permutations": ParamInfo(20, low=0),
+                "seed": ParamInfo(0, low=0),
+            },
         ),
     ),
     _metric(
         "lfre",
         "pair",
-        1,
-        "O(N k d min(k, d)) per source model and per pair",
+        2,
+        "O(N k d min(k, d)) per source model, O(N k d min(k, d)) per pair and permutation",
         DefinitionInfo(
             "goscinski2021",
             "the same with one linear map per test row, fitted to its k nearest rows",
@@ -396,7 +399,11 @@ _INFOS = (
             identical=None,
             invariances=frozenset({"scale", "translation"}),
             min_n=4,
-            params={"k": ParamInfo(25, low=2), "seed": ParamInfo(0, low=0)},
+            params={
+                "k": ParamInfo(25, low=2),
+                "permutations": ParamInfo(20, low=0),
+                "seed": ParamInfo(0, low=0),
+            },
         ),
     ),
 )

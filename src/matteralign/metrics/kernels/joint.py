@@ -174,6 +174,7 @@ def settle(
     value: Single,
     index: Indices,
     nearest: FloatArray,
+    closest: Indices,
 ) -> npt.NDArray[np.bool_]:
     """Turn candidates into the exact nearest two, and say for which rows that is certain.
 
@@ -191,6 +192,8 @@ def settle(
         Candidates of each of `rows`, nearest first; index -1 where there are fewer.
     nearest : ndarray of float64, shape (r, 2)
         Written: half squared distances of the nearest two.
+    closest : ndarray of int32, shape (r,)
+        Written: the nearest row, -1 where there is none.
 
     Returns
     -------
@@ -204,6 +207,7 @@ def settle(
         norm = np.sqrt(2.0 * half[i])
         best, second = np.inf, np.inf
         error = np.inf
+        closest[r] = -1
         for k in range(CANDIDATES):
             j = index[r, k]
             if j < 0 or (k > 1 and value[r, k] - error > second):
@@ -212,6 +216,7 @@ def settle(
             v += half_distance(y, y_weight, partner[i], partner[j])
             if v < best:
                 best, second = v, best
+                closest[r] = j
             elif v < second:
                 second = v
             if k > 0:
@@ -234,8 +239,8 @@ def resolve(
     half: FloatArray,
     approximate: Single,
     nearest: FloatArray,
-) -> None:
-    """Find the nearest two of row `i` among all that float32 cannot rule out.
+) -> int:
+    """Find the nearest two of row `i` among all that float32 cannot rule out; return the first.
 
     `approximate` holds float32 half distances to every row, infinite for row i and for rows
     left out; `nearest`, shape (2,), holds upper bounds and is overwritten. Others as `settle`.
@@ -243,6 +248,7 @@ def resolve(
     width = max(x.shape[1], y.shape[1])
     norm = np.sqrt(2.0 * half[i])
     best, second = np.inf, np.inf
+    closest = -1
     bound = nearest[1]
     limit = bound + slack(norm, np.sqrt(2.0 * bound), width)
     for j in range(len(approximate)):
@@ -251,6 +257,7 @@ def resolve(
             v += half_distance(y, y_weight, partner[i], partner[j])
             if v < best:
                 best, second = v, best
+                closest = j
             elif v < second:
                 second = v
             if second < bound:
@@ -258,6 +265,7 @@ def resolve(
                 limit = bound + slack(norm, np.sqrt(2.0 * bound), width)
     nearest[0] = best
     nearest[1] = second
+    return closest
 
 
 @jit
