@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from tests.datasets.original_qm9 import uncharacterized, xyz
 
 DISTINCT = 20_000
@@ -55,7 +56,7 @@ def databases(folder: Path, rows: int, seed: int) -> Path:
     for number in range(1, -(-rows // each)):
         names.append(f"data{number:04d}.aselmdb")
         shutil.copyfile(first, folder / names[-1])
-    (folder / _MARK).write_text(json.dumps(dict.fromkeys(names, {})))
+    (folder / _MARK).write_text(json.dumps({name: {} for name in names}))
     return folder
 
 

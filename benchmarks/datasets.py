@@ -163,10 +163,11 @@ def section(found: dict[str, Any]) -> str:
         )
     text = (
         "QM9 from the tables of the registry package on disk, and from the authors' "
-        "`dsgdb9nsd.xyz.tar.bz2`, built anew from the records of the tables: coordinates, canonical "
-        "SMILES, SELFIES. Two processes parse for one that reads and writes; the peak is the sum of "
-        "all three. `.aselmdb`: files of up to 20,000 rows, written by the publishers' library "
-        "(`ase-db-backends`), about 18 atoms with energy, forces and stress in a row; one file is "
-        "written, the others are its copies. One process draws, reads and writes."
+        "`dsgdb9nsd.xyz.tar.bz2`, built anew from the records of the tables: coordinates, "
+        "canonical SMILES, SELFIES. Two processes parse for one that reads and writes; the peak "
+        "is the sum of all three. `.aselmdb`: files of up to 20,000 rows, written by the "
+        "publishers' library (`ase-db-backends`), about 18 atoms with energy, forces and stress "
+        "in a row; one file is written, the others are its copies. One process draws, reads and "
+        "writes."
     )
     return f"{text}\n\n{table(HEAD, rows)}"

@@ -31,12 +31,26 @@ class Record:
     id
         What the mapping says is its id; None: it has none, or cannot be read so far.
     make
-        Parses the record.
+        Parses the record; where `Format.records` was asked for names, it may be `unread`.
     """
 
     place: str
     id: str | None
     make: Make
+
+
+def unread() -> Structure:
+    """Stand for the contents of a record that was passed over for its name."""
+    raise AssertionError("a record that was listed is read again before it is parsed")
+
+
+def refused(reason: str) -> Make:
+    """Return what stands for the contents of a record that cannot be read, and says why."""
+
+    def make() -> Structure:
+        raise BadRecordError(reason)
+
+    return make
 
 
 class Format(ABC):
@@ -60,6 +74,7 @@ class Format(ABC):
         ----------
         places
             Only these, where given: others are passed over as cheaply as the format allows.
+            None: all, for their places and ids.
 
         Raises
         ------
@@ -162,3 +177,6 @@ def _parsed(record: Record) -> Structure | Skipped:
         return record.make()
     except (BadRecordError, IntegrityError) as error:
         return Skipped(record.place, str(error))
+    except MemoryError as error:
+        # No skipped row: which rows there are must not depend on the machine.
+        raise UserError(f"{record.place}: needs more memory than there is") from error
