@@ -239,6 +239,7 @@ FRAMES = {
     ),
     "deep brackets": (frame(x='"' + "[" * 5000 + '"'), ""),
     "bytes": (frame(e="1").replace(b"e=1", b"e=\xff"), "not UTF-8"),
+    "bytes that ASE quotes": (frame(e="1").replace(b"pos:R", b"pos:\x80R"), "\\udc80"),
 }  # fmt: skip
 
 

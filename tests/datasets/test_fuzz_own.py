@@ -40,7 +40,7 @@ def test_sdf(content: bytes, tmp_path: Path) -> None:
 
 
 @FUZZ
-@given(content=damaged(b'id,smi,q\na,CCO,0\nb,"C",0\nc,N,0\n'))
+@given(content=damaged(b"id,smi,q\na,CCO,0\nb,C,0\nc,N,0\n"))
 def test_tables_of_smiles(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(content)
     columns = {"id": "id", "smiles": "smi", "charge": "q"}

@@ -11,6 +11,7 @@ from pathlib import Path
 from matteralign.config.datasets import OwnDataset
 from matteralign.core.errors import IntegrityError, UserError
 from matteralign.datasets.base import Rows, Skipped
+from matteralign.datasets.formats.text import printable
 from matteralign.store.structures import Structure
 
 Make = Callable[[], Structure]
@@ -176,7 +177,8 @@ def _parsed(record: Record) -> Structure | Skipped:
     try:
         return record.make()
     except (BadRecordError, IntegrityError) as error:
-        return Skipped(record.place, str(error))
+        # Other packages quote lines as they found them.
+        return Skipped(record.place, printable(str(error)))
     except MemoryError as error:
         # No skipped row: which rows there are must not depend on the machine.
         raise UserError(f"{record.place}: needs more memory than there is") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -101,11 +102,11 @@ class ProteinSource:
         It is made of paths, sizes and times, as a copy of the archive takes hours to read.
         Contents enter the slice's ``sample_set_id``: of the rows that are drawn, and no others.
         """
-        folder = Path(self._whole.files)
         lies = {}
-        for path in mmcif_files(folder):
-            told = path.stat()
-            lies[path.relative_to(folder).as_posix()] = [told.st_size, told.st_mtime_ns]
+        for listed in mmcif_files(Path(self._whole.files)):
+            told = listed.stat()
+            place = os.path.relpath(listed.path, self._whole.files)
+            lies[place] = [told.st_size, told.st_mtime_ns]
         size = sum(size for size, _ in lies.values())
         return {"entries": len(lies), "size": size, "listing": sha256_json(lies)}
 
