@@ -167,7 +167,7 @@ def section(found: dict[str, Any]) -> str:
         "canonical SMILES, SELFIES. Two processes parse for one that reads and writes; the peak "
         "is the sum of all three. `.aselmdb`: files of up to 20,000 rows, written by the "
         "publishers' library (`ase-db-backends`), about 18 atoms with energy, forces and stress "
-        "in a row; one file is written, the others are its copies. One process draws, reads and "
-        "writes."
+        "in a row; one file is written, the others are its copies, and all may lie in the "
+        "system's cache. One process draws, reads and writes."
     )
     return f"{text}\n\n{table(HEAD, rows)}"

@@ -102,11 +102,10 @@ class ProteinSource:
         It is made of paths, sizes and times, as a copy of the archive takes hours to read.
         Contents enter the slice's ``sample_set_id``: of the rows that are drawn, and no others.
         """
-        lies = {}
-        for listed in mmcif_files(Path(self._whole.files)):
+        folder, lies = Path(self._whole.files), {}
+        for listed in mmcif_files(folder):
             told = listed.stat()
-            place = os.path.relpath(listed.path, self._whole.files)
-            lies[place] = [told.st_size, told.st_mtime_ns]
+            lies[listed.path.removeprefix(f"{folder}{os.sep}")] = [told.st_size, told.st_mtime_ns]
         size = sum(size for size, _ in lies.values())
         return {"entries": len(lies), "size": size, "listing": sha256_json(lies)}
 

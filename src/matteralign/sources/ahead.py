@@ -43,8 +43,10 @@ class Ahead:
         self._thread = Thread(target=self._fill, daemon=True)
         self._thread.start()
 
-    def read(self, size: int) -> bytes:
-        """Return up to `size` bytes, none at the end."""
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to `size` bytes, none at the end; the whole rest for -1."""
+        if size < 0:
+            return b"".join(iter(lambda: self.read(_BLOCK), b""))
         if self._at == len(self._block) and not self._ended:
             found = self._blocks.get()
             if isinstance(found, BaseException):

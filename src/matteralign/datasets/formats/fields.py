@@ -233,7 +233,7 @@ def check_cell(cell: npt.NDArray[np.float64], pbc: npt.NDArray[np.bool_]) -> Non
 
 
 def _energy(value: Any, config: OwnDataset) -> float:
-    found = _number("energy", value) * _ENERGY[config.energy_unit]
+    found = _number("energy", value) * float(_ENERGY[config.energy_unit])
     if not math.isfinite(found):
         raise BadRecordError(f"energy is {value} {config.energy_unit}, beyond all numbers in eV")
     return found

@@ -68,6 +68,6 @@ def flaw(text: str) -> str | None:
     """Return what keeps a text from being a value, None where nothing does."""
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         return "is not UTF-8"
-    if any(character < " " or character == "\x7f" for character in text):
+    if any((c < " " and c != "\t") or c == "\x7f" for c in text):
         return "has a line break or another control character in it"
     return None
