@@ -27,6 +27,7 @@ QUICK = {
     "throughput_n": 16,
     "parse_n": 300,
     "slice_n": 200,
+    "database_n": 500,
 }
 FULL = {
     "n": 5000,
@@ -42,6 +43,7 @@ FULL = {
     "throughput_n": 256,
     "parse_n": 0,
     "slice_n": 50_000,
+    "database_n": 1_000_000,
 }
 
 
@@ -63,7 +65,8 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     for size in ("n", "d", "models", "repeats", "peer-pairs", "limit-n", "limit-d", "throughput-n"):
         add(f"--{size}", type=int)
     add("--parse-n", type=int, help="rows of QM9 parsed; 0 for all")
-    add("--slice-n", type=int, help="rows of the slice drawn of them")
+    add("--slice-n", type=int, help="rows of the slices that are drawn")
+    add("--database-n", type=int, help="rows of the databases in LMDB that one is drawn of")
     add("--models-measured", nargs="+", choices=throughput.MODELS, default=throughput.MODELS)
     add("--scaling-n", type=int, nargs="+")
     add("--scaling-m", type=int, nargs="+")

@@ -28,8 +28,9 @@ class Settings:
         Sample size of the curve against models.
     throughput_n : int
         Molecules that every model embeds.
-    parse_n, slice_n : int
-        Rows of QM9 that are parsed, 0 for all; rows of the slice that is drawn.
+    parse_n, slice_n, database_n : int
+        Rows of QM9 that are parsed, 0 for all; rows of the slices that are drawn; rows of the
+        databases in LMDB that one of them is drawn of.
     models_measured : tuple of str
         Models of the throughput.
     big_n, big_models, big_d, big_wide : int
@@ -62,6 +63,7 @@ class Settings:
     throughput_n: int
     parse_n: int
     slice_n: int
+    database_n: int
     models_measured: tuple[str, ...]
     big_n: int
     big_models: int

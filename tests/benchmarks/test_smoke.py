@@ -172,10 +172,41 @@ def test_numbers_and_tables():
 def test_datasets(tmp_path, capsys):
     places = ["--scratch", str(tmp_path / "scratch"), "--out", str(tmp_path)]
     assert main(["--quick", "--only", "datasets", *places]) == 0
-    rows = [line for line in capsys.readouterr().out.splitlines() if "of QM9 written" in line]
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("| slice of `.aselmdb` written | 200 of 500 | **") for line in lines)
+    rows = [line for line in lines if "of QM9 written" in line]
     assert rows[0].startswith("| slice of QM9 written | 200 | **")
     assert "< 30 s, " in rows[0]
     assert "< 3 GB, " in rows[0]
     found = json.loads((tmp_path / "benchmarks.json").read_text())["datasets"]
-    assert found["parse"]["rows"] == 300
+    assert found["parse"]["rows"] == found["original"]["rows"] == 300
+    assert (found["database"]["rows"], found["database"]["of"]) == (200, 500)
     assert (tmp_path / "scratch" / "slices" / "s" / "structures.parquet").is_file()
+
+
+def test_databases_are_genuine_and_made_once(tmp_path, monkeypatch):
+    from ase_db_backends.aselmdb import LMDBDatabase
+
+    from benchmarks import containers
+
+    monkeypatch.setattr(containers, "DISTINCT", 6)
+    folder = containers.databases(tmp_path / "d", 18, seed=1)
+    files = sorted(folder.glob("*.aselmdb"))
+    assert len(files) == 3
+    assert files[0].read_bytes() == files[2].read_bytes()
+    for path in files:
+        with LMDBDatabase(path, use_lock_file=False, readonly=True) as database:
+            assert len(database) == 6
+            row = database.get(id=6)
+        assert row.forces.shape == (row.natoms, 3)
+    monkeypatch.delattr(containers, "_write")
+    assert containers.databases(folder, 18, seed=1) == folder
+
+
+def test_a_slice_of_databases_is_drawn_read_and_written(tmp_path):
+    from benchmarks.datasets import database_task
+
+    sizes = {"rows": 40, "n": 15, "seed": 2, "folder": str(tmp_path / "d")}
+    found = database_task(**sizes, out=str(tmp_path / "s.parquet"))
+    assert (found["rows"], found["of"]) == (15, 40)
+    assert (tmp_path / "s.parquet").is_file()

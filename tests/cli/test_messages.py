@@ -313,8 +313,9 @@ def test_the_lists_of_proteins_are_said_before_they_are_fetched(folder: Path) ->
         "entries.idx: nowhere while offline",
         "clusters-by-entity-30.txt: nowhere while offline",
     ]
-    assert "to fetch: 2 files (0 are here), 0 bytes and 2 of unknown size" in done.stderr
-    assert "rcsb: not in these sums: entries, one file for each member" in done.stderr
+    assert "to fetch: 2 files (0 are here), size unknown; disk unknown, " in done.stderr
+    assert "0 bytes" not in done.stderr
+    assert "rcsb: size unknown, not in these sums: entries, one file for each member" in done.stderr
 
 
 def test_version_and_help(folder: Path) -> None:

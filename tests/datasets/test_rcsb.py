@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 from matteralign.config.datasets import ProteinArchive
 from matteralign.config.slices import Slice
 from matteralign.core.errors import FetchError, IntegrityError, UserError
+from matteralign.core.hashing import sha256_file
+from matteralign.datasets import rcsb_source
 from matteralign.datasets.base import Skipped
 from matteralign.datasets.catalogue import get_dataset
 from matteralign.datasets.draw import draw_structures
@@ -23,7 +26,7 @@ from matteralign.datasets.rcsb import remote_file
 from matteralign.datasets.rcsb_lists import Entity, Entry, in_order, read_clusters, read_entries
 from matteralign.datasets.rcsb_source import ProteinSource
 from matteralign.datasets.source import Source, find_source
-from matteralign.store.structures import Structure
+from matteralign.store.structures import Structure, sample_set_id
 from tests.datasets.chain_files import entries_idx, write_chains
 from tests.serving import Server, server
 
@@ -299,20 +302,53 @@ def test_a_folder_or_list_that_is_not_there_is_told(folder: Path) -> None:
         source(folder).open(print)
 
 
-def test_the_contents_of_a_folder_decide(folder: Path) -> None:
+def test_a_folder_is_known_by_paths_sizes_and_times_and_is_not_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of the archive has 200,000 entries: no plan may read them all."""
+    read: list[str] = []
+
+    def hashed(path: Path) -> str:
+        read.append(path.name)
+        return sha256_file(path)
+
+    monkeypatch.setattr(rcsb_source, "sha256_file", hashed)
     pdb = source(folder)
     first = pdb.record(print)["files"]
-    assert pdb.inputs() == [folder.parent / "clusters.txt", *sorted(folder.iterdir())]
+    assert read == ["clusters.txt"]
+    assert pdb.inputs() == [folder.parent / "clusters.txt"]
+    assert isinstance(first, dict)
+    told = first[str(folder)]
+    assert told["listing"] == pdb.listing()
+    assert told["entries"] == 5
+    assert told["size"] == sum(path.stat().st_size for path in folder.iterdir())
     (folder / "README").write_text("no entry")
     assert pdb.record(print)["files"] == first
+    seen = {pdb.listing()}
     path = folder / "1aaa.cif"
-    path.write_bytes(path.read_bytes().replace(b"2.5", b"2.4"))
-    second = pdb.record(print)["files"]
-    assert isinstance(first, dict)
-    assert isinstance(second, dict)
-    changed = {place for place in first if first[place]["sha256"] != second[place]["sha256"]}
-    assert changed == {str(folder)}
+    path.write_bytes(path.read_bytes() + b"#\n")
+    seen.add(pdb.listing())
+    time = path.stat().st_mtime_ns + 10**9
+    os.utime(path, ns=(time, time))
+    seen.add(pdb.listing())
     path.rename(folder / "9zzz.cif")
-    assert pdb.record(print)["files"] != second
-    (folder / "9zzz.cif").unlink()
-    assert path not in pdb.inputs()
+    seen.add(pdb.listing())
+    assert len(seen) == 4
+    assert pdb.record(print)["files"] != first
+    assert source(folder.parent / "none").listing() is None
+
+
+def test_what_is_drawn_of_a_folder_enters_the_identity_by_its_contents(folder: Path) -> None:
+    def drawn() -> str:
+        rows = source(folder).open(print)
+        (chain,) = rows.take(["1AAA_2"])
+        assert isinstance(chain, Structure)
+        return sample_set_id([chain])
+
+    path = folder / "1aaa.cif"
+    first, before = drawn(), source(folder).listing()
+    os.utime(path, ns=(1, 1))
+    assert source(folder).listing() != before
+    assert drawn() == first
+    write_chains(path, [peptide(8, 7), peptide(12, 7)], resolution=2.5)
+    assert drawn() != first

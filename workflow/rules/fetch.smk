@@ -7,6 +7,9 @@ rule fetch:
     log:
         RESULTS / "_logs" / "fetch" / "{dataset}.log",
     threads: 1
+    params:
+        # Of a folder with more files than a workflow should watch one by one.
+        listing=lambda wildcards: STUDY.dataset(wildcards.dataset).listing(),
     shell:
         "matteralign fetch --dataset {wildcards.dataset} --out {output} 2>&1 | tee {log}"
 

@@ -84,7 +84,7 @@ def fetch(
     for name in targets.datasets:
         later = study.dataset(name).later
         if later is not None:
-            say(f"{name}: not in these sums: {later}")
+            say(f"{name}: size unknown, not in these sums: {later}")
     if dry_run:
         for item in wanted:
             asked = [place.told for place in places(item.pinned, settings())]

@@ -63,7 +63,7 @@ class AseLmdb(Dataset):
         found: dict[int, Structure | Skipped] = {}
         for prefix, rows in wanted.items():
             path, source = self._members[prefix]
-            with closing(_open(path)) as database:
+            with closing(open_database(path)) as database:
                 # In the order of the file: neighbours share pages.
                 for row, place in sorted(rows):
                     found[place] = self._structure(database, row, prefix, source)
@@ -138,7 +138,7 @@ def _whole(name: str, value: Any) -> int:
     return int(number)
 
 
-def _open(path: Path) -> Any:
+def open_database(path: Path) -> Any:
     """Open a database read-only, after looking whether it is whole."""
     try:
         with closing(lmdb.open(str(path), subdir=False, readonly=True, lock=False)) as probe:
@@ -172,6 +172,6 @@ def _decoded(stored: bytes | None) -> Any:
 
 
 def _rows(path: Path) -> Sequence[int]:
-    with closing(_open(path)) as database:
+    with closing(open_database(path)) as database:
         ids: list[int] = database.ids
         return range(1, len(ids) + 1) if not database.deleted_ids else tuple(ids)

@@ -70,6 +70,10 @@ class Chosen:
         """Return local files that it is read from: none, what is fetched lies in the cache."""
         return []
 
+    def listing(self) -> str | None:
+        """Return what stands for local files that are too many to be named: nothing."""
+        return None
+
     def open(self, report: Report) -> Dataset:
         """Return the reader, after the files were fetched."""
         return open_dataset(self, report)

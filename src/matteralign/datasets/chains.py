@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.core.errors import IntegrityError
+from matteralign.datasets.contents import LARGEST
 from matteralign.datasets.mmcif import AtomTable, columns, read_atoms, read_block
 from matteralign.store.structures import Structure
 
@@ -28,7 +29,7 @@ _LONGEST = 100_000
 """More residues than any protein has: a broken numbering."""
 
 
-def read_chains(path: Path) -> list[Structure]:
+def read_chains(path: Path, largest: int = LARGEST) -> list[Structure]:
     """Return every protein chain of an mmCIF file that has coordinates.
 
     Chains are those of ``label_asym_id``, which has one polymer each and leaves waters and
@@ -46,13 +47,15 @@ def read_chains(path: Path) -> list[Structure]:
     ----------
     path
         ``.cif`` or ``.cif.gz``.
+    largest
+        Bytes of the largest file that is read, unpacked.
 
     Raises
     ------
     IntegrityError
         If the file cannot be read, or contradicts itself; the message names file and record.
     """
-    return chains_of(read_block(path), path)
+    return chains_of(read_block(path, largest), path)
 
 
 def chains_of(block: Any, path: Path) -> list[Structure]:

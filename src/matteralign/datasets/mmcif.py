@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from biotite.file import DeserializationError, InvalidFileError
 from biotite.structure.io import pdbx
 
 from matteralign.core.errors import IntegrityError
+from matteralign.datasets.contents import LARGEST, read_contents
 
 Text = npt.NDArray[np.str_]
 
@@ -87,20 +86,22 @@ class AtomTable:
         return np.array([_NUMBERS[str(symbol)] for symbol in symbols], np.uint8)[inverse]
 
 
-def read_block(path: Path) -> Any:
+def read_block(path: Path, largest: int = LARGEST) -> Any:
     """Return the first data block of a file, plain or gzipped.
+
+    Parameters
+    ----------
+    largest
+        Bytes of the largest file that is read, unpacked.
 
     Raises
     ------
     IntegrityError
-        If the file is not readable text, no mmCIF, or has no block.
+        If the file is too large, not readable text, no mmCIF, or has no block.
     """
     try:
-        raw = path.read_bytes()
-        if raw[:2] == b"\x1f\x8b":
-            raw = gzip.decompress(raw)
-        text = raw.decode("utf-8")
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        text = read_contents(path, largest).decode("utf-8")
+    except UnicodeDecodeError as error:
         raise IntegrityError(f"{path}: not a readable mmCIF file: {error}") from error
     try:
         file = pdbx.CIFFile.deserialize(text)

@@ -11,6 +11,7 @@ from pathlib import Path
 from matteralign.config.datasets import OwnDataset
 from matteralign.core.errors import IntegrityError, UserError
 from matteralign.datasets.base import Rows, Skipped
+from matteralign.datasets.formats.text import printable
 from matteralign.store.structures import Structure
 
 Make = Callable[[], Structure]
@@ -31,12 +32,26 @@ class Record:
     id
         What the mapping says is its id; None: it has none, or cannot be read so far.
     make
-        Parses the record.
+        Parses the record; where `Format.records` was asked for names, it may be `unread`.
     """
 
     place: str
     id: str | None
     make: Make
+
+
+def unread() -> Structure:
+    """Stand for the contents of a record that was passed over for its name."""
+    raise AssertionError("a record that was listed is read again before it is parsed")
+
+
+def refused(reason: str) -> Make:
+    """Return what stands for the contents of a record that cannot be read, and says why."""
+
+    def make() -> Structure:
+        raise BadRecordError(reason)
+
+    return make
 
 
 class Format(ABC):
@@ -60,6 +75,7 @@ class Format(ABC):
         ----------
         places
             Only these, where given: others are passed over as cheaply as the format allows.
+            None: all, for their places and ids.
 
         Raises
         ------
@@ -161,4 +177,8 @@ def _parsed(record: Record) -> Structure | Skipped:
     try:
         return record.make()
     except (BadRecordError, IntegrityError) as error:
-        return Skipped(record.place, str(error))
+        # Other packages quote lines as they found them.
+        return Skipped(record.place, printable(str(error)))
+    except MemoryError as error:
+        # No skipped row: which rows there are must not depend on the machine.
+        raise UserError(f"{record.place}: needs more memory than there is") from error

@@ -10,14 +10,11 @@ from typing import Any
 from matteralign.config.datasets import OwnDataset
 from matteralign.core.hashing import sha256_file
 from matteralign.datasets.base import Rows
+from matteralign.datasets.formats.folders import SUFFIXES, files_of
 from matteralign.datasets.offers import Offers
 from matteralign.datasets.own import OwnRows, open_format
 from matteralign.sources.wanted import Wanted
 
-_SUFFIXES: Mapping[str, tuple[str, ...]] = {
-    "cif-folder": (".cif",),
-    "structure-folder": (".cif", ".cif.gz", ".mmcif", ".mmcif.gz", ".pdb", ".ent"),
-}
 _GIVES: Mapping[str, frozenset[str]] = {
     "extxyz": frozenset({"atoms", "positions"}),
     "ase-db": frozenset({"atoms", "positions"}),
@@ -71,10 +68,13 @@ class OwnSource:
     def inputs(self) -> list[Path]:
         """Return the files as far as they exist, in the order of their paths."""
         path = Path(self.config.path)
-        suffixes = _SUFFIXES.get(self.config.kind)
-        if suffixes is None or not path.is_dir():
+        if self.config.kind not in SUFFIXES or not path.is_dir():
             return [path] if path.is_file() else []
-        return sorted(p for p in path.rglob("*") if p.name.lower().endswith(suffixes))
+        return files_of(self.config.kind, path)
+
+    def listing(self) -> str | None:
+        """Return what stands for files that are too many to be named: nothing, all are inputs."""
+        return None
 
     def open(self, report: Callable[[str], None]) -> Rows:
         """Return the reader.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,9 +150,14 @@ def remote_file(address: str) -> Wanted:
     return Wanted(PinnedFile(name=name, sources=[UrlSource(url=address)]))
 
 
-def mmcif_files(folder: Path) -> list[Path]:
-    """Return the mmCIF files of a folder, in the order of their paths; none where there is none."""
-    return sorted(p for p in folder.rglob("*.cif*") if p.name.endswith((".cif", ".cif.gz")))
+def mmcif_files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the mmCIF files of a folder, at any depth, as the system lists them."""
+    with os.scandir(folder) as listed:
+        for entry in listed:
+            if entry.is_dir(follow_symlinks=False):
+                yield from mmcif_files(Path(entry.path))
+            elif entry.name.endswith((".cif", ".cif.gz")):
+                yield entry
 
 
 def entry_files(folder: Path) -> dict[str, Path]:
@@ -165,7 +171,7 @@ def entry_files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise UserError(f"{folder}: folder does not exist")
     found: dict[str, Path] = {}
-    for path in mmcif_files(folder):
+    for path in sorted(Path(listed.path) for listed in mmcif_files(folder)):
         entry = path.name.split(".")[0].upper()
         if entry in found:
             raise UserError(f"{found[entry]} and {path} are both entry {entry}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -82,10 +83,31 @@ class ProteinSource:
         return [place for place in self._lists.values() if isinstance(place, Wanted)]
 
     def inputs(self) -> list[Path]:
-        """Return the lists and entries on this machine, as far as they exist."""
+        """Return the lists on this machine, as far as they exist; for entries see `listing`."""
         paths = [place for place in self._lists.values() if isinstance(place, Path)]
-        entries = [] if self._whole.remote else mmcif_files(Path(self._whole.files))
-        return [path for path in paths if path.is_file()] + entries
+        return [path for path in paths if path.is_file()]
+
+    def listing(self) -> str | None:
+        """Return what stands for the entries of a folder; None: they are fetched, or not there."""
+        folder = Path(self._whole.files)
+        return (
+            None
+            if self._whole.remote or not folder.is_dir()
+            else str(self._entries_here()["listing"])
+        )
+
+    def _entries_here(self) -> dict[str, Any]:
+        """Return the number of entries in the folder, their size, and one hash of how they lie.
+
+        It is made of paths, sizes and times, as a copy of the archive takes hours to read.
+        Contents enter the slice's ``sample_set_id``: of the rows that are drawn, and no others.
+        """
+        folder, lies = Path(self._whole.files), {}
+        for listed in mmcif_files(folder):
+            told = listed.stat()
+            lies[listed.path.removeprefix(f"{folder}{os.sep}")] = [told.st_size, told.st_mtime_ns]
+        size = sum(size for size, _ in lies.values())
+        return {"entries": len(lies), "size": size, "listing": sha256_json(lies)}
 
     def open(self, report: Report) -> Rows:
         """Return the reader, after the lists were fetched.
@@ -104,7 +126,7 @@ class ProteinSource:
         )
 
     def record(self, report: Report, jobs: int = JOBS) -> dict[str, object]:
-        """Return the record of the lists, hash and size of each, and of a folder as a whole.
+        """Return the record of the lists, hash and size of each, and how a folder's entries lie.
 
         Raises
         ------
@@ -118,11 +140,8 @@ class ProteinSource:
             for place, path in self._brought(report).items()
         }
         if not self._whole.remote:
-            # One hash of all: a copy of the archive has more files than a record should have lines.
-            entries = entry_files(Path(self._whole.files))
-            hashes = {entry: sha256_file(path) for entry, path in sorted(entries.items())}
-            size = sum(path.stat().st_size for path in entries.values())
-            found[self._whole.files] = {"sha256": sha256_json(hashes), "size": size}
+            entry_files(Path(self._whole.files))  # says what is wrong with the folder
+            found[self._whole.files] = self._entries_here()
         return {"dataset": self.name, "licence": self.facts["licence"], "files": found}
 
     def _brought(self, report: Report) -> dict[str, Path]:

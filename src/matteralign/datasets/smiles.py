@@ -23,5 +23,5 @@ def selfies_of(smiles: str) -> str | None:
 
     try:
         return str(selfies.encoder(smiles))
-    except selfies.EncoderError:
+    except (selfies.EncoderError, RecursionError):  # branches in branches, by the thousand
         return None

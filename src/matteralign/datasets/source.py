@@ -41,7 +41,10 @@ class Source(Protocol):
         """Return what is fetched before rows are drawn."""
 
     def inputs(self) -> list[Path]:
-        """Return the local files that it is read from, as far as they exist."""
+        """Return the local files that it is read from, as far as they exist and are few."""
+
+    def listing(self) -> str | None:
+        """Return what changes when a local file does that `inputs` does not name; None: nothing."""
 
     def open(self, report: Callable[[str], None]) -> Rows:
         """Return the reader, after what it needs was fetched."""

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from matteralign.core.errors import IntegrityError, told
+from matteralign.sources.ahead import Ahead
 
 _DAMAGE = (
     tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError,
@@ -171,7 +172,11 @@ def _is_tar(archive: Path) -> bool:
 
 def _tar_members(archive: Path, wanted: Callable[[str], bool], limits: Limits) -> Iterator[Member]:
     unpacked = 0
-    with _decompressed(archive) as raw, tarfile.open(fileobj=raw, mode="r|") as bundle:
+    # What `tarfile` asks of a stream is `read` alone.
+    with (
+        Ahead(_decompressed(archive)) as raw,
+        tarfile.open(fileobj=cast("Any", raw), mode="r|") as bundle,
+    ):
         for count, info in enumerate(bundle, start=1):
             unpacked += info.size
             _refuse_bomb(archive, count, unpacked, limits)

@@ -48,11 +48,21 @@ class Cost:
         """Return the cost as one line."""
         if not self.files:
             return f"nothing to fetch: {self.here} of {self.here} files are here"
-        more = f" and {self.unknown} of unknown size" if self.unknown else ""
         time = "time unknown" if self.seconds is None else f"about {told_time(self.seconds)}"
         return (
-            f"to fetch: {self.files} files ({self.here} are here), {decimal(self.download)}{more}; "
-            f"{decimal(self.disk)} on disk, {decimal(free_bytes(cache_root()))} free; {time}"
+            f"to fetch: {self.files} files ({self.here} are here), {self._sizes()}, "
+            f"{decimal(free_bytes(cache_root()))} free; {time}"
+        )
+
+    def _sizes(self) -> str:
+        """Return what is known; a size that nobody says is never 0 bytes."""
+        if not self.unknown:
+            return f"{decimal(self.download)}; {decimal(self.disk)} on disk"
+        if not self.disk:
+            return "size unknown; disk unknown"
+        return (
+            f"{decimal(self.download)} and {self.unknown} of unknown size; more than "
+            f"{decimal(self.disk)} on disk"
         )
 
     def refuse_full_disk(self) -> None:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
+import struct
+import zlib
 from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any
 
-from ase.db import connect
+import lmdb
 
-from matteralign.core.errors import IntegrityError
-from matteralign.datasets.formats.fields import read_fields, record_id, structure_of
-from matteralign.datasets.own import BadRecordError, Format, Record
+from matteralign.core.errors import IntegrityError, told
+from matteralign.datasets.formats.ase_files import Rows, open_rows
+from matteralign.datasets.formats.fields import read_fields, record_id, structure_of, wrong_count
+from matteralign.datasets.own import BadRecordError, Format, Record, unread
 from matteralign.store.structures import Structure
 
-_DAMAGE = (ValueError, KeyError, IndexError, TypeError, AssertionError, AttributeError, OSError)
+_DAMAGE = (
+    ValueError, KeyError, IndexError, TypeError, AssertionError, AttributeError, OSError,
+    OverflowError, RecursionError, RuntimeError, ArithmeticError, struct.error, zlib.error,
+    sqlite3.Error,
+)  # fmt: skip
 
 
 class AseDatabase(Format):
@@ -22,28 +29,40 @@ class AseDatabase(Format):
 
     def records(self, places: Collection[str] | None = None) -> Iterator[Record]:
         """Yield the rows in the order of their numbers."""
+        prefix = f"{self.path.name}, row "
         try:
-            database = connect(self.path)
-            if places is None:
-                for row in database.select(columns="all"):
-                    yield self._record(database, int(row.id), record_id(_values(row), self.config))
-                return
-            prefix = f"{self.path.name}, row "
-            for number in sorted(int(place.removeprefix(prefix)) for place in places):
-                yield self._record(database, number, None)
-        except (sqlite3.Error, *_DAMAGE) as error:
-            raise IntegrityError(f"{self.path}: not a readable ASE database: {error}") from error
+            with open_rows(self.path) as rows:
+                if places is None:
+                    for number in rows.numbers():
+                        yield Record(f"{prefix}{number}", self._id(rows, number), unread)
+                    return
+                for number in sorted(int(place.removeprefix(prefix)) for place in places):
+                    place = f"{prefix}{number}"
+                    yield Record(place, None, partial(self._make, rows, number, place))
+        except (sqlite3.Error, lmdb.Error, MemoryError, *_DAMAGE) as error:
+            raise IntegrityError(
+                f"{self.path}: not a readable ASE database: {told(error)}"
+            ) from error
 
-    def _record(self, database: Any, number: int, identifier: str | None) -> Record:
-        place = f"{self.path.name}, row {number}"
-        return Record(place, identifier, partial(self._make, database, number, place))
-
-    def _make(self, database: Any, number: int, place: str) -> Structure:
+    def _id(self, rows: Rows, number: int) -> str | None:
+        if self.config.columns.id is None:
+            return None
         try:
-            row = database.get(id=number)
+            return record_id(_values(rows.row(number)), self.config)
+        except (BadRecordError, *_DAMAGE):
+            return None  # said when the row is parsed
+
+    def _make(self, rows: Rows, number: int, place: str) -> Structure:
+        try:
+            row = rows.row(number)
+            wrong = wrong_count(len(row.numbers))
+            if wrong is not None:
+                raise BadRecordError(wrong)
             atoms, values = row.toatoms(), _values(row)
-        except (sqlite3.Error, *_DAMAGE) as error:
-            raise BadRecordError(f"ASE cannot read it: {error}") from error
+        except BadRecordError:
+            raise
+        except _DAMAGE as error:
+            raise BadRecordError(f"ASE cannot read it: {told(error)}") from error
         return structure_of(atoms, read_fields(values, self.config, place), place)
 
 

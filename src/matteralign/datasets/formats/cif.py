@@ -2,41 +2,59 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
-from ase.io import read
+from ase import Atoms
+from ase.io.cif import parse_cif
 
 from matteralign.core.errors import told
-from matteralign.datasets.formats.fields import Fields, structure_of
+from matteralign.datasets.contents import read_contents
+from matteralign.datasets.formats.fields import Fields, structure_of, wrong_count
+from matteralign.datasets.formats.folders import files_of, stem
+from matteralign.datasets.formats.text import flaw, printable
 from matteralign.datasets.own import BadRecordError, Format, Record
 from matteralign.store.structures import Structure
 
 _DAMAGE = (
     ValueError, KeyError, IndexError, TypeError, AssertionError, AttributeError, OSError,
-    RuntimeError, NotImplementedError, StopIteration,
+    RuntimeError, NotImplementedError, StopIteration, OverflowError, ZeroDivisionError,
+    ArithmeticError, RecursionError,
 )  # fmt: skip
+_LARGEST = 1 << 24  # bytes of a file
+# ASE compares every site with every other, and every image of a site with every other.
+_MOST_SITES = 2000
+_MOST_OPERATIONS = 192  # of the space groups with the most
+_OPERATIONS = (
+    "_space_group_symop_operation_xyz",
+    "_space_group_symop.operation_xyz",
+    "_symmetry_equiv_pos_as_xyz",
+)
 
 
 class CifFolder(Format):
-    """Every ``.cif`` below the folder; the id is the path without the suffix."""
+    """Every ``.cif`` and ``.cif.gz`` below the folder; the id is the path without the suffix."""
 
     def records(self, places: Collection[str] | None = None) -> Iterator[Record]:
         """Yield the crystals in the order of their paths."""
-        for path in sorted(self.path.rglob("*.cif")):
+        for path in files_of("cif-folder", self.path):
             name = path.relative_to(self.path).as_posix()
-            if places is None or name in places:
-                identifier = name.removesuffix(".cif")
-                yield Record(name, identifier, partial(_make, path, identifier, name))
+            place = printable(name)
+            if places is None or place in places:
+                identifier = stem(place, "cif-folder")
+                make = partial(_make, path, identifier, place)
+                yield Record(place, None if flaw(identifier) else identifier, make)
 
 
 def _make(path: Path, identifier: str, place: str) -> Structure:
+    raw = read_contents(path, _LARGEST)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of tags that are not read
-            atoms = read(path, format="cif", index=0)
+            atoms = _crystal(raw)
     except _DAMAGE as error:
         raise BadRecordError(f"ASE cannot read it: {told(error)}") from error
     occupancy = atoms.info.get("occupancy")
@@ -45,3 +63,19 @@ def _make(path: Path, identifier: str, place: str) -> Structure:
     ):
         raise BadRecordError("sites are occupied in part: no single arrangement of atoms")
     return structure_of(atoms, Fields(identifier, None, 0, 1, None, None), place)
+
+
+def _crystal(raw: bytes) -> Atoms:
+    blocks = [block for block in parse_cif(io.BytesIO(raw)) if block.has_structure()]
+    if len(blocks) != 1:
+        raise BadRecordError(f"{len(blocks)} crystals in it; a file has one")
+    wrong = wrong_count(len(blocks[0].get_symbols()), _MOST_SITES)
+    if wrong is not None:
+        raise BadRecordError(f"sites as {wrong} from CIF; extended XYZ takes more")
+    for tag in _OPERATIONS:
+        operations = blocks[0].get(tag)
+        if isinstance(operations, list) and len(operations) > _MOST_OPERATIONS:
+            raise BadRecordError(
+                f"{len(operations):,} symmetry operations; no space group has them"
+            )
+    return blocks[0].get_atoms()

@@ -1,4 +1,4 @@
-"""Extended XYZ, frame by frame: of frames that are not wanted only the first line is read."""
+"""Extended XYZ, frame by frame: of frames that are not wanted only the first lines are kept."""
 
 from __future__ import annotations
 
@@ -11,13 +11,24 @@ from typing import Any
 from ase.io import read
 from ase.io.extxyz import key_val_str_to_dict
 
-from matteralign.core.errors import IntegrityError
-from matteralign.datasets.formats.fields import MOST_ATOMS, read_fields, record_id, structure_of
-from matteralign.datasets.own import BadRecordError, Format, Record
+from matteralign.core.errors import IntegrityError, told
+from matteralign.datasets.formats.fields import (
+    MOST_ATOMS,
+    read_fields,
+    record_id,
+    structure_of,
+    wrong_count,
+)
+from matteralign.datasets.formats.text import open_text
+from matteralign.datasets.own import BadRecordError, Format, Record, refused, unread
 from matteralign.store.structures import Structure
 
 # What ASE raises on lines that are none of the format.
-_DAMAGE = (ValueError, KeyError, IndexError, TypeError, AssertionError, AttributeError, OSError)
+_DAMAGE = (
+    ValueError, KeyError, IndexError, TypeError, AssertionError, AttributeError, OSError,
+    OverflowError, RecursionError, StopIteration, RuntimeError, NotImplementedError,
+)  # fmt: skip
+_MOST_COLUMNS = 1000
 
 
 class ExtXyz(Format):
@@ -25,19 +36,30 @@ class ExtXyz(Format):
 
     def records(self, places: Collection[str] | None = None) -> Iterator[Record]:
         """Yield the frames in their order."""
-        name = self.path.name
-        with open(self.path, encoding="utf-8", errors="surrogateescape") as lines:
+        with open_text(self.path) as lines:
             number = 0
-            while head := lines.readline():
+            for head in lines:
                 if not head.strip():
                     continue
-                place = f"{name}, frame {number}"
-                count = _count(head, f"{self.path}, frame {number}")
-                wanted = places is None or place in places
-                comment = lines.readline()
-                body = list(islice(lines, count)) if wanted else _skip(lines, count)
-                identifier = record_id(_keys(comment), self.config) if places is None else None
-                yield Record(place, identifier, partial(self._make, [head, comment, *body], place))
+                place, where = (f"{at}, frame {number}" for at in (self.path.name, self.path))
+                count = _count(head, where)
+                comment = next(lines, "")
+                wrong = wrong_count(count)
+                wanted = places is not None and place in places
+                body: list[str] = []
+                there = 0
+                for line in islice(lines, count):
+                    _refuse_head(line, count, where)
+                    there += 1
+                    if wanted and wrong is None:
+                        body.append(line)
+                if there < count and count > MOST_ATOMS:
+                    raise IntegrityError(f"{where}: {count:,} atoms announced, {there:,} are there")
+                if places is None:
+                    yield Record(place, record_id(_keys(comment), self.config), unread)
+                elif wanted:
+                    make = partial(self._make, [head, comment, *body], place)
+                    yield Record(place, None, make if wrong is None else refused(wrong))
                 number += 1
 
     def _make(self, lines: list[str], place: str) -> Structure:
@@ -45,10 +67,11 @@ class ExtXyz(Format):
             raise BadRecordError(
                 f"{lines[0].strip()} atoms announced, {len(lines) - 2} lines follow"
             )
+        _refuse_columns(lines[1])
         try:
             atoms = read(io.StringIO("".join(lines)), format="extxyz", index=0)
         except _DAMAGE as error:
-            raise BadRecordError(f"not readable as extended XYZ: {error}") from error
+            raise BadRecordError(f"not readable as extended XYZ: {told(error)}") from error
         values: dict[str, Any] = dict(_keys(lines[1]))
         # ASE moves results of a calculation from the line into a calculator.
         if atoms.calc is not None:
@@ -57,22 +80,36 @@ class ExtXyz(Format):
 
 
 def _count(head: str, where: str) -> int:
-    try:
-        count = int(head)
-    except ValueError as error:
+    if not (head.strip().isascii() and head.strip().isdigit()):
         raise IntegrityError(
             f"{where}: its first line is {head.strip()[:60]!r}, no number of atoms; what follows "
             "cannot be told apart"
+        )
+    try:
+        return int(head)
+    except ValueError as error:  # thousands of digits
+        raise IntegrityError(
+            f"{where}: {len(head.strip()):,} digits of a number of atoms"
         ) from error
-    if not 0 <= count <= 10 * MOST_ATOMS:
-        raise IntegrityError(f"{where}: {count:,} atoms announced")
-    return count
 
 
-def _skip(lines: Iterator[str], count: int) -> list[str]:
-    for _ in islice(lines, count):
-        pass
-    return []
+def _refuse_head(line: str, count: int, where: str) -> None:
+    """Refuse a frame that would swallow the next: no line of an atom is one whole number."""
+    if line[:1].isdigit() and line.strip().isdigit():
+        raise IntegrityError(
+            f"{where}: {count:,} atoms announced, but the line {line.strip()[:40]!r} among them "
+            "begins another frame"
+        )
+
+
+def _refuse_columns(comment: str) -> None:
+    """Refuse columns that ASE would make by the million before it looks at the lines."""
+    widths = str(_keys(comment).get("Properties", "")).split(":")[2::3]
+    declared = sum(int(width) for width in widths if width.isascii() and width.isdigit())
+    if declared > _MOST_COLUMNS:
+        raise BadRecordError(
+            f"Properties names {declared:,} columns; up to {_MOST_COLUMNS:,} can be read"
+        )
 
 
 def _keys(comment: str) -> dict[str, Any]:

@@ -4,53 +4,93 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import numpy as np
-from biotite.file import InvalidFileError
-from biotite.sequence.io.fasta import FastaFile
 
 from matteralign.core.errors import IntegrityError
+from matteralign.datasets.formats.text import flaw, open_text
 from matteralign.datasets.own import BadRecordError, Format, Record
 from matteralign.store.structures import Structure
 
 # Ambiguous and rare residues, as the letter for those that are none of the twenty.
 _RARE = str.maketrans("BJOUZ", "XXXXX")
 _LETTERS = re.compile(r"[ACDEFGHIKLMNPQRSTVWYX]+")
+_MOST_RESIDUES = 100_000
+"""More than any protein has."""
+
+
+@dataclass
+class _Entry:
+    """A header without its ``>``, and the lines below it as far as they are kept."""
+
+    header: str
+    lines: list[str] = field(default_factory=list)
+    residues: int = 0
+
+    def add(self, line: str) -> None:
+        letters = "".join(line.split())
+        self.residues += len(letters)
+        if self.residues <= _MOST_RESIDUES:
+            self.lines.append(letters)
+
+    @property
+    def name(self) -> str | None:
+        """The first word of the header."""
+        word = next(iter(self.header.split()), "")
+        return word if word and flaw(word) is None else None
 
 
 class Fasta(Format):
     """The id is the first word of a header."""
 
     def records(self, places: Collection[str] | None = None) -> Iterator[Record]:
-        """Yield the sequences in their order."""
-        for number, (header, sequence) in enumerate(_entries(self.path)):
+        """Yield the sequences in their order, those without a residue among them."""
+        for number, entry in enumerate(self._entries()):
             place = f"{self.path.name}, record {number}"
             if places is None or place in places:
-                identifier = header.split()[0] if header.split() else None
-                yield Record(place, identifier, partial(_make, identifier, sequence, place))
+                yield Record(place, entry.name, partial(_make, entry, place))
+
+    def _entries(self) -> Iterator[_Entry]:
+        found: _Entry | None = None
+        with open_text(self.path) as lines:
+            for number, line in enumerate(lines, 1):
+                if line.startswith(">"):
+                    if found is not None:
+                        yield found
+                    found = _Entry(line[1:])
+                elif line.startswith(";") or not line.strip():
+                    continue  # a remark, as the first programs wrote them
+                elif found is None:
+                    raise IntegrityError(
+                        f"{self.path}, line {number}: not readable as FASTA: "
+                        f"{line.strip()[:40]!r} stands before the first header (>)"
+                    )
+                else:
+                    found.add(line)
+        if found is not None:
+            yield found
 
 
-def _entries(path: Path) -> Iterator[tuple[str, str]]:
-    try:
-        with open(path, encoding="utf-8") as lines:
-            yield from FastaFile.read_iter(lines)
-    except (InvalidFileError, UnicodeDecodeError, ValueError) as error:
-        raise IntegrityError(f"{path}: not readable as FASTA: {error}") from error
-
-
-def _make(identifier: str | None, sequence: str, place: str) -> Structure:
-    letters = sequence.upper().removesuffix("*").translate(_RARE)
+def _make(entry: _Entry, place: str) -> Structure:
+    wrong = flaw(" ".join(entry.header.split()[:1]))
+    if wrong is not None:
+        raise BadRecordError(f"its header {entry.header.strip()[:60]!a} {wrong}")
+    if entry.residues > _MOST_RESIDUES:
+        raise BadRecordError(
+            f"{entry.residues:,} residues; from 1 to {_MOST_RESIDUES:,} can be read"
+        )
+    letters = "".join(entry.lines).upper().removesuffix("*").translate(_RARE)
     if not letters:
         raise BadRecordError("no residues")
     if not _LETTERS.fullmatch(letters):
-        wrong = sorted(set(_LETTERS.sub("", letters)))
+        strange = sorted(set(_LETTERS.sub("", letters)))[:10]
         raise BadRecordError(
-            f"{', '.join(map(repr, wrong))} is none of the twenty amino acids or X"
+            f"{', '.join(map(repr, strange))} is none of the twenty amino acids or X"
         )
     return Structure(
-        id=identifier or place,
+        id=entry.name or place,
         numbers=np.empty(0, np.uint8),
         positions=np.empty((0, 3)),
         sequence=letters,

@@ -15,6 +15,7 @@ from ase.units import kcal, kJ, mol
 from matteralign.config.datasets import OwnDataset
 from matteralign.core.suggest import unknown
 from matteralign.datasets.card import EV
+from matteralign.datasets.formats.text import flaw, printable
 from matteralign.datasets.own import BadRecordError
 from matteralign.datasets.smiles import canonical_smiles, selfies_of
 from matteralign.store.structures import Structure
@@ -29,6 +30,12 @@ _CELL = (0.5, 10_000.0)
 """Shortest and longest cell vector in Å that a crystal may have."""
 
 _FAR = 1e6  # Å
+
+_LONGEST_SMILES = 10_000
+"""Characters. Making a SMILES canonical takes seconds at this length, and grows with its square."""
+
+MOST_IN_MOLECULE = 10_000
+"""Atoms of a molecule whose SMILES is made, for the same reason."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +72,14 @@ def read_fields(values: Mapping[str, Any], config: OwnDataset, fallback: str) ->
         if name is None:
             return None
         if name not in values:
-            raise BadRecordError(f"columns.{field}: {unknown('name', name, values)}")
+            there = map(printable, values)
+            raise BadRecordError(f"columns.{field}: {unknown('name', name, there)}")
         found = values[name]
         if found is None or str(found).strip() == "":
             return None
-        if not _is_text(str(found)):
-            raise BadRecordError(f"columns.{field}: {str(found)!a} is not UTF-8")
+        wrong = flaw(str(found).strip())
+        if wrong is not None:
+            raise BadRecordError(f"columns.{field}: {str(found)[:80]!a} {wrong}")
         return found.item() if isinstance(found, np.generic) else found
 
     energy, named = value("energy"), value("id")
@@ -85,7 +94,7 @@ def read_fields(values: Mapping[str, Any], config: OwnDataset, fallback: str) ->
         smiles=None if smiles is None else str(smiles).strip(),
         charge=_whole("charge", value("charge"), 0),
         spin=spin,
-        energy=None if energy is None else _number("energy", energy) * _ENERGY[config.energy_unit],
+        energy=None if energy is None else _energy(energy, config),
         split=None if split is None else str(split),
     )
 
@@ -94,12 +103,7 @@ def record_id(values: Mapping[str, Any], config: OwnDataset) -> str | None:
     """Return the mapped id of a record, or None where it has none."""
     found = None if config.columns.id is None else values.get(config.columns.id)
     text = "" if found is None else str(found).strip()
-    return text if text and _is_text(text) else None
-
-
-def _is_text(text: str) -> bool:
-    """Return whether a text was UTF-8 in its file: other bytes are kept as lone surrogates."""
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+    return text if text and flaw(text) is None else None
 
 
 def structure_of(atoms: Atoms, fields: Fields, place: str) -> Structure:
@@ -144,8 +148,15 @@ def readable(smiles: str) -> str:
     Raises
     ------
     BadRecordError
-        If RDKit cannot read it.
+        If RDKit cannot read it, it is too long, or more than a SMILES.
     """
+    if len(smiles) > _LONGEST_SMILES:
+        raise BadRecordError(
+            f"a SMILES of {len(smiles):,} characters; up to {_LONGEST_SMILES:,} can be read"
+        )
+    if len(smiles.split()) != 1:
+        # RDKit would take the first word and drop the rest.
+        raise BadRecordError(f"{smiles[:80]!r} is not one SMILES: there is a space in it")
     found = canonical_smiles(smiles)
     if not found:
         raise BadRecordError(f"RDKit cannot read the SMILES {smiles[:80]!r}")
@@ -171,6 +182,13 @@ def finished(structure: Structure) -> Structure:
     return structure
 
 
+def wrong_count(atoms: int, most: int = MOST_ATOMS) -> str | None:
+    """Return what is wrong with a number of atoms, None where nothing is."""
+    if 0 < atoms <= most:
+        return None
+    return f"{atoms:,} atoms; from 1 to {most:,} can be read"
+
+
 def check_atoms(numbers: npt.NDArray[Any], positions: npt.NDArray[np.float64]) -> None:
     """Refuse what is no arrangement of atoms.
 
@@ -179,8 +197,9 @@ def check_atoms(numbers: npt.NDArray[Any], positions: npt.NDArray[np.float64]) -
     BadRecordError
         If there are no atoms or too many, an element is unknown, or a coordinate is not finite.
     """
-    if not 0 < len(numbers) <= MOST_ATOMS:
-        raise BadRecordError(f"{len(numbers):,} atoms; from 1 to {MOST_ATOMS:,} can be read")
+    wrong = wrong_count(len(numbers))
+    if wrong is not None:
+        raise BadRecordError(wrong)
     if numbers.min() < 1 or numbers.max() > 118:
         raise BadRecordError(f"atomic numbers from {numbers.min()} to {numbers.max()}")
     wild = ~(np.abs(positions) < _FAR).all(axis=1)
@@ -211,6 +230,13 @@ def check_cell(cell: npt.NDArray[np.float64], pbc: npt.NDArray[np.bool_]) -> Non
         unit = vectors / lengths[:, None]
         if math.sqrt(max(float(np.linalg.det(unit @ unit.T)), 0.0)) < 1e-3:
             raise BadRecordError("the periodic cell is flat")
+
+
+def _energy(value: Any, config: OwnDataset) -> float:
+    found = _number("energy", value) * float(_ENERGY[config.energy_unit])
+    if not math.isfinite(found):
+        raise BadRecordError(f"energy is {value} {config.energy_unit}, beyond all numbers in eV")
+    return found
 
 
 def _whole(name: str, value: Any, default: int) -> int:

@@ -10,12 +10,20 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 from rdkit.rdBase import BlockLogs
 
-from matteralign.datasets.formats.fields import Fields, check_atoms, finished
+from matteralign.datasets.formats.fields import (
+    MOST_IN_MOLECULE,
+    Fields,
+    check_atoms,
+    finished,
+    wrong_count,
+)
 from matteralign.datasets.own import BadRecordError
 from matteralign.datasets.smiles import selfies_of
 from matteralign.store.structures import Structure
 
 _SEED = 0xC0FFEE
+_MOST_EMBEDDED = 500
+"""Atoms, hydrogens too: beyond, ETKDG tries for minutes, mostly in vain."""
 
 
 def structure_of_molecule(
@@ -36,6 +44,9 @@ def structure_of_molecule(
     BadRecordError
         If it has no atoms, charges that contradict each other, or cannot be embedded.
     """
+    wrong = wrong_count(molecule.GetNumAtoms(), MOST_IN_MOLECULE)
+    if wrong is not None:
+        raise BadRecordError(wrong)
     smiles = str(Chem.MolToSmiles(Chem.RemoveHs(molecule)))
     formal = int(Chem.GetFormalCharge(molecule))
     if charge_given and formal != fields.charge:
@@ -67,6 +78,9 @@ def structure_of_molecule(
 
 
 def _embedded(molecule: Chem.Mol) -> npt.NDArray[np.float64]:
+    wrong = wrong_count(molecule.GetNumAtoms(), _MOST_EMBEDDED)
+    if wrong is not None:
+        raise BadRecordError(f"no coordinates can be made for it: {wrong}")
     parameters: Any = rdDistGeom.ETKDGv3()
     parameters.randomSeed = _SEED
     with BlockLogs():

@@ -7,50 +7,51 @@ from pathlib import Path
 
 from matteralign.core.errors import IntegrityError
 from matteralign.datasets.chains import read_chains
+from matteralign.datasets.formats.fields import wrong_count
+from matteralign.datasets.formats.folders import files_of
 from matteralign.datasets.formats.pdb import pdb_chains
-from matteralign.datasets.own import BadRecordError, Format, Make, Record
+from matteralign.datasets.formats.text import printable
+from matteralign.datasets.own import Format, Make, Record, refused
 from matteralign.store.structures import Structure
 
-_MMCIF = (".cif", ".cif.gz", ".mmcif", ".mmcif.gz")
-_PDB = (".pdb", ".ent")
+_PDB = (".pdb", ".pdb.gz", ".ent", ".ent.gz")
+_LARGEST = 1 << 27  # bytes of a file: about 1.4 million atoms
+_OF = ": "  # between a file's name and the chain's
 
 
 class ProteinFolder(Format):
-    """Every ``.cif``, ``.cif.gz``, ``.pdb`` and ``.ent`` below the folder.
+    """Every ``.cif``, ``.mmcif``, ``.pdb`` and ``.ent`` below the folder, gzipped or not.
 
     The id is that of entry and chain, ``1ABC_A``; a file has to be read for it. A file that
-    cannot be read is one row, which is skipped.
+    cannot be read, or has no protein chain, is one row, which is skipped.
     """
 
     def records(self, places: Collection[str] | None = None) -> Iterator[Record]:
         """Yield the chains in the order of the files' paths."""
-        for path in sorted(self.path.rglob("*")):
-            if not path.name.lower().endswith((*_MMCIF, *_PDB)):
-                continue
-            name = path.relative_to(self.path).as_posix()
-            if places is not None and not any(
-                p == name or p.startswith(f"{name}:") for p in places
-            ):
+        wanted = None
+        if places is not None:
+            wanted = {*places, *(place.rpartition(_OF)[0] for place in places)}
+        for path in files_of("structure-folder", self.path):
+            name = printable(path.relative_to(self.path).as_posix())
+            if wanted is not None and name not in wanted:
                 continue
             try:
                 chains = _chains(path)
             except IntegrityError as error:
-                yield Record(name, None, _failing(str(error)))
+                yield Record(name, None, refused(str(error)))
                 continue
+            if not chains:
+                yield Record(name, None, refused("no protein chain with coordinates in it"))
             for chain in chains:
-                yield Record(f"{name}: {chain.id}", chain.id, _giving(chain))
+                wrong = wrong_count(chain.n_atoms)
+                make = _giving(chain) if wrong is None else refused(wrong)
+                yield Record(f"{name}{_OF}{chain.id}", chain.id, make)
 
 
 def _chains(path: Path) -> Sequence[Structure]:
-    return pdb_chains(path) if path.name.lower().endswith(_PDB) else read_chains(path)
+    read = pdb_chains if path.name.lower().endswith(_PDB) else read_chains
+    return read(path, _LARGEST)
 
 
 def _giving(chain: Structure) -> Make:
     return lambda: chain
-
-
-def _failing(reason: str) -> Make:
-    def make() -> Structure:
-        raise BadRecordError(reason)
-
-    return make

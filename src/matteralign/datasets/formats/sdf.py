@@ -3,17 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 
 from rdkit import Chem
 from rdkit.rdBase import BlockLogs
 
-from matteralign.datasets.formats.fields import read_fields, record_id
+from matteralign.core.errors import told
+from matteralign.datasets.formats.fields import (
+    MOST_IN_MOLECULE,
+    read_fields,
+    record_id,
+    wrong_count,
+)
 from matteralign.datasets.formats.molecules import structure_of_molecule
+from matteralign.datasets.formats.text import open_text
 from matteralign.datasets.own import BadRecordError, Format, Record
 from matteralign.store.structures import Structure
 
 _END = "$$$$"
+_MOLECULE_END = "M  END"
+_LONGEST = 1 << 26
+"""Characters of a record; that of the largest molecule that is read has a tenth of them."""
+
+
+@dataclass
+class _Text:
+    """The lines of a record, as far as they are kept."""
+
+    lines: list[str] = field(default_factory=list)
+    length: int = 0
+    ended: bool = False
+
+    def add(self, line: str) -> None:
+        self.length += len(line)
+        if self.length <= _LONGEST:
+            self.lines.append(line)
 
 
 class Sdf(Format):
@@ -24,29 +49,35 @@ class Sdf(Format):
         for number, text in enumerate(self._texts()):
             place = f"{self.path.name}, record {number}"
             if places is None or place in places:
-                identifier = record_id(_fields(text), self.config) if places is None else None
+                identifier = record_id(_fields(text.lines), self.config) if places is None else None
                 yield Record(place, identifier, partial(self._make, text, place))
 
-    def _texts(self) -> Iterator[str]:
-        lines: list[str] = []
-        with open(self.path, encoding="utf-8", errors="replace") as source:
+    def _texts(self) -> Iterator[_Text]:
+        text = _Text()
+        with open_text(self.path) as source:
             for line in source:
                 if line.rstrip() == _END:
-                    yield "".join(lines)
-                    lines = []
+                    text.ended = True
+                    yield text
+                    text = _Text()
                 else:
-                    lines.append(line)
-        if any(line.strip() for line in lines):
-            yield "".join(lines)
+                    text.add(line)
+        if any(line.strip() for line in text.lines):
+            yield text
 
-    def _make(self, text: str, place: str) -> Structure:
+    def _make(self, text: _Text, place: str) -> Structure:
+        _refuse(text)
+        content = "".join(text.lines).encode("utf-8", "replace").decode("utf-8")
         supplier = Chem.SDMolSupplier()
-        with BlockLogs():
-            supplier.SetData(f"{text}{_END}\n", removeHs=False)
-            molecule = supplier[0] if len(supplier) else None
+        try:
+            with BlockLogs():
+                supplier.SetData(f"{content.rstrip()}\n\n{_END}\n", removeHs=False)
+                molecule = supplier[0] if len(supplier) else None
+        except (RuntimeError, ValueError, OSError) as error:
+            raise BadRecordError(f"RDKit cannot read it: {told(error)}") from error
         if molecule is None:
             raise BadRecordError("RDKit cannot read it")
-        fields = read_fields(_fields(text), self.config, place)
+        fields = read_fields(_fields(text.lines), self.config, place)
         return structure_of_molecule(
             molecule,
             fields,
@@ -56,15 +87,58 @@ class Sdf(Format):
         )
 
 
-def _fields(text: str) -> dict[str, str]:
+def _refuse(text: _Text) -> None:
+    """Refuse a record that is too large, or of which RDKit would read a part only.
+
+    Raises
+    ------
+    BadRecordError
+        With what is wrong.
+    """
+    if text.length > _LONGEST:
+        raise BadRecordError(f"{text.length:,} characters; up to {_LONGEST:,} can be read")
+    if "\0" in "".join(text.lines):
+        raise BadRecordError("it has a NUL byte in it")
+    wrong = wrong_count(_announced(text.lines), MOST_IN_MOLECULE)
+    if wrong is not None:
+        raise BadRecordError(wrong)
+    ends = sum(line.rstrip() == _MOLECULE_END for line in text.lines)
+    if ends > 1:
+        raise BadRecordError(f"{ends} molecules in it: the line {_END} between them is damaged")
+    if not text.ended and any(_name(line) is not None for line in text.lines):
+        raise BadRecordError(f"the file ends within its data fields: a line {_END} is missing")
+
+
+def _announced(lines: list[str]) -> int:
+    """Return the number of atoms that a record announces; 1 where RDKit will say what is wrong."""
+    for line in lines[3:]:
+        if "V3000" in line:
+            continue
+        numbers = line.split("COUNTS", 1)[1] if line.startswith("M  V30 COUNTS") else line[:3]
+        if line.startswith("M  V30") and "COUNTS" not in line:
+            continue
+        try:
+            return int(numbers.split()[0])
+        except (ValueError, IndexError):
+            return 1
+    return 1
+
+
+def _name(line: str) -> str | None:
+    """Return the name of the data field that a line begins; None: it begins none."""
+    start = line.find("<") + 1
+    end = line.find(">", start)
+    return line[start:end] if line.startswith(">") and start and end >= 0 else None
+
+
+def _fields(lines: list[str]) -> dict[str, str]:
     """Return the data fields of a record: ``> <name>``, lines, an empty line."""
-    lines = text.splitlines()
     found = {"_Name": lines[0].strip() if lines else ""}
     name: str | None = None
     for line in lines:
-        if line.startswith(">") and "<" in line and ">" in line[line.index("<") :]:
-            start = line.index("<") + 1
-            name = line[start : line.index(">", start)]
+        begun = _name(line)
+        if begun is not None:
+            name = begun
             found[name] = ""
         elif name is not None and line.strip():
             found[name] = f"{found[name]}\n{line}".strip()

@@ -12,6 +12,7 @@ from matteralign.core.errors import IntegrityError, UserError
 from matteralign.core.suggest import unknown
 from matteralign.datasets.formats.fields import read_fields, readable, record_id
 from matteralign.datasets.formats.molecules import structure_of_molecule
+from matteralign.datasets.formats.text import open_text, printable
 from matteralign.datasets.own import BadRecordError, Format, Record
 from matteralign.store.structures import Structure
 
@@ -21,26 +22,40 @@ class SmilesTable(Format):
 
     def records(self, places: Collection[str] | None = None) -> Iterator[Record]:
         """Yield the rows in their order, each with the line it ends on."""
-        with open(self.path, encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-            table = csv.reader(lines)
+        with open_text(self.path, newline="") as lines:
+            # Strict: a quote that is never closed would swallow all rows after it.
+            table = csv.reader(lines, strict=True)
             try:
                 head = next(table, [])
                 self._check(head)
                 for cells in table:
                     place = f"{self.path.name}, line {table.line_num}"
                     if cells and (places is None or place in places):
-                        values = dict(zip(head, cells, strict=False))
-                        identifier = record_id(values, self.config)
                         make = partial(self._make, head, cells, place)
-                        yield Record(place, identifier, make)
+                        yield Record(place, self._id(head, cells), make)
             except csv.Error as error:
                 where = f"{self.path}, line {table.line_num}"
                 raise IntegrityError(f"{where}: not readable as CSV: {error}") from error
 
+    def _id(self, head: list[str], cells: list[str]) -> str | None:
+        # With a cell too many or too few nobody knows which is which.
+        if len(cells) != len(head):
+            return None
+        return record_id(dict(zip(head, cells, strict=True)), self.config)
+
     def _check(self, head: list[str]) -> None:
+        if not head:
+            raise UserError(f"{self.path}: its first line is empty; it must name the columns")
         for field, name in self.config.columns:
-            if name is not None and name not in head:
-                raise UserError(f"{self.path}: columns.{field}: {unknown('column', name, head)}")
+            if name is None:
+                continue
+            if name not in head:
+                there = map(printable, head)
+                raise UserError(f"{self.path}: columns.{field}: {unknown('column', name, there)}")
+            if head.count(name) > 1:
+                raise UserError(
+                    f"{self.path}: columns.{field}: {head.count(name)} columns are named {name!r}"
+                )
 
     def _make(self, head: list[str], cells: list[str], place: str) -> Structure:
         if len(cells) != len(head):
