@@ -11,6 +11,8 @@ from typing import Any
 
 from meter import serve, timed
 
+FEW_ATOMS = 300
+
 
 def measure(
     source: str, card: dict[str, Any], files: dict[str, str], samples: dict[str, str],
@@ -22,7 +24,8 @@ def measure(
     from matteralign.registry.card import ModelCard
     from matteralign.store.structures import read_structures
 
-    prepare_environment(threads, Path(tempfile.mkdtemp()))
+    scratch = tempfile.TemporaryDirectory()
+    prepare_environment(threads, Path(scratch.name))
     from calls import CALLS
     from loops import LOOPS
 
@@ -33,22 +36,25 @@ def measure(
     for name, path in samples.items():
         structures = [s for s in read_structures(Path(path)).structures if not wrapper.refuse(s)]
         few = structures[:: max(1, len(structures) // alone)]
-        tasks: dict[str, Callable[[], Any]] = {"wrapper": lambda x=structures: run(wrapper, x)}
+        tasks: dict[str, Callable[[], Any]] = {
+            "wrapper": lambda x=structures: run(wrapper, x, scratch.name)
+        }
         for size in sizes:
             tasks[f"batches of {size}"] = lambda x=structures, b=size: loop(x, b)
         counts = dict.fromkeys(tasks, len(structures))
         tasks["batches of one"] = lambda x=few: loop(x, 1)
         tasks["public call"] = lambda x=few: calls(x)
         counts |= {"batches of one": len(few), "public call": len(few)}
-        run(wrapper, few)
+        run(wrapper, few, scratch.name)
         loop(few, 1)
         calls(few)
         rates: dict[str, list[float]] = {task: [] for task in tasks}
-        # Turn by turn: what else the machine does meets all of them alike.
-        for _ in range(repeats):
+        atoms = sum(s.n_atoms for s in structures)
+        # Turn by turn: what else the machine does meets all of them alike. A few atoms take no
+        # longer than such disturbances do, and get more turns.
+        for _ in range(repeats * max(1, FEW_ATOMS // atoms)):
             for task, work in tasks.items():
                 rates[task].append(counts[task] / timed(work)[1]["wall"])
-        atoms = sum(s.n_atoms for s in structures)
         found[name] = {"n": len(structures), "atoms": atoms, "rates": rates}
     import torch
 
@@ -57,12 +63,12 @@ def measure(
             "kernel": torch.backends.cpu.get_cpu_capability()}  # fmt: skip
 
 
-def run(wrapper: Any, structures: Sequence[Any]) -> None:
-    """Embed as a slice is embedded, shards and all."""
+def run(wrapper: Any, structures: Sequence[Any], scratch: str) -> None:
+    """Embed as a slice is embedded, shards and all; they are left for the end."""
     from matteralign.models.extract import extract
 
-    with tempfile.TemporaryDirectory() as folder:
-        extract(wrapper, structures, shards=Path(folder), identity="throughput")
+    shards = Path(tempfile.mkdtemp(dir=scratch))
+    extract(wrapper, structures, shards=shards, identity="throughput")
 
 
 if __name__ == "__main__":
