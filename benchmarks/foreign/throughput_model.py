@@ -11,8 +11,6 @@ from typing import Any
 
 from meter import serve, timed
 
-FEW_ATOMS = 300
-
 
 def measure(
     source: str, card: dict[str, Any], files: dict[str, str], samples: dict[str, str],
@@ -24,8 +22,7 @@ def measure(
     from matteralign.registry.card import ModelCard
     from matteralign.store.structures import read_structures
 
-    scratch = tempfile.TemporaryDirectory()
-    prepare_environment(threads, Path(scratch.name))
+    prepare_environment(threads, Path(tempfile.mkdtemp()))
     from calls import CALLS
     from loops import LOOPS
 
@@ -36,25 +33,22 @@ def measure(
     for name, path in samples.items():
         structures = [s for s in read_structures(Path(path)).structures if not wrapper.refuse(s)]
         few = structures[:: max(1, len(structures) // alone)]
-        tasks: dict[str, Callable[[], Any]] = {
-            "wrapper": lambda x=structures: run(wrapper, x, scratch.name)
-        }
+        tasks: dict[str, Callable[[], Any]] = {"wrapper": lambda x=structures: run(wrapper, x)}
         for size in sizes:
             tasks[f"batches of {size}"] = lambda x=structures, b=size: loop(x, b)
         counts = dict.fromkeys(tasks, len(structures))
         tasks["batches of one"] = lambda x=few: loop(x, 1)
         tasks["public call"] = lambda x=few: calls(x)
         counts |= {"batches of one": len(few), "public call": len(few)}
-        run(wrapper, few, scratch.name)
+        run(wrapper, few)
         loop(few, 1)
         calls(few)
         rates: dict[str, list[float]] = {task: [] for task in tasks}
-        atoms = sum(s.n_atoms for s in structures)
-        # Turn by turn: what else the machine does meets all of them alike. A few atoms take no
-        # longer than such disturbances do, and get more turns.
-        for _ in range(repeats * max(1, FEW_ATOMS // atoms)):
+        # Turn by turn: what else the machine does meets all of them alike.
+        for _ in range(repeats):
             for task, work in tasks.items():
                 rates[task].append(counts[task] / timed(work)[1]["wall"])
+        atoms = sum(s.n_atoms for s in structures)
         found[name] = {"n": len(structures), "atoms": atoms, "rates": rates}
     import torch
 
@@ -63,12 +57,12 @@ def measure(
             "kernel": torch.backends.cpu.get_cpu_capability()}  # fmt: skip
 
 
-def run(wrapper: Any, structures: Sequence[Any], scratch: str) -> None:
-    """Embed as a slice is embedded, shards and all; they are left for the end."""
+def run(wrapper: Any, structures: Sequence[Any]) -> None:
+    """Embed as a slice is embedded, shards and all."""
     from matteralign.models.extract import extract
 
-    shards = Path(tempfile.mkdtemp(dir=scratch))
-    extract(wrapper, structures, shards=shards, identity="throughput")
+    with tempfile.TemporaryDirectory() as folder:
+        extract(wrapper, structures, shards=Path(folder), identity="throughput")
 
 
 if __name__ == "__main__":

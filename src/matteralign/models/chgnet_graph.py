@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -72,21 +69,6 @@ def _short(node: Any, cutoff: float) -> list[tuple[int, int]]:
         for edge in edges
         if edge.info["distance"] < cutoff
     ]
-
-
-@contextmanager
-def without_collection() -> Iterator[None]:
-    """Make the many objects of graphs without a search for cycles: they form none.
-
-    Each search goes through all that lives in the process, a loaded network among it.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _both(edge: Any) -> list[int]:
