@@ -23,11 +23,12 @@ def measure(
     from matteralign.store.structures import read_structures
 
     prepare_environment(threads, Path(tempfile.mkdtemp()))
+    from calls import CALLS
     from loops import LOOPS
 
     model = ModelCard.model_validate(card)
     wrapper = load_wrapper(model, {n: Path(p) for n, p in files.items()}, "cpu", threads)
-    loop = LOOPS[model.wrapper](wrapper)
+    loop, calls = LOOPS[model.wrapper](wrapper), CALLS[model.wrapper](wrapper)
     found: dict[str, Any] = {}
     for name, path in samples.items():
         structures = [s for s in read_structures(Path(path)).structures if not wrapper.refuse(s)]
@@ -35,10 +36,13 @@ def measure(
         tasks: dict[str, Callable[[], Any]] = {"wrapper": lambda x=structures: run(wrapper, x)}
         for size in sizes:
             tasks[f"batches of {size}"] = lambda x=structures, b=size: loop(x, b)
-        tasks["one at a time"] = lambda x=few: loop(x, 1)
-        counts = dict.fromkeys(tasks, len(structures)) | {"one at a time": len(few)}
+        counts = dict.fromkeys(tasks, len(structures))
+        tasks["batches of one"] = lambda x=few: loop(x, 1)
+        tasks["public call"] = lambda x=few: calls(x)
+        counts |= {"batches of one": len(few), "public call": len(few)}
         run(wrapper, few)
         loop(few, 1)
+        calls(few)
         rates: dict[str, list[float]] = {task: [] for task in tasks}
         # Turn by turn: what else the machine does meets all of them alike.
         for _ in range(repeats):

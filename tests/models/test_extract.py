@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.models.base import GPU_BATCHES, Embedded, Wrapper
-from matteralign.models.batches import out_of_memory, plan_batches
+from matteralign.models.batches import batch_cost, out_of_memory, plan_batches
 from matteralign.models.extract import extract
 from matteralign.registry.card import ModelCard
 from matteralign.store.latents import MaskedRow
@@ -264,20 +265,35 @@ def test_progress_ends_at_the_total(
 @given(
     sizes=st.lists(st.integers(1, 40), max_size=40),
     budget=st.integers(1, 100),
+    padded=st.booleans(),
     seed=st.integers(0, 9),
 )
 def test_batches_hold_every_row_once_within_the_budget_in_any_order(
-    sizes: list[int], budget: int, seed: int
+    sizes: list[int], budget: int, padded: bool, seed: int
 ) -> None:
     rows = list(range(len(sizes)))
     names = [f"{i:03}" for i in rows]
-    batches = plan_batches(rows, sizes, names, budget)
+    batches = plan_batches(rows, sizes, names, budget, padded=padded)
     assert sorted(row for batch in batches for row in batch) == rows
-    for batch in batches:
-        cost = len(batch) * max(sizes[row] for row in batch)
-        assert cost <= budget or len(batch) == 1
+    costs = [[sizes[row] for row in batch] for batch in batches]
+    for cost in costs:
+        total = len(cost) * max(cost) if padded else sum(cost)
+        assert total <= budget or len(cost) == 1
+        assert batch_cost(cost, padded=padded) == total
+    for cost, later in pairwise(costs):
+        filled = [*cost, later[0]]
+        more = len(filled) * max(filled) if padded else sum(filled)
+        assert more > budget, "a batch ends where the next row does not fit"
     order = np.random.default_rng(seed).permutation(len(rows)).tolist()
     shuffled = plan_batches(
-        [rows[i] for i in order], [sizes[i] for i in order], [names[i] for i in order], budget
-    )
+        [rows[i] for i in order], [sizes[i] for i in order], [names[i] for i in order], budget,
+        padded=padded,
+    )  # fmt: skip
     assert shuffled == batches
+
+
+def test_only_what_is_padded_pays_for_the_largest() -> None:
+    sizes, names = [6, 2, 2, 1, 1], list("abcde")
+    assert plan_batches(range(5), sizes, names, 12, padded=False) == [[0, 1, 2, 3, 4]]
+    assert plan_batches(range(5), sizes, names, 12, padded=True) == [[0, 1], [2, 3, 4]]
+    assert batch_cost([], padded=True) == batch_cost([], padded=False) == 0

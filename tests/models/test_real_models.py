@@ -122,3 +122,18 @@ def test_a_batch_agrees_with_the_package_on_each_structure(
         assert report["energy"] <= energy, report
     if card.modality == "3d" and key != "mace-off23-small":
         assert report["periodic"] == 3
+
+
+def test_angles_of_chgnet_are_listed_as_its_package_lists_them(
+    model_python: Callable[[str], Path], tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [str(model_python("main")), "-W", "ignore", str(HERE / "reference/chgnet_angles.py")],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert found["differ"] == 0
+    assert found["angles"] > 10_000
+    assert found["without"] >= 3, "crystals without an angle are a case of their own"

@@ -145,6 +145,7 @@ DECIDES: dict[str, Any] = {
     "accepts": {"elements": "1,6"},
     "options": {"seed": 1},
     "batch": 7,
+    "predicts": ["energy"],
     "prompt": {"file": "blank.txt", "sha256": SHA},
     "checkpoint": {
         "weights": "none",
@@ -181,7 +182,6 @@ PROSE: dict[str, Any] = {
     "checkpoint": {"weights": "none", "licence": "Apache-2.0", "restricted": "read me"},
     "latent": {"layer": "last", "documented": "paper", "pooling": "none", "dim": 3},
     "claims": {"rotation": "invariant", "translation": "invariant"},
-    "predicts": ["energy"],
     "reference": "a paper",
 }
 
@@ -226,6 +226,27 @@ def test_built_in_cards_are_consistent() -> None:
     for card in cards.values():
         assert card.wrapper in WRAPPER_VERSIONS
         assert bool(card.checkpoint.files) == (card.checkpoint.weights != "none")
+
+
+def test_a_row_that_the_study_does_not_have_is_refused_with_the_nearest(
+    folder: Callable[..., Path],
+) -> None:
+    path = folder("a", study_row="MACE MP Smal")
+    with pytest.raises(UserError, match=r"unknown study_row 'MACE MP Smal'.*'MACE MP Small'"):
+        load_cards([path.parent])
+
+
+def test_a_row_of_the_study_has_one_card(folder: Callable[..., Path]) -> None:
+    path = folder("a", study_row="MACE MP Small")
+    with pytest.raises(UserError, match=r"already the row of .*mace-mp-small\.yaml"):
+        load_cards([path.parent])
+
+
+@pytest.mark.parametrize("weights", ["trained", "untrained"])
+def test_weights_without_files_are_refused(folder: Callable[..., Path], weights: str) -> None:
+    path = folder("a", checkpoint={"weights": weights, "licence": "MIT"})
+    with pytest.raises(UserError, match=rf"checkpoint.*'{weights}', but no files are listed"):
+        read_card(path)
 
 
 INDICES = {

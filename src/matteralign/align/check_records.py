@@ -66,7 +66,6 @@ def check_identity(card: ModelCard, weights: str) -> str:
             "card": card.digest(),
             "claims": card.claims.model_dump(),
             "parameters": card.parameters.measured,
-            "predicts": card.predicts,
             "stand_in": None
             if card.checkpoint.stand_in is None
             else card.checkpoint.stand_in.model_dump(mode="json"),

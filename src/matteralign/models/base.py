@@ -43,7 +43,8 @@ class Wrapper(ABC):
 
     A subclass loads its network in ``__init__`` from `files` alone (no download), names its
     options with their defaults in `options_known`, and implements `embed`, `n_parameters`
-    and `packages`. Latents must not depend on which other structures share the batch.
+    and `packages`. Latents must not depend on which other structures share the batch. One
+    whose network pads a batch to its largest structure sets `padded`.
 
     Parameters
     ----------
@@ -62,6 +63,8 @@ class Wrapper(ABC):
 
     family: ClassVar[str]
     options_known: ClassVar[Mapping[str, Any]] = {}
+    padded: ClassVar[bool] = False
+    """Whether a batch costs count × largest, as `batch_cost` has it, and not the sum."""
 
     def __init__(self, card: ModelCard, files: Mapping[str, Path], device: str) -> None:
         self.card = card

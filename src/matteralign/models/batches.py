@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
+def batch_cost(sizes: Sequence[int], *, padded: bool) -> int:
+    """Return what structures of these sizes cost in one batch, in the unit of the sizes.
+
+    Parameters
+    ----------
+    sizes
+        Atoms, edges or tokens of each structure.
+    padded
+        Whether the model pads every row to the largest: the batch then costs count × largest.
+        Graphs are laid one after another, and cost their sum.
+    """
+    return len(sizes) * max(sizes, default=0) if padded else sum(sizes)
+
+
 def plan_batches(
-    rows: Sequence[int], sizes: Sequence[int], tie: Sequence[str], budget: int
+    rows: Sequence[int], sizes: Sequence[int], tie: Sequence[str], budget: int, *, padded: bool
 ) -> list[list[int]]:
-    """Group rows of similar size so that count × largest size stays within `budget`.
+    """Group rows of similar size so that the cost of a batch stays within `budget`.
 
     Parameters
     ----------
@@ -20,8 +34,9 @@ def plan_batches(
         A content hash of each row: rows of one size are ordered by it, so the batches do
         not depend on the order of the input.
     budget
-        Atoms, edges or tokens per batch, padding included. A row larger than that is a batch
-        alone.
+        Most that a batch may cost; see `batch_cost`. A row that costs more is a batch alone.
+    padded
+        See `batch_cost`.
 
     Returns
     -------
@@ -30,13 +45,16 @@ def plan_batches(
     """
     order = sorted(range(len(rows)), key=lambda i: (-sizes[i], tie[i], rows[i]))
     batches: list[list[int]] = []
-    largest = 0
+    cost = largest = 0
     for i in order:
-        if batches and (len(batches[-1]) + 1) * largest <= budget:
+        # Largest first: a batch is padded to its first row.
+        more = largest if padded else sizes[i]
+        if batches and cost + more <= budget:
             batches[-1].append(rows[i])
+            cost += more
         else:
             batches.append([rows[i]])
-            largest = sizes[i]
+            cost = largest = sizes[i]
     return batches
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,9 @@ from matteralign.store.structures import Structure
 
 
 class ChainWrapper(Wrapper):
-    """A model of protein chains: its batches are counted in residues."""
+    """A model of protein chains: its batches are counted in residues, padding among them."""
+
+    padded: ClassVar[bool] = True
 
     def size(self, structure: Structure) -> int:
         return max(len(structure.sequence or ""), 1)

@@ -17,6 +17,7 @@ from pymatgen.core import Structure as Crystal
 from matteralign.models.base import Embedded, Wrapper
 from matteralign.models.boxes import boxed_cell
 from matteralign.models.checks import Refusal, nearest_distances
+from matteralign.models.chgnet_graph import angle_converter
 from matteralign.models.edges import edge_estimate
 from matteralign.models.torch_setup import count_parameters
 from matteralign.registry.card import ModelCard
@@ -53,7 +54,8 @@ class ChgnetWrapper(Wrapper):
             model = CHGNet.from_dict(state, **older)
         model.requires_grad_(False)
         self._model = model.to(device).eval()
-        self._cutoff = float(model.graph_converter.atom_graph_cutoff)
+        self._converter = angle_converter(model.graph_converter)
+        self._cutoff = float(self._converter.atom_graph_cutoff)
 
     def n_parameters(self) -> int:
         return count_parameters(self._model)
@@ -81,7 +83,7 @@ class ChgnetWrapper(Wrapper):
         return edge_estimate(structure, self._cutoff)
 
     def embed(self, batch: Sequence[Structure]) -> Embedded:
-        graphs = [self._model.graph_converter(self.crystal(s)).to(self.device) for s in batch]
+        graphs = [self._converter(self.crystal(s)).to(self.device) for s in batch]
         # A batch without a single angle skips the layers of angles; among others a structure
         # without one gets their biases. Apart, each has what it has alone.
         angles = np.array([len(graph.bond_graph) > 0 for graph in graphs])

@@ -29,6 +29,7 @@ class DpaWrapper(Wrapper):
     """
 
     family: ClassVar[str] = "dpa"
+    padded: ClassVar[bool] = True
 
     def __init__(self, card: ModelCard, files: Mapping[str, Path], device: str) -> None:
         super().__init__(card, files, device)

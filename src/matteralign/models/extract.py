@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from matteralign.core.errors import MatterAlignError
 from matteralign.models.base import Embedded, Wrapper
-from matteralign.models.batches import out_of_memory, plan_batches
+from matteralign.models.batches import batch_cost, out_of_memory, plan_batches
 from matteralign.models.shards import Shard, Shards
 from matteralign.store.latents import MaskedRow
 from matteralign.store.structures import Structure
@@ -125,7 +125,8 @@ def _finished(
 
     def plan(rest: Sequence[int]) -> deque[list[int]]:
         tie = [digests[row] for row in rest]
-        return deque(plan_batches(rest, [sizes[row] for row in rest], tie, budget))
+        counts = [sizes[row] for row in rest]
+        return deque(plan_batches(rest, counts, tie, budget, padded=wrapper.padded))
 
     budget = wrapper.budget()
     batches = plan(list(sizes))
@@ -141,7 +142,8 @@ def _finished(
         if shard is not None:
             yield batch, shard
             continue
-        budget = max(min(budget, len(batch) * sizes[batch[0]]) // 2, 1)
+        cost = batch_cost([sizes[row] for row in batch], padded=wrapper.padded)
+        budget = max(min(budget, cost) // 2, 1)
         _say_halved(wrapper.card.key, budget)
         batches = plan([*batch, *(row for later in batches for row in later)])
 

@@ -30,6 +30,11 @@ with quiet_import():
 
 _FEATURES = ("invariant", "full")
 _PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+_LABELS = ("energy", "forces", "stress", "virials", "dipole", "charges", "polarizability")
+# Every graph carries empty labels and their weights, for training: joining them takes as long
+# as finding the neighbours.
+_NOT_READ = ("weight", *(f"{name}_weight" for name in _LABELS),
+             *(name for name in _LABELS if name != "charges"))  # fmt: skip
 
 
 class MaceWrapper(Wrapper):
@@ -153,5 +158,5 @@ class MaceWrapper(Wrapper):
                 )
                 for s in batch
             ]
-        joined = torch_geometric.Batch.from_data_list(graphs).to_dict()
+        joined = torch_geometric.Batch.from_data_list(graphs, exclude_keys=_NOT_READ).to_dict()
         return {name: values.to(calculator.device) for name, values in joined.items()}

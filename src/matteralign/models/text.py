@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -64,6 +64,7 @@ class TextWrapper(Wrapper):
     model: torch.nn.Module
     most: int
     pad: int = 0
+    padded: ClassVar[bool] = True
 
     def __init__(self, card: ModelCard, files: Mapping[str, Path], device: str) -> None:
         super().__init__(card, files, device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from matteralign.core.hashing import sha256_json
 from matteralign.core.patterns import KEY
@@ -52,6 +52,15 @@ class Checkpoint(Strict):
     stand_in: StandIn | None = Field(
         default=None, description="how the same network is built without trained weights"
     )
+
+    @model_validator(mode="after")
+    def _weights_have_files(self) -> Checkpoint:
+        if self.weights != "none" and not self.files:
+            raise ValueError(
+                f"weights are {self.weights!r}, but no files are listed; list them, or write "
+                "weights: none"
+            )
+        return self
 
     def digest(self) -> str | None:
         """Return the file's hash, one hash over several files, or None when not all are known."""
@@ -169,7 +178,7 @@ class ModelCard(Strict):
         return self.claims.permutation or ("invariant" if reads else "not applicable")
 
     def identity(self) -> dict[str, Any]:
-        """Return the part of the card that decides a latent; prose is left out."""
+        """Return the part of the card that decides latents and energies; prose is left out."""
         identity = {
             "key": self.key,
             "wrapper": self.wrapper,
@@ -180,11 +189,12 @@ class ModelCard(Strict):
             "accepts": self.accepts.model_dump(),
             "options": self.options,
             "batch": self.batch,
+            "predicts": self.predicts,
         }
         if self.prompt is not None:
             identity["prompt"] = self.prompt.sha256
         return identity
 
     def digest(self) -> str:
-        """Return the hash of `identity`: it changes exactly when the latents may."""
+        """Return the hash of `identity`: it changes exactly when latents or energies may."""
         return sha256_json(self.identity())

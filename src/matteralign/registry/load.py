@@ -32,8 +32,9 @@ def load_cards(folders: Sequence[Path] = ()) -> dict[str, ModelCard]:
     Raises
     ------
     UserError
-        If a card is not valid, or two cards share a key or an index; the message names the
-        files, and the next free index where that helps.
+        If a card is not valid, names a row of the study that there is not, or two cards share
+        a key, an index or a row; the message names the files, and the next free index or the
+        nearest row where that helps.
     """
     return dict(_load(tuple(Path(f) for f in folders)))
 
@@ -56,6 +57,7 @@ def _load(folders: tuple[Path, ...]) -> Mapping[str, ModelCard]:
     cards: dict[str, ModelCard] = {}
     origin: dict[str, Path] = {}
     by_index: dict[int, str] = {}
+    by_row: dict[str, str] = {}
     for path in _card_files((BUILTIN, *folders)):
         card = read_card(path)
         if card.key in cards:
@@ -66,8 +68,25 @@ def _load(folders: tuple[Path, ...]) -> Mapping[str, ModelCard]:
                 f"{path}: index {card.index} is already taken by "
                 f"{origin[by_index[card.index]]}; the next free index is {free}"
             )
+        if card.study_row is not None:
+            own = BUILTIN not in path.parents
+            _check_row(path, card.study_row, {r: origin[k] for r, k in by_row.items()}, own)
+            by_row[card.study_row] = card.key
         cards[card.key], origin[card.key], by_index[card.index] = card, path, card.key
     return dict(sorted(cards.items(), key=lambda item: item[1].index))
+
+
+def _check_row(path: Path, row: str, taken: Mapping[str, Path], own: bool) -> None:
+    """Refuse a row of the study that has a card already, or that only a user's card knows.
+
+    The cards of the package are read first and hold every row.
+    """
+    if row in taken:
+        raise UserError(
+            f"{path}: study_row {row!r} is already the row of {taken[row]}; leave study_row out"
+        )
+    if own:
+        raise UserError(f"{path}: {unknown('study_row', row, taken)} (leave it out of an extra)")
 
 
 def _card_files(folders: Iterable[Path]) -> list[Path]:
