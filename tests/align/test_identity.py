@@ -70,8 +70,8 @@ def test_what_the_report_says_of_a_model_or_slice_draws_it_anew(
 def test_another_version_of_the_search_summarizes_anew(
     study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = study().summary_identity()
-    assert before == study().summary_identity()
+    before = study().summary_identity("s")
+    assert before == study().summary_identity("s")
     monkeypatch.setattr("matteralign.align.study.LISTS_VERSION", LISTS_VERSION + 1)
-    assert before != study().summary_identity()
+    assert before != study().summary_identity("s")
     assert study().embed_identity("mine", "s") == study().embed_identity("mine", "s")

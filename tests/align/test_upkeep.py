@@ -12,7 +12,7 @@ import pytest
 from matteralign.align.score import ScoreResult, score_slice
 from matteralign.align.study import Study
 from matteralign.align.summary import summarize_model
-from matteralign.config.schema import MetricRequest
+from matteralign.config.metrics import MetricRequest
 
 KEYS = ["alpha", "beta", "gamma"]
 METRICS = {"pair": [{"metric": "cka", "definition": "plain"}], "model": []}

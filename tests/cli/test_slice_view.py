@@ -17,7 +17,7 @@ from matteralign.cli.drawing import tree_of
 from matteralign.cli.drawn import read_drawn, write_drawn
 from matteralign.cli.reporting import report_data
 from matteralign.cli.slice_view import SliceView
-from matteralign.config.schema import MetricRequest
+from matteralign.config.metrics import MetricRequest
 from matteralign.core.errors import IntegrityError
 
 KEYS = ["alpha", "beta", "gamma"]
