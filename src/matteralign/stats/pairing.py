@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
+from scipy import sparse, special
 
 LEAST_ROWS = 4
 """Fewer rows leave no four distinct ones, so the variance has no such form."""
@@ -95,19 +95,15 @@ def moments_of_edges(
 
     Notes
     -----
-    O(e log e): elements are matched with their transposes by sorted place.
+    O(e + n).
     """
-    at = rows.astype(np.int64) * n + cols
-    order = np.argsort(at)
-    found = np.searchsorted(at, cols.astype(np.int64) * n + rows, sorter=order)
-    place = order[np.minimum(found, len(order) - 1)] if len(order) else order
-    matched = (rows[place] == cols) & (cols[place] == rows)
+    matrix = sparse.csr_array((values, (rows, cols)), shape=(n, n))
     r = np.bincount(rows, weights=values, minlength=n)
     c = np.bincount(cols, weights=values, minlength=n)
     return PairingMoments(
         float(values.sum()),
         float(values @ values),
-        float(values[matched] @ values[place[matched]]),
+        float(matrix.multiply(matrix.T.tocsr()).sum()),
         float(r @ r),
         float(c @ c),
         float(r @ c),
