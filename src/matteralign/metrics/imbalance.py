@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -176,8 +176,10 @@ def count_apart(
     all_ks: Sequence[Imbalance], *, backend: Backend, exact: bool, threads: int
 ) -> None:
     """Count without the pass, every k together: exactly on the CPU, or in strips."""
+    widest_first = sorted(all_ks, key=lambda ranks: -ranks.k)
     for target, member in enumerate(all_ks[0].members if all_ks else ()):
-        asked = [r for ranks in all_ks for r in ranks.requests(target, bounds=None)]
+        by_k = [ranks.requests(target, bounds=None) for ranks in widest_first]
+        asked = [replace(first, narrower=tuple(rest)) for first, *rest in zip(*by_k, strict=True)]
         if exact:
             exact_ranks(member, asked, threads=threads)
         elif asked:

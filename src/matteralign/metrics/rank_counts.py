@@ -113,6 +113,9 @@ class RankRequest:
     sums : RankSums
     common : ndarray of bool, shape (n,), or None
         Rows that count, where not all do.
+    narrower : tuple of RankRequest
+        Requests of fewer neighbours of the same sources, the nearest of those here: what is
+        counted here serves them as well.
     """
 
     limit: int
@@ -122,6 +125,7 @@ class RankRequest:
     target: int
     sums: RankSums
     common: BoolArray | None = None
+    narrower: tuple[RankRequest, ...] = ()
 
     def add(
         self,
@@ -134,6 +138,11 @@ class RankRequest:
         np.add.at(self.sums.nearer, at, total)
         np.add.at(self.sums.nearer_touching, at, touching)
         np.add.at(self.sums.nearer_inside, at, inside)
+        count = len(np.unique(self.sources))
+        for request in self.narrower:
+            place = np.arange(len(self.sources)) % (len(self.sources) // count)
+            first = place < len(request.sources) // count
+            request.add(total[first], touching[first], inside[first])
 
 
 def rank_bounds(
