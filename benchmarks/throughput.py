@@ -84,7 +84,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     samples = {
         "QM9": str(molecules(n, settings.scratch)),
         "rattled crystals": str(crystals(n // 2, settings.scratch / "cells.parquet", CELLS)),
-        "tiny crystals": str(crystals(n // 4, settings.scratch / "tiny.parquet", TINY)),
+        "tiny crystals": str(crystals(n, settings.scratch / "tiny.parquet", TINY)),
     }
     cards = load_cards()
     for key in settings.models_measured:

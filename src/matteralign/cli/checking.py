@@ -16,6 +16,7 @@ from matteralign.cli.common import (
     ModelDeviceOption,
     ThreadsOption,
     cards_of,
+    print_whole,
     say,
 )
 from matteralign.core.errors import UserError
@@ -110,7 +111,7 @@ def _print(
 
     console = Console(highlight=False)
     if not details:
-        console.print(summary_table(results))
+        print_whole(summary_table(results))
     for checked in results:
         if details or not checked.passed:
             console.print()
