@@ -40,7 +40,9 @@ def sample(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S
     monkeypatch.setenv("MATTERALIGN_MIRRORS", f"{ORIGIN}={server.address('/')}")
 
     def draw(dataset: str, n: int, seed: int = 0) -> SampleSet:
-        slices = {"s": {"dataset": dataset, "n": n, "seed": seed, "panel": ["random", "ecfp4"]}}
+        slices = {
+            "s": {"dataset": dataset, "n": n, "seed": seed, "panel": ["random", "composition"]}
+        }
         study = open_study(StudyConfig.model_validate({"slices": slices}))
         layout = Layout(tmp_path / "results", "s")
         sample_slice(study, layout, print)
