@@ -237,10 +237,11 @@ class Engine:
         index = near.euclid_index[:limit]
         if not np.array_equal(common, self._members[name].valid[:limit]):
             index = self._local.restricted(name, "euclid", index, common, (k,)).index
-        if index.shape[1] < k:
-            # Too few rows for k: the pair has no score.
-            return np.full((limit, k), -1, np.int32)
-        return np.ascontiguousarray(index[:, :k])
+        # Where there are too few rows for k the pair has no score, but the first of these
+        # neighbours are counted for a smaller k as well.
+        out = np.full((limit, k), -1, np.int32)
+        out[:, : index.shape[1]] = index[:, :k]
+        return out
 
     @cached_property
     def _passes_ranks(self) -> bool:
