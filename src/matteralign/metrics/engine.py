@@ -210,11 +210,10 @@ class Engine:
     @cached_property
     def _unfilled(self) -> dict[int, Imbalance]:
         ks = {s.integer("k") for s in self._specs if s.metric == "information_imbalance"}
-        made = {}
-        for k in sorted(ks):
-            if k < self._n:
-                made[k] = Imbalance(k, self._ordered, self._edges(k), self._limits, self._nulls)
-        return made
+        usable = sorted(k for k in ks if k < self._n)
+        # Each reads the first columns of the longest.
+        lists = self._edges(usable[-1]) if usable else {}
+        return {k: Imbalance(k, self._ordered, lists, self._limits, self._nulls) for k in usable}
 
     def _edges(self, k: int) -> Lists:
         """Return the neighbours of every source among the rows it shares with a target."""

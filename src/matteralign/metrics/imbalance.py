@@ -34,7 +34,7 @@ COUNTED_EDGES = 128
 """Up to so many bounds per row are compared one by one in the pass; more are sorted."""
 
 Lists = Mapping[tuple[int, int, int], IndexArray]
-"""(source, target, limit) to neighbours of the source among the rows of both, (n, k)."""
+"""(source, target, limit) to neighbours of the source among the rows of both, (n, k or more)."""
 
 
 @dataclass
