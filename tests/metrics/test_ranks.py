@@ -226,6 +226,35 @@ def test_several_k_at_once_up_to_all_rows(precision):
             assert score.scored.value == pytest.approx(1.0, rel=1e-12)
 
 
+@pytest.mark.parametrize("memory_bytes", [1000, 1 << 30])
+@pytest.mark.parametrize("precision", ["single", "double"])
+def test_a_k_that_a_masked_embedding_is_too_small_for_leaves_the_others_alone(
+    precision, memory_bytes
+):
+    n = 128
+    x, y, _ = embeddings(n)
+    rows = np.arange(n) % 3 == 0
+    options = {"precision": precision, "valid": {"y": rows}, "memory_bytes": memory_bytes}
+    specs = [spec(k) for k in (1, 5, 60)]
+    found = list(compare({"x": x, "y": y}, [("x", "y")], specs, sweep=True, **options))
+    assert len(found) == 6
+    arrays = {"x": x[rows], "y": y[rows]}
+    for score in found:
+        k = score.spec.integer("k")
+        if k == 60:
+            assert score.scored.value is None
+            continue
+        expected = imbalance(arrays[score.a], arrays[score.b], k)
+        assert score.scored.value == pytest.approx(expected, rel=1e-5)
+        assert score.scored.sweep[-1].value == score.scored.value
+        half = int(rows[: n // 2].sum())
+        halves = {name: values[:half] for name, values in arrays.items()}
+        (point,) = (p for p in score.scored.sweep if p.n == half)
+        assert point.value == pytest.approx(
+            imbalance(halves[score.a], halves[score.b], k), rel=1e-5
+        )
+
+
 @pytest.mark.parametrize("precision", ["single", "double"])
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_sweep_has_the_values_of_the_leading_rows(precision, masked):

@@ -149,3 +149,14 @@ def test_a_row_beyond_all_measure_is_a_reason_and_no_number(error):
     found = error(x, y * 1e-100, permutations=5, intervals=True)
     assert isinstance(found, NotApplicable)
     assert "overflows" in str(found)
+
+
+@ERRORS
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_test_row_that_leaves_nothing_of_the_training_rows_is_a_reason(error, turned):
+    x, y = correlated(60, 0)
+    x = x * 1e-30
+    x[default_split(60, 0).test[0]] = 1e300
+    found = error(*((y, x) if turned else (x, y)), permutations=2)
+    assert isinstance(found, NotApplicable)
+    assert "overflows" in str(found)

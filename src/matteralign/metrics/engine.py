@@ -210,11 +210,10 @@ class Engine:
     @cached_property
     def _unfilled(self) -> dict[int, Imbalance]:
         ks = {s.integer("k") for s in self._specs if s.metric == "information_imbalance"}
-        made = {}
-        for k in sorted(ks):
-            if k < self._n:
-                made[k] = Imbalance(k, self._ordered, self._edges(k), self._limits, self._nulls)
-        return made
+        usable = sorted(k for k in ks if k < self._n)
+        # Each reads the first columns of the longest.
+        lists = self._edges(usable[-1]) if usable else {}
+        return {k: Imbalance(k, self._ordered, lists, self._limits, self._nulls) for k in usable}
 
     def _edges(self, k: int) -> Lists:
         """Return the neighbours of every source among the rows it shares with a target."""
@@ -237,10 +236,11 @@ class Engine:
         index = near.euclid_index[:limit]
         if not np.array_equal(common, self._members[name].valid[:limit]):
             index = self._local.restricted(name, "euclid", index, common, (k,)).index
-        if index.shape[1] < k:
-            # Too few rows for k: the pair has no score.
-            return np.full((limit, k), -1, np.int32)
-        return np.ascontiguousarray(index[:, :k])
+        # Where there are too few rows for k the pair has no score, but the first of these
+        # neighbours are counted for a smaller k as well.
+        out = np.full((limit, k), -1, np.int32)
+        out[:, : index.shape[1]] = index[:, :k]
+        return out
 
     @cached_property
     def _passes_ranks(self) -> bool:

@@ -34,7 +34,7 @@ COUNTED_EDGES = 128
 """Up to so many bounds per row are compared one by one in the pass; more are sorted."""
 
 Lists = Mapping[tuple[int, int, int], IndexArray]
-"""(source, target, limit) to neighbours of the source among the rows of both, (n, k)."""
+"""(source, target, limit) to neighbours of the source among the rows of both, (n, k or more)."""
 
 
 @dataclass
@@ -175,11 +175,20 @@ class Imbalance:
 def count_apart(
     all_ks: Sequence[Imbalance], *, backend: Backend, exact: bool, threads: int
 ) -> None:
-    """Count without the pass, every k together: exactly on the CPU, or in strips."""
-    widest_first = sorted(all_ks, key=lambda ranks: -ranks.k)
-    for target, member in enumerate(all_ks[0].members if all_ks else ()):
-        by_k = [ranks.requests(target, bounds=None) for ranks in widest_first]
-        asked = [replace(first, narrower=tuple(rest)) for first, *rest in zip(*by_k, strict=True)]
+    """Count without the pass, every k together: exactly on the CPU, or in strips.
+
+    The lists of all are those of the widest.
+    """
+    if not all_ks:
+        return
+    widest, *fewer = sorted(all_ks, key=lambda ranks: -ranks.k)
+    for target, member in enumerate(widest.members):
+        asked = [
+            replace(
+                request, narrower=tuple((ranks.k, ranks.sums[request.limit]) for ranks in fewer)
+            )
+            for request in widest.requests(target, bounds=None)
+        ]
         if exact:
             exact_ranks(member, asked, threads=threads)
         elif asked:

@@ -113,9 +113,9 @@ class RankRequest:
     sums : RankSums
     common : ndarray of bool, shape (n,), or None
         Rows that count, where not all do.
-    narrower : tuple of RankRequest
-        Requests of fewer neighbours of the same sources, the nearest of those here: what is
-        counted here serves them as well.
+    narrower : tuple of (int, RankSums)
+        Sums over fewer neighbours of each source, the nearest of those here: what is counted
+        here serves them as well.
     """
 
     limit: int
@@ -125,7 +125,7 @@ class RankRequest:
     target: int
     sums: RankSums
     common: BoolArray | None = None
-    narrower: tuple[RankRequest, ...] = ()
+    narrower: tuple[tuple[int, RankSums], ...] = ()
 
     def add(
         self,
@@ -134,15 +134,27 @@ class RankRequest:
         inside: npt.NDArray[np.int64],
     ) -> None:
         """Add counts per column to the sums of their sources."""
-        at: Any = (self.sources, self.target)
-        np.add.at(self.sums.nearer, at, total)
-        np.add.at(self.sums.nearer_touching, at, touching)
-        np.add.at(self.sums.nearer_inside, at, inside)
-        count = len(np.unique(self.sources))
-        for request in self.narrower:
-            place = np.arange(len(self.sources)) % (len(self.sources) // count)
-            first = place < len(request.sources) // count
-            request.add(total[first], touching[first], inside[first])
+        _add(self.sums, (self.sources, self.target), total, touching, inside)
+        if not self.narrower:
+            return
+        k = len(self.sources) // len(np.unique(self.sources))
+        place = np.arange(len(self.sources)) % k
+        for fewer, sums in self.narrower:
+            first = place < fewer
+            at = (self.sources[first], self.target)
+            _add(sums, at, total[first], touching[first], inside[first])
+
+
+def _add(
+    sums: RankSums,
+    at: Any,
+    total: npt.NDArray[np.int64],
+    touching: npt.NDArray[np.int64],
+    inside: npt.NDArray[np.int64],
+) -> None:
+    np.add.at(sums.nearer, at, total)
+    np.add.at(sums.nearer_touching, at, touching)
+    np.add.at(sums.nearer_inside, at, inside)
 
 
 def rank_bounds(

@@ -27,6 +27,8 @@ LEAST_ROWS = 4
 _LARGEST = 1e150
 """Errors whose squares still have a finite sum."""
 
+_OVERFLOW = "the reconstruction error overflows: test rows lie too far from the training rows"
+
 
 @dataclass(frozen=True)
 class Reconstruction:
@@ -120,6 +122,9 @@ class Run:
                 self._none[m] = NotApplicable(reason)
             elif is_constant(members[m][self.split.train]):
                 self._none[m] = NotApplicable(f"training rows: {constant_reason(called[m])}")
+            elif is_constant(pow2_scaled(members[m])[self.split.train]):
+                # All its training rows are nothing beside the largest test row.
+                self._none[m] = NotApplicable(_OVERFLOW)
 
     def sources(self) -> list[int]:
         """Members that some pair reconstructs from."""
@@ -183,9 +188,7 @@ class Run:
         """
         value = math.sqrt(squares.mean())
         if not math.isfinite(value):
-            return NotApplicable(
-                "the reconstruction error overflows: test rows lie too far from the training rows"
-            )
+            return NotApplicable(_OVERFLOW)
         found = permutation_null(value, [math.sqrt(v) for v in null], smaller_is_closer=True)
         mean, sd, p = (found.mean, found.sd, found.p) if found else (None, None, None)
         left = self._without_blocks(squares, train) if train is not None else []

@@ -169,7 +169,7 @@ _INFOS = (
     _metric(
         "cknna",
         "pair",
-        2,
+        3,
         "inner-product kNN once per model O(N^2 d), then O(N k) per pair",
         DefinitionInfo(
             "huh2024",
