@@ -270,7 +270,9 @@ def test_an_option_that_snakemake_does_not_know_is_one_line(
 def test_an_option_of_snakemake_goes_to_it(folder: Path, project: Path) -> None:
     snakefile = str(project / "Snakefile")
     options = ["--forcerun", "sample", "-n"]
-    check_passed_on(options, [])
+    assert check_passed_on(options, []) is True
+    assert check_passed_on(["-np"], []) is True
+    assert check_passed_on(options[:2], []) is False
     done = call(folder, "run", "qm9-demo", "--snakefile", snakefile, "--cores", "1", *options)
     assert done.returncode == 0, done.stderr
     assert "forced:" in done.stdout + done.stderr

@@ -300,6 +300,9 @@ def test_a_folder_or_list_that_is_not_there_is_told(folder: Path) -> None:
     write_chains(folder / "sub" / "1AAA.cif", [peptide(5, sequence="MKTAY")])
     with pytest.raises(UserError, match="are both entry 1AAA"):
         source(folder).open(print)
+    (folder / "sub" / "1AAB.cif.gz").symlink_to(folder / "gone")
+    with pytest.raises(UserError, match=r"1AAB\.cif\.gz: not a file, or a link to one"):
+        source(folder).open(print)
 
 
 def test_a_folder_is_known_by_paths_sizes_and_times_and_is_not_read(

@@ -13,8 +13,8 @@ from matteralign.core.suggest import unknown
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 
 
-def check_passed_on(arguments: Sequence[str], own: Collection[str]) -> None:
-    """Refuse options that Snakemake does not know.
+def check_passed_on(arguments: Sequence[str], own: Collection[str]) -> bool:
+    """Refuse options that Snakemake does not know; return whether they ask for a dry run.
 
     Parameters
     ----------
@@ -30,14 +30,14 @@ def check_passed_on(arguments: Sequence[str], own: Collection[str]) -> None:
         of a wrong value.
     """
     if not any(argument.startswith("-") for argument in arguments):
-        return
+        return False
     from snakemake.cli import get_argument_parser  # takes two seconds
 
     parser = get_argument_parser()
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            _, left = parser.parse_known_args(["target", *arguments])
+            known_to_it, left = parser.parse_known_args(["target", *arguments])
     except SystemExit as stop:
         if not stop.code:  # it has printed its version
             raise
@@ -50,3 +50,4 @@ def check_passed_on(arguments: Sequence[str], own: Collection[str]) -> None:
         raise UserError(
             f"{told} (`matteralign run --help` lists those of this verb; others go to Snakemake)"
         )
+    return bool(known_to_it.dryrun)

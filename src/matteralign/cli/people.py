@@ -45,7 +45,7 @@ def run(
     layout = layout_of(study_of(config), slice_name)
     if not snakefile.exists():
         raise UserError(f"{snakefile}: no workflow here; run this in the project's folder")
-    check_passed_on(context.args, [o for p in context.command.params for o in p.opts])
+    dry = check_passed_on(context.args, [o for p in context.command.params for o in p.opts])
     lock = layout.results / ".run.lock"
     with writing(lock):
         layout.results.mkdir(parents=True, exist_ok=True)
@@ -69,5 +69,5 @@ def run(
             f"slice {slice_name!r} did not finish (see above); finished work is kept, "
             "run again to go on"
         )
-    if layout.report.exists() and not {"-n", "--dry-run", "--dryrun"} & set(context.args):
+    if layout.report.exists() and not dry:
         say(f"\n{slice_name} is complete. Open {layout.report.resolve()}")

@@ -151,12 +151,20 @@ def remote_file(address: str) -> Wanted:
 
 
 def mmcif_files(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the mmCIF files of a folder, at any depth, as the system lists them."""
+    """Yield the mmCIF files of a folder, at any depth, as the system lists them.
+
+    Raises
+    ------
+    UserError
+        If one is a link to nothing.
+    """
     with os.scandir(folder) as listed:
         for entry in listed:
             if entry.is_dir(follow_symlinks=False):
                 yield from mmcif_files(Path(entry.path))
             elif entry.name.endswith((".cif", ".cif.gz")):
+                if not entry.is_file():
+                    raise UserError(f"{entry.path}: not a file, or a link to one that is gone")
                 yield entry
 
 
