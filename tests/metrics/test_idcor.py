@@ -23,7 +23,7 @@ from matteralign.metrics import (
     NotApplicable,
     compare,
 )
-from matteralign.metrics.idcor import idcor, idcor_all
+from matteralign.metrics.dimension_correlation import idcor, idcor_all
 from matteralign.metrics.joint import GROUP, TILE, permutations
 
 N = TILE + 150  # two tiles and three groups

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matteralign import metrics
 from matteralign.core.errors import MatterAlignError
 from matteralign.metrics import (
     METRICS,
@@ -352,3 +357,13 @@ def test_names_are_checked_with_the_nearest_match():
         compare({"mace": good(), "b": good()}, [("macee", "b")], PAIR_SPECS)
     with pytest.raises(MetricInputError, match="with itself"):
         compare({"a": good()}, [("a", "a")], PAIR_SPECS)
+
+
+def test_every_public_name_is_itself_whatever_was_imported_before():
+    for module in pkgutil.iter_modules(metrics.__path__):
+        if module.name != "backends":
+            importlib.import_module(f"{metrics.__name__}.{module.name}")
+    for name in metrics.__all__:
+        assert not inspect.ismodule(getattr(metrics, name)), name
+        if name == name.lower():
+            assert callable(getattr(metrics, name)), name

@@ -13,6 +13,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from matteralign.metrics.dimension_correlation import idcor
     from matteralign.metrics.errors import MetricInputError, MetricSpecError, NotApplicable
     from matteralign.metrics.functions import (
         cka,
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
         mutual_knn,
         twonn,
     )
-    from matteralign.metrics.idcor import idcor
     from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES, Neighbors
     from matteralign.metrics.pairs import compare
     from matteralign.metrics.reconstruction import (
@@ -57,7 +57,7 @@ _HOMES = {
     "compare": "pairs",
     "dcor": "functions",
     "global_reconstruction_error": "reconstruction",
-    "idcor": "idcor",
+    "idcor": "dimension_correlation",
     "information_imbalance": "functions",
     "local_reconstruction_error": "reconstruction",
     "mle_intrinsic_dimension": "functions",

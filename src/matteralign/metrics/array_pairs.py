@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from matteralign.metrics.dimension_correlation import IdCor, idcor_all
 from matteralign.metrics.errors import NotApplicable
-from matteralign.metrics.idcor import IdCor, idcor_all
 from matteralign.metrics.inputs import FloatArray
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.reconstruction import gfre_all, lfre_all

@@ -131,7 +131,7 @@ def idcor(
     Examples
     --------
     >>> import numpy as np
-    >>> from matteralign.metrics.idcor import idcor
+    >>> from matteralign.metrics import idcor
     >>> t = np.random.default_rng(0).uniform(-1, 1, size=(800, 2))
     >>> found = idcor(t, np.cos(3 * t), permutations=19)
     >>> round(found.value, 1), found.null_p
