@@ -14,12 +14,14 @@ from matteralign.models.base import Embedded, Wrapper
 from matteralign.models.checks import refuse_common
 from matteralign.models.clauses import Check, bound, not_applicable, relative_deviation, yes
 from matteralign.models.moves import random_rotation, reordered, rotated, shifted
+from matteralign.models.placement import placed
 from matteralign.store.structures import Structure
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 """Raised with every clause that is new or stricter: what passed before is then tried again."""
 
 _TRANSLATION = np.array([3.7, -2.1, 0.9])
+_FAR = np.array([7.1e5, -4.3e5, 2.9e5])  # Å; readers take coordinates up to 10^6
 _LEAST_SHARE = 0.5
 _ENERGY = 1e-4  # eV per atom: float32 networks, total energies near -10^4 eV
 _REFERENCED = 3  # first and last structures: molecules and crystals
@@ -45,9 +47,11 @@ def check_contract(wrapper: Wrapper, structures: Sequence[Structure]) -> list[di
     list of dict
         One `Check` each: coverage, parameters, rows and dimension, dtype, finite, rows differ,
         same input twice, batch of one, order, energies in a batch and against the package's
-        calculator, rotation, translation, permutation, bad inputs, input left alone.
+        calculator, rotation, translation, permutation, far translation, bad inputs, input
+        left alone.
     """
-    taken = [s for s in structures if wrapper.refuse(s) is None][:32]
+    # As `extract` gives them to the model.
+    taken = [placed(s, wrapper.card) for s in structures if wrapper.refuse(s) is None][:32]
     coverage = _coverage(wrapper, structures)
     if len(taken) < 2:
         return [asdict(coverage)]
@@ -64,7 +68,7 @@ def check_contract(wrapper: Wrapper, structures: Sequence[Structure]) -> list[di
     reverse = wrapper.embed(taken[::-1]).latents[::-1]
     checks.append(bound("order", relative_deviation(base.latents, reverse), tolerance))
     checks += [_energies(taken, base, single), _reference(wrapper, taken, base)]
-    checks += _movement(wrapper, taken, base)
+    checks += [*_movement(wrapper, taken, base), _far(wrapper, taken, base)]
     if all(check.status == "pass" for check in shape):
         checks += check_bad_inputs(wrapper, taken[:3], base.latents[:3])
     else:
@@ -155,6 +159,15 @@ def _movement(wrapper: Wrapper, taken: Sequence[Structure], base: Embedded) -> l
             clause = replace(clause, status="pass" if deviation > tolerance else "fail")
         checks.append(clause)
     return checks
+
+
+def _far(wrapper: Wrapper, taken: Sequence[Structure], base: Embedded) -> Check:
+    name, claims = "far translation", wrapper.card.claims
+    if claims.translation != "invariant":
+        return not_applicable(name, f"the card claims {claims.translation} of translations")
+    moved = [placed(shifted(s, _FAR), wrapper.card) for s in taken]
+    deviation = relative_deviation(base.latents, wrapper.embed(moved).latents)
+    return bound(name, deviation, claims.tolerance, f"moved by {np.linalg.norm(_FAR):,.0f} Å")
 
 
 def _moved(structure: Structure, how: str, seed: int) -> Structure:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from matteralign.core.errors import MatterAlignError
 from matteralign.models.base import Embedded, Wrapper
 from matteralign.models.batches import batch_cost, out_of_memory, plan_batches
+from matteralign.models.placement import placed
 from matteralign.models.shards import Shard, Shards
 from matteralign.store.latents import MaskedRow
 from matteralign.store.structures import Structure
@@ -48,7 +49,7 @@ def extract(
     identity: str,
     progress: Progress | None = None,
 ) -> Extracted:
-    """Embed every structure that the model can take.
+    """Embed every structure that the model can take, each where `placed` puts it.
 
     Finished batches are kept as shards below `shards` and read again after an interruption.
     A batch that raises is halved until the structure at fault is alone; that row is masked
@@ -78,12 +79,14 @@ def extract(
     masked: dict[int, MaskedRow] = {}
     sizes: dict[int, int] = {}
     digests: dict[int, str] = {}
+    seen = list(structures)
     for row, structure in enumerate(structures):
         refusal = wrapper.refuse(structure)
         if refusal is None:
             # At once: checks and sizes share what they find out about a structure.
             sizes[row] = wrapper.size(structure)
             digests[row] = structure.digest()
+            seen[row] = placed(structure, wrapper.card)
         else:
             masked[row] = MaskedRow(row, structure.id, refusal.code, refusal.reason)
     accepted = list(sizes)
@@ -93,7 +96,7 @@ def extract(
     if progress:
         progress(done)
     kept = Shards(shards, identity, digests)
-    for batch, shard in _finished(wrapper, structures, sizes, digests, kept):
+    for batch, shard in _finished(wrapper, seen, sizes, digests, kept):
         latents[shard.rows] = shard.latents
         if energies is not None and shard.energies is not None:
             energies[shard.rows] = shard.energies

@@ -127,9 +127,9 @@ class Geom2VecWrapper(Wrapper):
     def embed(self, batch: Sequence[Structure]) -> Embedded:
         counts = [s.n_atoms for s in batch]
         numbers = torch.from_numpy(np.concatenate([s.numbers for s in batch]).astype(np.int64))
-        # Centred: float32 coordinates far from the origin would lose digits.
-        centred = [s.positions - s.positions.mean(axis=0) for s in batch]
-        positions = torch.from_numpy(np.concatenate(centred).astype(np.float32))
+        positions = torch.from_numpy(
+            np.concatenate([s.positions for s in batch]).astype(np.float32)
+        )
         index = torch.repeat_interleave(torch.arange(len(batch)), torch.tensor(counts))
         with torch.no_grad():
             nodes, _ = self._model(*(t.to(self.device) for t in (numbers, positions, index)))
