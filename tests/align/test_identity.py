@@ -55,7 +55,7 @@ def test_weights_of_known_bytes_are_the_same_from_everywhere(study: Callable[...
     "changes",
     [
         {"name": "New name"},
-        {"training_data": ["MPtrj"]},
+        {"training_sets": ["MPTrj"]},
         {"checkpoint": {"weights": "none", "licence": "Apache-2.0"}},
         {"slices": {"min_coverage": 0.9}},
     ],

@@ -11,11 +11,13 @@ from matteralign.analysis.dimensions import dimension_estimates, dimension_table
 from matteralign.analysis.tables import (
     ModelFacts,
     build_tables,
+    facts_of,
     models_table,
     spec_slug,
     told_apart,
 )
 from matteralign.core.errors import IntegrityError, MatterAlignError
+from matteralign.registry.load import load_cards
 
 WEIGHTS = {"b": "trained", "a": "untrained"}
 MASKED = [
@@ -168,3 +170,19 @@ def test_build_tables_gives_every_table_of_a_slice(tmp_path: Any) -> None:
     assert tables["information_imbalance_pairs_rank_k-2"]["status"].tolist() == ["failed"]
     for name, table in tables.items():
         table.to_parquet(tmp_path / f"{name}.parquet")
+
+
+def test_the_count_of_the_study_stands_beside_the_one_that_ran() -> None:
+    card = load_cards()["mace-mp-medium"]
+    ran = {"checkpoint": {"weights": "untrained", "parameters": 11}}
+    row = models_table([facts_of(card, ran)]).iloc[0]
+    assert (row["parameters"], row["parameters_study"]) == (11, 1_428_368)
+    assert "MACE-OFF23 medium" in row["parameters_note"]
+    assert (row["group"], row["functional"], row["printed"]) == ("MACE", "PBE_MP", "")
+
+
+def test_what_table_1_prints_otherwise_is_told_with_the_reason() -> None:
+    facts = facts_of(load_cards()["orb-v3-conservative-20-mpa"])
+    assert facts.embedding == "vanilla"
+    assert facts.training_sets == "MPTrj, Alexandria"
+    assert facts.printed.startswith("embedding equivariant; training_sets MPTrj, sAlex (")

@@ -52,7 +52,7 @@ def test_a_checkpoint_of_a_known_family_becomes_a_model_of_a_slice(
     (tmp_path / "config.yaml").write_text(CONFIG)
     done = here(
         "new-model", "chgnet-mine", "--family", "chgnet", "--checkpoint", "mine.pth",
-        "--licence", "MIT", "--training-data", "MPtrj", "--elements", "1-89",
+        "--licence", "MIT", "--training-set", "MPTrj", "--elements", "1-89",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     path = tmp_path / "my-cards" / "chgnet-mine.yaml"
@@ -63,7 +63,7 @@ def test_a_checkpoint_of_a_known_family_becomes_a_model_of_a_slice(
     # Template: an older release; the count is that of the file.
     assert card.parameters.measured == load_cards()["chgnet-0.3.0"].parameters.measured
     assert card.checkpoint.files[0].sha256 == pinned.sha256
-    assert (card.checkpoint.licence, card.training_data) == ("MIT", ["MPtrj"])
+    assert (card.checkpoint.licence, card.training_sets) == ("MIT", ["MPTrj"])
     assert card.accepts.elements == "1-89"
 
     checked = here("check-model", "chgnet-mine")

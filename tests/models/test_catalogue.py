@@ -13,6 +13,7 @@ from matteralign.models.catalogue import WRAPPER_VERSIONS, wrapper_class, wrappe
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
 from matteralign.registry.load import BUILTIN, load_cards, read_card
+from matteralign.registry.vocabulary import FUNCTIONALS, GROUPS, TRAINING_SETS
 
 DEMO = [
     "random", "ecfp4", "mace-mp-small", "mace-off23-small", "sevennet-0", "sevennet-l3i5",
@@ -94,16 +95,11 @@ def test_the_rows_of_the_study_are_there_once() -> None:
         assert len(mine) == count, wrapper
 
 
-TAGS = {
-    "AlphaFold UniRef50", "Alexandria", "L1000", "MAD", "MP-r2SCAN", "MPtrj", "MatterSim",
-    "OAS antibodies", "OC20", "ODAC25", "OMC25", "OMat24", "OMol25", "OrbNet Denali", "PCBA",
-    "PCQM4M", "PDB", "Pistachio reactions", "PubChem", "SPICE", "USPTO reactions", "UniRef50",
-    "ZINC", "internet text",
-}  # fmt: skip
-
-
-def test_training_data_are_known_tags() -> None:
-    assert {tag for card in CARDS.values() for tag in card.training_data} == TAGS
+def test_words_that_cards_are_compared_by_are_used() -> None:
+    cards = CARDS.values()
+    assert {card.group for card in cards} == set(GROUPS)
+    assert {card.functional for card in cards} == set(FUNCTIONALS)
+    assert {tag for card in cards for tag in card.training_sets} == set(TRAINING_SETS)
 
 
 def test_files_that_no_registry_serves_can_be_stood_in_for() -> None:
@@ -124,7 +120,7 @@ def test_untrained_networks_of_different_models_are_different() -> None:
 def test_identity_changes_exactly_when_the_latents_may(make_card: Callable[..., ModelCard]) -> None:
     card = make_card("m", 0)
     same = [
-        {"name": "Other"}, {"index": 7}, {"reference": "elsewhere"}, {"training_data": ["X"]},
+        {"name": "Other"}, {"index": 7}, {"reference": "elsewhere"}, {"training_sets": ["MPTrj"]},
         {"claims": {"rotation": "invariant", "translation": "invariant"}},
     ]  # fmt: skip
     other = [

@@ -62,6 +62,38 @@ def test_every_wrong_field_has_its_line(folder: Callable[..., Path]) -> None:
     assert "118" in next(line for line in lines if "accepts.elements" in line)
 
 
+@pytest.mark.parametrize(
+    ("field", "wrong", "message"),
+    [
+        ("group", "Mace", "group: unknown group 'Mace': did you mean 'MACE'?"),
+        ("functional", "PBE_OMat", "unknown functional 'PBE_OMat': did you mean 'PBE_OMat24'?"),
+        (
+            "training_sets",
+            ["SPICE", "MPtraj"],
+            "training_sets[1]: unknown training set 'MPtraj': did you mean 'MPTrj'?",
+        ),
+        ("group", "own:", "group: unknown group 'own:'"),
+    ],
+)
+def test_a_word_that_is_not_listed_gets_the_nearest_and_the_way_out(
+    folder: Callable[..., Path], field: str, wrong: Any, message: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        read_card(folder("a", **{field: wrong}))
+    assert message in str(caught.value)
+    assert str(caught.value).endswith("; one that is not listed is own:NAME")
+
+
+def test_words_of_ones_own_are_marked_so(folder: Callable[..., Path]) -> None:
+    card = read_card(folder("a", group="own:KAN", training_sets=["MPTrj", "own:lab data"]))
+    assert (card.group, card.training_sets) == ("own:KAN", ["MPTrj", "own:lab data"])
+
+
+def test_what_table_1_prints_is_for_its_rows(folder: Callable[..., Path]) -> None:
+    with pytest.raises(UserError, match="printed: is for rows of the study"):
+        read_card(folder("a", printed={"embedding": "vanilla", "note": "why"}))
+
+
 def test_a_key_taken_twice_names_both_files(folder: Callable[..., Path]) -> None:
     first = folder("a", index=900)
     second = folder("b", index=901)
@@ -175,9 +207,12 @@ PROSE: dict[str, Any] = {
     "modality": "3d",
     "architecture": "described at length",
     "embedding": "vanilla",
-    "training_data": ["MPtrj"],
-    "dft_level": "PBE",
+    "group": "MACE",
+    "training_sets": ["MPTrj"],
+    "functional": "PBE_MP",
+    "functional_note": "with +U",
     "study_row": "Row",
+    "printed": {"embedding": "vanilla", "note": "why"},
     "parameters": {"measured": 5, "note": "counted"},
     "checkpoint": {"weights": "none", "licence": "Apache-2.0", "restricted": "read me"},
     "latent": {"layer": "last", "documented": "paper", "pooling": "none", "dim": 3},
@@ -200,10 +235,8 @@ def test_the_digest_changes_with_what_decides_a_latent(
 def test_the_digest_does_not_change_with_prose(
     make_card: Callable[..., ModelCard], field: str
 ) -> None:
-    assert (
-        make_card("k", 3).digest()
-        == make_card(**({"key": "k", "index": 3} | {field: PROSE[field]})).digest()
-    )
+    fields = {"key": "k", "index": 3, "study_row": "Row"}
+    assert make_card("k", 3).digest() == make_card(**(fields | {field: PROSE[field]})).digest()
 
 
 def test_every_field_is_sorted_into_identity_or_prose() -> None:

@@ -19,7 +19,10 @@ from matteralign.runtime.launch import run_worker
 from matteralign.store.structures import write_structures
 
 # What is the model's own and no other card's business.
-_OWN = ("name", "training_data", "dft_level", "study_row", "parameters", "checkpoint", "reference")
+_OWN = (
+    "name", "training_sets", "functional", "functional_note", "study_row", "printed",
+    "parameters", "checkpoint", "reference",
+)  # fmt: skip
 UNSTATED = "not stated"
 
 

@@ -20,7 +20,7 @@ _TAGS: Mapping[str, Callable[[ModelCard], list[str]]] = {
     "modality": lambda card: [card.modality],
     "embedding": lambda card: [card.embedding],
     "environment": lambda card: [card.environment],
-    "training": lambda card: card.training_data,
+    "training": lambda card: card.training_sets,
 }
 
 _HAVE = {
@@ -62,7 +62,8 @@ def choose(chosen: Slice, cards: Mapping[str, ModelCard], offers: Offers) -> lis
     A panel given as a list of keys is taken as it is, where each of them can read something of
     the dataset. A selection has the models that meet its conditions and can read what the
     dataset offers: what their cards need, and at least ``min_coverage`` of its elements; and
-    those of its ``keys``, whatever the dataset offers.
+    those of its ``keys``, whatever the dataset offers. Of a selection of ``keys`` alone, those
+    are the panel.
 
     Raises
     ------
@@ -85,7 +86,8 @@ def choose(chosen: Slice, cards: Mapping[str, ModelCard], offers: Offers) -> lis
                 )
             choices.append(Choice(card, True, unfit, _note(card, offers)))
             continue
-        reason = "not on the list of the panel" if isinstance(chosen.panel, list) else None
+        listed = isinstance(chosen.panel, list) or selection.keys_alone
+        reason = "not on the list of the panel" if listed else None
         reason = reason or _unselected(card, selection) or unfit
         choices.append(Choice(card, reason is None, reason, _note(card, offers)))
     if sum(choice.chosen for choice in choices) < 2:

@@ -32,13 +32,21 @@ class ModelFacts:
     model, name, family
         Key, display name, model family.
     parameters
-        Number of parameters; None when the card does not say.
+        Number of parameters of the network that ran; None when the card does not say.
     weights
         ``trained``, ``untrained`` or ``none`` (nothing to train).
     checkpoint_sha256, licence
         Of the weights file; "" where there is none.
-    input, embedding, training_data
-        As on the card; training data joined by commas.
+    input, embedding, functional, training_sets
+        As on the card; training sets joined by commas.
+    group
+        Architecture group; where the card names none, the family.
+    study_row
+        Row of the study's Table 1; "" for others.
+    parameters_study, parameters_note
+        The count that the study prints, and why the card's is another.
+    printed
+        What else Table 1 prints otherwise than the card has it, and why; "" where nothing.
     baseline
         True for the random baseline.
     """
@@ -52,7 +60,13 @@ class ModelFacts:
     licence: str = ""
     input: str = ""
     embedding: str = ""
-    training_data: str = ""
+    functional: str = ""
+    training_sets: str = ""
+    group: str = ""
+    study_row: str = ""
+    parameters_study: int | None = None
+    parameters_note: str = ""
+    printed: str = ""
     baseline: bool = False
 
 
@@ -73,9 +87,26 @@ def facts_of(card: ModelCard, sidecar: Mapping[str, Any] | None = None) -> Model
         licence=card.checkpoint.licence,
         input=card.modality,
         embedding=card.embedding,
-        training_data=", ".join(card.training_data),
+        functional=card.functional,
+        training_sets=", ".join(card.training_sets),
+        group=card.group or card.family,
+        study_row=card.study_row or "",
+        parameters_study=card.parameters.study,
+        parameters_note=card.parameters.note or "",
+        printed=_printed(card),
         baseline=card.embedding == "random",
     )
+
+
+def _printed(card: ModelCard) -> str:
+    if card.printed is None:
+        return ""
+    told = [
+        f"{name} {', '.join(value) if isinstance(value, list) else value}"
+        for name, value in card.printed
+        if name != "note" and value is not None
+    ]
+    return f"{'; '.join(told)} ({card.printed.note})"
 
 
 def told_apart(models: Sequence[ModelFacts]) -> list[ModelFacts]:
@@ -85,10 +116,10 @@ def told_apart(models: Sequence[ModelFacts]) -> list[ModelFacts]:
 
 
 def models_table(models: Iterable[ModelFacts]) -> pd.DataFrame:
-    """Return one row per model with the fields of `ModelFacts`; parameters as Int64."""
+    """Return one row per model with the fields of `ModelFacts`; counts as Int64."""
     fields = list(ModelFacts.__dataclass_fields__)
     frame = pd.DataFrame([[getattr(m, f) for f in fields] for m in models], columns=fields)
-    return frame.astype({"parameters": "Int64", "baseline": bool})
+    return frame.astype({"parameters": "Int64", "parameters_study": "Int64", "baseline": bool})
 
 
 def score_specs(scores: pd.DataFrame) -> list[tuple[str, str, str]]:

@@ -49,10 +49,15 @@ def new_model(
     name: Annotated[str | None, typer.Option(help="Display name.")] = None,
     licence: Annotated[str | None, typer.Option(help="Of the weights.")] = None,
     reference: Annotated[str | None, typer.Option(help="Paper to cite.")] = None,
-    training_data: Annotated[
-        list[str] | None, typer.Option(help="Tag of a training set, such as MPtrj.")
+    group: Annotated[
+        str | None, typer.Option(help="Architecture group, such as MACE, or own:NAME.")
     ] = None,
-    dft_level: Annotated[str | None, typer.Option(help="Level of theory learnt.")] = None,
+    training_set: Annotated[
+        list[str] | None, typer.Option(help="What it was trained on, such as MPTrj, or own:NAME.")
+    ] = None,
+    functional: Annotated[
+        str | None, typer.Option(help="Level of theory learnt, such as PBE_MP, or own:NAME.")
+    ] = None,
     elements: Annotated[
         str | None, typer.Option(help="Atomic numbers it takes, such as 1-9,15-17.")
     ] = None,
@@ -95,8 +100,9 @@ def new_model(
         "key": key,
         "index": next_index(cards.values(), own=not builtin),
         "name": name or key,
-        "training_data": training_data,
-        "dft_level": dft_level,
+        "group": group,
+        "training_sets": training_set,
+        "functional": functional,
         "reference": reference,
     }
     about: dict[str, Any] = {"files": files}
@@ -204,7 +210,7 @@ def _say_next(card: ModelCard, folder: Path, builtin: bool) -> None:
             ("checkpoint.licence", card.checkpoint.licence),
             ("latent.layer", card.latent.layer),
             ("reference", card.reference),
-            ("training_data", card.training_data or UNSTATED),
+            ("training_sets", card.training_sets or UNSTATED),
         )
         if value == UNSTATED
     ]

@@ -77,9 +77,11 @@ class Filters(StrictSection):
 
 
 class Selection(StrictSection):
-    """Models by what their cards say; a model must meet every condition that is set.
+    """Models by what their cards say, by their keys, or both.
 
-    Of these, a panel has the models that can read what the dataset offers.
+    With conditions, the panel is the union of two sets: the models that meet every condition
+    and can read what the dataset offers, and those of `keys`. With `keys` alone it is those of
+    `keys`; with neither it is all that can read the dataset. `exclude` takes away at the end.
     """
 
     study: bool | None = Field(
@@ -91,9 +93,24 @@ class Selection(StrictSection):
     environment: list[str] = []
     training: list[str] = Field(default=[], description="trained on one of these datasets")
     keys: list[str] = Field(
-        default=[], description="further models, whatever the conditions and the dataset say"
+        default=[],
+        description="models that are on the panel whatever the dataset says: these alone, or "
+        "these as well as the models that meet the conditions",
     )
     exclude: list[str] = Field(default=[], description="keys of models that are left out")
+
+    @model_validator(mode="after")
+    def _in_or_out(self) -> Selection:
+        both = sorted(set(self.keys) & set(self.exclude))
+        if both:
+            raise ValueError(f"{', '.join(both)}: under keys and under exclude; choose one")
+        return self
+
+    @property
+    def keys_alone(self) -> bool:
+        """Whether nothing but `keys` says who is on the panel."""
+        conditions = self.model_dump(exclude={"keys", "exclude"})
+        return bool(self.keys) and not any(v or v is False for v in conditions.values())
 
 
 # Tags choose what a value is checked as, so that a mistake is told once and not per alternative.

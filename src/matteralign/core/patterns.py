@@ -12,6 +12,7 @@ MD5 = r"^[0-9a-f]{32}$"
 ADDRESS = r"^(https?|file)://"
 REPOSITORY = r"^[\w.\-]+/[\w.\-]+$"
 FILE_NAME = r"^[^/\\]*[^/\\.][^/\\]*$"
+OWN_WORD = r"^own:.*\S"
 
 _SMALL = "must be small letters a-z, digits and hyphens{}, the first a letter or digit, such as {}"
 
@@ -24,4 +25,5 @@ IN_WORDS: Mapping[str, str] = {
     ADDRESS: "must begin with https://, http:// or file://, such as https://example.org/model.pt",
     REPOSITORY: "must be owner and name of a repository, such as facebook/esm2_t6_8M_UR50D",
     FILE_NAME: "must be the name of a file without a folder, such as model.pt",
+    OWN_WORD: "must be a word of the list, or one of your own, such as own:our crystals",
 }

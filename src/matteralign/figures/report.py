@@ -203,11 +203,16 @@ def _models(data: ReportData) -> pd.DataFrame:
             {
                 "model": _shown(m),
                 "key": m.model,
-                "family": m.family,
+                "row of the study": m.study_row,
+                "group": m.group or m.family,
                 "input": m.input,
                 "embedding": m.embedding,
+                "functional": m.functional,
+                "training sets": m.training_sets,
                 "parameters": m.parameters,
-                "training data": m.training_data,
+                "in the study": m.parameters_study,
+                "why another": m.parameters_note if _other_count(m) else "",
+                "Table 1 prints": m.printed,
                 "weights": m.weights,
                 "licence": m.licence,
                 "checkpoint sha256": m.checkpoint_sha256,
@@ -216,6 +221,10 @@ def _models(data: ReportData) -> pd.DataFrame:
         ],
         dtype=object,
     )
+
+
+def _other_count(facts: ModelFacts) -> bool:
+    return facts.parameters_study not in (None, facts.parameters)
 
 
 def _latents(data: ReportData, names: Mapping[str, str]) -> pd.DataFrame:

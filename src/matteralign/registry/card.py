@@ -10,8 +10,11 @@ from matteralign.core.hashing import sha256_json
 from matteralign.core.patterns import KEY
 from matteralign.registry.elements import ElementRanges, parse_ranges
 from matteralign.registry.pinned import PinnedFile, Sha256, Strict
+from matteralign.registry.vocabulary import Functional, Group, TrainingSet
 
 Key = Annotated[str, StringConstraints(pattern=KEY)]
+Modality = Literal["3d", "smiles", "selfies", "text", "sequence", "structure", "any"]
+Embedding = Literal["equivariant", "invariant", "vanilla", "fingerprint", "random"]
 
 
 class StandIn(Strict):
@@ -130,6 +133,16 @@ class Parameters(Strict):
     note: str | None = Field(default=None, description="why the two differ")
 
 
+class Printed(Strict):
+    """What Table 1 of the study prints of a row otherwise than the card has it."""
+
+    modality: Literal["string"] | None = Field(default=None, description="column: input")
+    embedding: Embedding | None = None
+    functional: Functional | None = None
+    training_sets: list[TrainingSet] | None = None
+    note: str = Field(description="why the card has it otherwise")
+
+
 class PinnedPrompt(Strict):
     """The prompt of a chat model, pinned by its hash: another prompt gives other latents."""
 
@@ -150,12 +163,23 @@ class ModelCard(Strict):
     family: str
     wrapper: str = Field(description="module of matteralign.models")
     environment: str
-    modality: Literal["3d", "smiles", "selfies", "text", "sequence", "structure", "any"]
+    modality: Modality
     architecture: str
-    embedding: Literal["equivariant", "invariant", "vanilla", "fingerprint", "random"]
-    training_data: list[str] = []
-    dft_level: str | None = None
+    group: Group | None = Field(
+        default=None, description="architecture group of condensed matrices; null: the family"
+    )
+    embedding: Embedding
+    training_sets: list[TrainingSet] = Field(
+        default=[], description="all that the weights were trained on, as the model's authors say"
+    )
+    functional: Functional = Field(default="none", description="level of theory of its energies")
+    functional_note: str | None = Field(
+        default=None, description="what the word leaves out: basis set, other tasks"
+    )
     study_row: str | None = Field(default=None, description="row of Table 1, null for extras")
+    printed: Printed | None = Field(
+        default=None, description="what Table 1 prints otherwise; null: nothing"
+    )
     parameters: Parameters
     checkpoint: Checkpoint
     latent: LatentSpec
@@ -170,6 +194,20 @@ class ModelCard(Strict):
     options: dict[str, Any] = {}
     prompt: PinnedPrompt | None = None
     reference: str
+
+    @model_validator(mode="after")
+    def _printed_of_a_row(self) -> ModelCard:
+        if self.printed is not None and self.study_row is None:
+            raise ValueError("printed: is for rows of the study; give study_row, or leave it out")
+        return self
+
+    def as_printed(self) -> dict[str, Any]:
+        """Return the card's facts as Table 1 prints them; of extras the card's own."""
+        names = ("modality", "embedding", "functional", "training_sets")
+        told = {} if self.printed is None else self.printed.model_dump()
+        return {
+            name: getattr(self, name) if told.get(name) is None else told[name] for name in names
+        }
 
     @property
     def permutation(self) -> str:
