@@ -152,7 +152,7 @@ def test_rows_of_an_ase_database(frames: list[Any], tmp_path: Path) -> None:
         np.testing.assert_array_equal(found[f"r{i}"].positions, atoms.positions)
         assert (found[f"r{i}"].energy, found[f"r{i}"].split) == (-1.5 - i, "t")
     (tmp_path / "b.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 200)
-    with pytest.raises(IntegrityError, match=r"b\.db: not a readable ASE database"):
+    with pytest.raises(IntegrityError, match=r"b\.db: not readable as ase-db"):
         take("ase-db", tmp_path / "b.db")
 
 

@@ -36,6 +36,11 @@ class Layout:
         """Records that were drawn and could not be taken."""
         return self.root / "skipped.json"
 
+    @property
+    def warnings(self) -> Path:
+        """What libraries warned of while records were read that could be taken."""
+        return self.root / "warnings.json"
+
     def latent(self, key: str) -> Path:
         """Latents of a model; its sidecar lies beside them."""
         return self.root / "latents" / f"{key}.npy"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -10,7 +12,7 @@ from matteralign.align.study import Study
 from matteralign.core.errors import UserError
 from matteralign.core.files import write_json
 from matteralign.core.hashing import sha256_json
-from matteralign.datasets.draw import draw_structures
+from matteralign.datasets.draw import Walk, draw_structures
 from matteralign.store.structures import write_structures
 
 _SHOWN = 10
@@ -43,10 +45,13 @@ def sample_slice(
         structures, walk = draw_structures(rows, chosen, report)
     except UserError as error:
         raise UserError(f"slice {layout.slice!r}: {error}") from error
+    kinds = Counter(text for texts in walk.warned.values() for text in texts)
     info = {
         "seed": str(chosen.seed),
         **source.facts,
         "skipped": str(len(walk.skipped)),
+        "warned": str(len(walk.warned)),
+        "warnings": json.dumps(kinds.most_common(_SHOWN), ensure_ascii=False),
         "identity": sha256_json(study.sample_identity(layout.slice)),
     }
     report(f"{layout.slice}: {len(structures):,} structures drawn, {walk.read:,} rows read")
@@ -55,6 +60,7 @@ def sample_slice(
         report(f"skipped {record.place}: {record.reason}")
     if len(walk.skipped) > _SHOWN:
         report(f"skipped {len(walk.skipped):,} records in all, see {layout.skipped}")
+    _tell_warnings(walk, layout, kinds, report)
     return write_structures(
         layout.structures,
         structures,
@@ -62,3 +68,19 @@ def sample_slice(
         dataset=chosen.dataset,
         info=info,
     )
+
+
+def _tell_warnings(
+    walk: Walk, layout: Layout, kinds: Counter[str], report: Callable[[str], None]
+) -> None:
+    """Write what was warned of, and say each text once with the number of its records."""
+    write_json(
+        layout.warnings,
+        [{"place": place, "warnings": list(texts)} for place, texts in walk.warned.items()],
+    )
+    for text, count in kinds.most_common(_SHOWN):
+        first = next(place for place, texts in walk.warned.items() if text in texts)
+        where = first if count == 1 else f"{count:,} records, the first {first}"
+        report(f"warning ({where}): {text}")
+    if len(kinds) > _SHOWN:
+        report(f"{len(kinds):,} different warnings in all, see {layout.warnings}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -32,6 +33,7 @@ _PACKAGES = (
 )
 
 
+_WARNINGS = 5  # shown of the records that were read
 # Share of structures with one common neighbour from which a local score is warned about.
 _HUB = 0.5
 _LENGTHS = (
@@ -86,6 +88,7 @@ def report_data(view: SliceView) -> ReportData:
         newick="" if no_tree else (layout.figures / "tree.nwk").read_text(encoding="utf-8").strip(),
         notes=[
             *_skipped(sample),
+            *_warned(sample),
             *_untrained(view),
             *_licences(view),
             *_few_rows(view),
@@ -102,6 +105,18 @@ def _skipped(sample: SampleSet) -> list[str]:
     return [
         f"{count:,} records that were drawn could not be read and gave way to the next; "
         "skipped.json beside this report says which and why."
+    ]
+
+
+def _warned(sample: SampleSet) -> list[str]:
+    count = int(sample.info.get("warned", "0"))
+    if not count:
+        return []
+    texts = json.loads(sample.info["warnings"])[:_WARNINGS]
+    listed = "; ".join(f"{text} ({records:,})" for text, records in texts)
+    return [
+        f"{count:,} records were read with warnings, the most frequent: {listed}. warnings.json "
+        "beside this report says which."
     ]
 
 

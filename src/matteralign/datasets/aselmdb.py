@@ -6,7 +6,6 @@ total charge and the spin multiplicity 2S + 1, which they call ``spin``.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy as np
 from ase.db.row import AtomsRow
 from ase_db_backends.aselmdb import LMDBDatabase, decode_bytestream
 
-from matteralign.core.errors import IntegrityError, told
+from matteralign.core.errors import told
+from matteralign.datasets.attempt import DamagedFileError, attempt, whole_file
 from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import EV, DatasetCard, Version
 from matteralign.datasets.shards import Shard, ShardedIds
@@ -25,12 +25,6 @@ from matteralign.sources.unpacked import unpacked_members
 from matteralign.store.structures import Structure
 
 _SUFFIX = ".aselmdb"
-_BAD_RECORD = (
-    zlib.error, ValueError, TypeError, KeyError, AttributeError, AssertionError, IndexError,
-    OverflowError, RecursionError,
-)  # fmt: skip
-# Broken pages are no matter of one row; what memory is too small for depends on the machine.
-_BAD_FILE = (lmdb.Error, MemoryError)
 
 
 class AseLmdb(Dataset):
@@ -71,18 +65,21 @@ class AseLmdb(Dataset):
 
     def _structure(self, database: Any, row: int, prefix: str, source: str) -> Structure | Skipped:
         place = f"{source}, row {row}"
-        try:
+
+        def read() -> Structure:
+            try:
+                record = database.get(id=row)
+            except lmdb.Error as error:  # broken pages are no matter of one row
+                raise DamagedFileError(f"{place}: {told(error)}") from error
             return _convert(
-                database.get(id=row),
+                record,
                 identifier=f"{prefix}:{row}",
                 source=f"{source}:{row}",
                 split=self.version.split,
                 scale=EV[self.card.units.energy or "eV"],
             )
-        except _BAD_RECORD as error:
-            return Skipped(place, told(error))
-        except _BAD_FILE as error:
-            raise IntegrityError(f"{place}: {told(error)}") from error
+
+        return self.settled(place, attempt(read, place))
 
 
 def _convert(row: AtomsRow, identifier: str, source: str, split: str, scale: float) -> Structure:
@@ -140,7 +137,7 @@ def _whole(name: str, value: Any) -> int:
 
 def open_database(path: Path) -> Any:
     """Open a database read-only, after looking whether it is whole."""
-    try:
+    with whole_file(path, "an ASE database"):
         with closing(lmdb.open(str(path), subdir=False, readonly=True, lock=False)) as probe:
             needed = (probe.info()["last_pgno"] + 1) * probe.stat()["psize"]
             if path.stat().st_size < needed:
@@ -148,8 +145,6 @@ def open_database(path: Path) -> Any:
                 raise ValueError(f"{path.stat().st_size} bytes of {needed}")
             _refuse_absurd_count(probe)
         return LMDBDatabase(path, use_lock_file=False, readonly=True, readahead=False)
-    except (*_BAD_RECORD, *_BAD_FILE) as error:
-        raise IntegrityError(f"{path}: not a readable ASE database: {error}") from error
 
 
 def _refuse_absurd_count(environment: Any) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from matteralign.core.errors import IntegrityError
+from matteralign.datasets.attempt import Attempt
 from matteralign.datasets.card import DatasetCard, Version
 from matteralign.store.structures import Structure
 
@@ -22,10 +24,13 @@ class Skipped:
         File and record.
     reason
         Why, in one sentence.
+    warnings
+        What was warned of while it was read.
     """
 
     place: str
     reason: str
+    warnings: tuple[str, ...] = ()
 
 
 class Rows(ABC):
@@ -44,6 +49,19 @@ class Rows(ABC):
 
     threads: int = 1
     report: Callable[[str], None] | None = None
+
+    @cached_property
+    def warned(self) -> dict[str, tuple[str, ...]]:
+        """What was warned of while rows were taken that could be read, by file and record."""
+        return {}
+
+    def settled(self, place: str, read: Attempt[Structure]) -> Structure | Skipped:
+        """Return what came of reading a record, and keep what was warned of."""
+        if read.value is None:
+            return Skipped(place, read.reason or "", read.warnings)
+        if read.warnings:
+            self.warned[place] = read.warnings
+        return read.value
 
     @abstractmethod
     def ids(self) -> Sequence[str]:

@@ -6,7 +6,7 @@ import gzip
 import zlib
 from pathlib import Path
 
-from matteralign.core.errors import IntegrityError, os_fault, told
+from matteralign.core.errors import IntegrityError, UserError, os_fault, told
 
 LARGEST = 1 << 29
 """Bytes of the largest file, unpacked; the largest entries of the Protein Data Bank have half."""
@@ -18,7 +18,9 @@ def read_contents(path: Path, largest: int = LARGEST) -> bytes:
     Raises
     ------
     IntegrityError
-        If it cannot be read, its gzip is damaged, or it holds more than `largest` bytes.
+        If its gzip is damaged, or it holds more than `largest` bytes.
+    UserError
+        If the system does not let it be read.
     """
     try:
         with open(path, "rb") as file:
@@ -32,7 +34,8 @@ def read_contents(path: Path, largest: int = LARGEST) -> bytes:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise IntegrityError(f"{path}: its gzip is damaged: {told(error)}") from error
     except OSError as error:
-        raise IntegrityError(f"{path}: cannot be read: {os_fault(error)}") from error
+        # Not damage: what a file holds must not depend on the machine that reads it.
+        raise UserError(f"{path}: cannot be read: {os_fault(error)}") from error
     if len(found) > largest:
         raise IntegrityError(f"{path}: holds more than {largest:,} bytes, too many to be read")
     return found

@@ -7,7 +7,7 @@ is read in vain. The rows are those that filtering everything and then drawing w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -40,12 +40,15 @@ class Walk:
         Splits of the rows that were read.
     read
         Rows that were read.
+    warned
+        What was warned of while rows were read, by file and record.
     """
 
     skipped: list[Skipped] = field(default_factory=list)
     dropped: Counter[str] = field(default_factory=Counter)
     splits: set[str] = field(default_factory=set)
     read: int = 0
+    warned: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def draw_structures(
@@ -67,7 +70,7 @@ def draw_structures(
     UserError
         If fewer rows than asked for pass; the message says what dropped how many.
     """
-    total, walk = len(dataset.ids()), Walk()
+    total, walk = len(dataset.ids()), Walk(warned=dataset.warned)
     wanted = total if chosen.n == "all" else chosen.n
     if wanted > total:
         raise UserError(_too_few(chosen, total, total, walk))

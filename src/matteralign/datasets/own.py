@@ -5,20 +5,16 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from matteralign.config.datasets import OwnDataset
 from matteralign.core.errors import IntegrityError, UserError
+from matteralign.datasets.attempt import BadRecordError, attempt, listening, whole_file
 from matteralign.datasets.base import Rows, Skipped
-from matteralign.datasets.formats.text import printable
 from matteralign.store.structures import Structure
 
 Make = Callable[[], Structure]
-
-
-class BadRecordError(ValueError):
-    """A record that cannot become a structure; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +28,16 @@ class Record:
     id
         What the mapping says is its id; None: it has none, or cannot be read so far.
     make
-        Parses the record; where `Format.records` was asked for names, it may be `unread`.
+        Parses the record; where `Format.records` was asked for names, it may be `unread`. Any
+        exception it raises is the reason for which the record is skipped, see `attempt`.
+    warnings
+        What was warned of before, while the file was read that the record is from.
     """
 
     place: str
     id: str | None
     make: Make
+    warnings: tuple[str, ...] = ()
 
 
 def unread() -> Structure:
@@ -143,9 +143,10 @@ class OwnRows(Rows):
         index = self._index()
         wanted = {index[identifier]: identifier for identifier in ids}
         found: dict[str, Structure | Skipped] = {}
-        for record in self._form.records(frozenset(wanted)):
+        for record in self._records(frozenset(wanted)):
             if record.place in wanted:
-                found[wanted[record.place]] = _parsed(record)
+                read = attempt(record.make, record.place, record.warnings)
+                found[wanted[record.place]] = self.settled(record.place, read)
                 if len(found) == len(wanted):
                     break
         lost = [identifier for identifier in wanted.values() if identifier not in found]
@@ -158,7 +159,7 @@ class OwnRows(Rows):
     def _index(self) -> dict[str, str]:
         if self._places is None:
             places: dict[str, str] = {}
-            for record in self._form.records():
+            for record in self._records():
                 # A record whose id cannot be read keeps its row: it is skipped when drawn.
                 name = record.place if record.id is None else record.id
                 if name in places:
@@ -172,13 +173,13 @@ class OwnRows(Rows):
             self._places = places
         return self._places
 
-
-def _parsed(record: Record) -> Structure | Skipped:
-    try:
-        return record.make()
-    except (BadRecordError, IntegrityError) as error:
-        # Other packages quote lines as they found them.
-        return Skipped(record.place, printable(str(error)))
-    except MemoryError as error:
-        # No skipped row: which rows there are must not depend on the machine.
-        raise UserError(f"{record.place}: needs more memory than there is") from error
+    def _records(self, places: Collection[str] | None = None) -> Iterator[Record]:
+        """Yield the format's records, each with what was warned of on the way to it."""
+        records = self._form.records(places)
+        while True:
+            heard: list[str] = []
+            with whole_file(self._form.path, self._form.config.kind), listening(heard):
+                record = next(records, None)
+            if record is None:
+                return
+            yield replace(record, warnings=(*record.warnings, *heard)) if heard else record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from matteralign.core.errors import IntegrityError
+from matteralign.datasets.attempt import Attempt, attempt
 from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import DatasetCard, Version
 from matteralign.datasets.processes import parsed
@@ -41,8 +43,9 @@ class Qm9Table(Dataset):
         for name, members in wanted.items():
             table = _read(self.raw[name], _COLUMNS)
             picked = table.take(pa.array([rows[identifier][1] for identifier in members]))
-            items = parsed(_parse, _records(picked, members, name), self.threads)
-            found.update(zip(members, items, strict=True))
+            items = parsed(_read_record, _records(picked, members, name), self.threads)
+            for identifier, read in zip(members, items, strict=True):
+                found[identifier] = self.settled(_place(name, identifier), read)
         return [found[identifier] for identifier in ids]
 
     def _rows(self) -> dict[str, tuple[str, int]]:
@@ -92,24 +95,29 @@ def _records(
             yield record, identifier, name
 
 
-def _parse(record: dict[str, Any], identifier: str, name: str) -> Structure | Skipped:
-    try:
-        symbols = [_unquoted(part) for part in _inside(record["Elements"], "[", "]").split(",")]
-        rows = _inside(record["XYZ_Ang"].replace(" ", ""), "[[", "]]").split("],[")
-        if int(record["N_atoms"]) != len(symbols):
-            raise ValueError(f"{len(symbols)} elements, N_atoms is {record['N_atoms']}")
-        return molecule(
-            identifier,
-            Record(
-                symbols=symbols,
-                coordinates=[row.split(",") for row in rows],
-                energy=record["InternalEnergy_0K_au"],
-                smiles=record["SMILES"],
-                source=f"{name}:{record['XYZ_file']}",
-            ),
-        )
-    except ValueError as error:
-        return Skipped(f"{name}, record {identifier}", str(error))
+def _place(name: str, identifier: str) -> str:
+    return f"{name}, record {identifier}"
+
+
+def _read_record(record: dict[str, Any], identifier: str, name: str) -> Attempt[Structure]:
+    return attempt(partial(_parse, record, identifier, name), _place(name, identifier))
+
+
+def _parse(record: dict[str, Any], identifier: str, name: str) -> Structure:
+    symbols = [_unquoted(part) for part in _inside(record["Elements"], "[", "]").split(",")]
+    rows = _inside(record["XYZ_Ang"].replace(" ", ""), "[[", "]]").split("],[")
+    if int(record["N_atoms"]) != len(symbols):
+        raise ValueError(f"{len(symbols)} elements, N_atoms is {record['N_atoms']}")
+    return molecule(
+        identifier,
+        Record(
+            symbols=symbols,
+            coordinates=[row.split(",") for row in rows],
+            energy=record["InternalEnergy_0K_au"],
+            smiles=record["SMILES"],
+            source=f"{name}:{record['XYZ_file']}",
+        ),
+    )
 
 
 def _inside(text: str, opening: str, closing: str) -> str:

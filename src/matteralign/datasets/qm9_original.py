@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from matteralign.core.errors import IntegrityError
+from matteralign.datasets.attempt import Attempt, attempt
 from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import DatasetCard, Version
 from matteralign.datasets.processes import parsed
@@ -42,7 +44,11 @@ class Qm9Original(Dataset):
         """Return the molecules of these ids, in this order."""
         records, name = self._all(), self._archive().name
         wanted = ((records[identifier], identifier, name) for identifier in ids)
-        return list(parsed(_parse, wanted, self.threads))
+        items = parsed(_read_record, wanted, self.threads)
+        return [
+            self.settled(_place(name, identifier), read)
+            for identifier, read in zip(ids, items, strict=True)
+        ]
 
     def _archive(self) -> Path:
         return next(path for name, path in self.raw.items() if ".tar" in name)
@@ -81,27 +87,32 @@ def _read(archive: Path, left_out: set[int]) -> dict[str, bytes]:
     return records
 
 
-def _parse(record: bytes, identifier: str, name: str) -> Structure | Skipped:
-    try:
-        lines = record.decode("ascii").splitlines()
-        count = int(lines[0])
-        if not 0 < count <= len(lines) - 5:
-            raise ValueError(f"{count} atoms announced, {len(lines)} lines")
-        properties = lines[1].split()
-        if len(properties) != _FIELDS:
-            raise ValueError(f"{len(properties)} fields in its second line, {_FIELDS} are right")
-        if properties[0] != "gdb" or f"gdb_{properties[1]}" != identifier:
-            raise ValueError(f"its second line says {' '.join(properties[:2])!r}")
-        atoms = [line.split() for line in lines[2 : 2 + count]]
-        return molecule(
-            identifier,
-            Record(
-                symbols=[atom[0] for atom in atoms],
-                coordinates=[atom[1:4] for atom in atoms],
-                energy=properties[_U0],
-                smiles=lines[3 + count].split()[0],
-                source=f"{name}:dsgdb9nsd_{int(properties[1]):06d}.xyz",
-            ),
-        )
-    except (ValueError, IndexError) as error:  # a UnicodeDecodeError is a ValueError
-        return Skipped(f"{name}, record {identifier}", str(error))
+def _place(name: str, identifier: str) -> str:
+    return f"{name}, record {identifier}"
+
+
+def _read_record(record: bytes, identifier: str, name: str) -> Attempt[Structure]:
+    return attempt(partial(_parse, record, identifier, name), _place(name, identifier))
+
+
+def _parse(record: bytes, identifier: str, name: str) -> Structure:
+    lines = record.decode("ascii").splitlines()
+    count = int(lines[0])
+    if not 0 < count <= len(lines) - 5:
+        raise ValueError(f"{count} atoms announced, {len(lines)} lines")
+    properties = lines[1].split()
+    if len(properties) != _FIELDS:
+        raise ValueError(f"{len(properties)} fields in its second line, {_FIELDS} are right")
+    if properties[0] != "gdb" or f"gdb_{properties[1]}" != identifier:
+        raise ValueError(f"its second line says {' '.join(properties[:2])!r}")
+    atoms = [line.split() for line in lines[2 : 2 + count]]
+    return molecule(
+        identifier,
+        Record(
+            symbols=[atom[0] for atom in atoms],
+            coordinates=[atom[1:4] for atom in atoms],
+            energy=properties[_U0],
+            smiles=lines[3 + count].split()[0],
+            source=f"{name}:dsgdb9nsd_{int(properties[1]):06d}.xyz",
+        ),
+    )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from matteralign.config.datasets import ProteinArchive
-from matteralign.core.errors import IntegrityError, MatterAlignError, UserError
+from matteralign.core.errors import MatterAlignError, UserError
+from matteralign.datasets.attempt import BadRecordError, attempt
 from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import DatasetCard, Version
 from matteralign.datasets.chains import chains_of
@@ -81,18 +83,20 @@ class ProteinDataBank(Dataset):
 
     def _chain(self, name: str) -> Structure | Skipped:
         members = in_order(self._clusters[name], self._entries)
-        reasons = []
+        place, reasons, warned = f"cluster of {name}", list[str](), tuple[str, ...]()
         for member in members[: self._config.tries]:
             # Outside: a file that is damaged here must not make another row than elsewhere.
             path = self._path(member.entry)
-            try:
-                return self._read(member, path)
-            except (IntegrityError, _UnfitError) as error:
-                reasons.append(f"{member}: {error}")
+            read = attempt(partial(self._read, member, path), str(member), warned)
+            warned = read.warnings
+            if read.value is not None:
+                return self.settled(place, read)
+            reasons.append(f"{member}: {read.reason}")
         more = len(members) - len(reasons)
         return Skipped(
-            f"cluster of {name}",
+            place,
             "; ".join(reasons) + (f"; {more} more members were not looked at" if more else ""),
+            warned,
         )
 
     def _read(self, member: Entity, path: Path) -> Structure:
@@ -140,7 +144,7 @@ class ProteinDataBank(Dataset):
         raise _UnfitError("no resolution")
 
 
-class _UnfitError(Exception):
+class _UnfitError(BadRecordError):
     """An entry that the configuration does not want."""
 
 

@@ -22,9 +22,9 @@ from ase.io.jsonio import decode
 
 from matteralign.core.errors import IntegrityError, UserError, told
 from matteralign.datasets.aselmdb import open_database
+from matteralign.datasets.attempt import BadRecordError
 from matteralign.datasets.contents import read_contents
 from matteralign.datasets.formats.fields import wrong_count
-from matteralign.datasets.own import BadRecordError
 
 LARGEST_ROW = 1 << 26
 """Bytes of a row, unpacked; one of 100,000 atoms with forces has a quarter of them."""

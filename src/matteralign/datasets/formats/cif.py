@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,19 +10,14 @@ from pathlib import Path
 from ase import Atoms
 from ase.io.cif import parse_cif
 
-from matteralign.core.errors import told
+from matteralign.datasets.attempt import BadRecordError, blamed
 from matteralign.datasets.contents import read_contents
 from matteralign.datasets.formats.fields import Fields, structure_of, wrong_count
 from matteralign.datasets.formats.folders import files_of, stem
 from matteralign.datasets.formats.text import flaw, printable
-from matteralign.datasets.own import BadRecordError, Format, Record
+from matteralign.datasets.own import Format, Record
 from matteralign.store.structures import Structure
 
-_DAMAGE = (
-    ValueError, KeyError, IndexError, TypeError, AssertionError, AttributeError, OSError,
-    RuntimeError, NotImplementedError, StopIteration, OverflowError, ZeroDivisionError,
-    ArithmeticError, RecursionError,
-)  # fmt: skip
 _LARGEST = 1 << 24  # bytes of a file
 # ASE compares every site with every other, and every image of a site with every other.
 _MOST_SITES = 2000
@@ -51,12 +45,8 @@ class CifFolder(Format):
 
 def _make(path: Path, identifier: str, place: str) -> Structure:
     raw = read_contents(path, _LARGEST)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of tags that are not read
-            atoms = _crystal(raw)
-    except _DAMAGE as error:
-        raise BadRecordError(f"ASE cannot read it: {told(error)}") from error
+    with blamed("ASE cannot read it"):
+        atoms = _crystal(raw)
     occupancy = atoms.info.get("occupancy")
     if occupancy and any(
         abs(sum(site.values()) - 1) > 1e-3 or len(site) > 1 for site in occupancy.values()

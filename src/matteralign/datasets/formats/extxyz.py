@@ -11,7 +11,8 @@ from typing import Any
 from ase.io import read
 from ase.io.extxyz import key_val_str_to_dict
 
-from matteralign.core.errors import IntegrityError, told
+from matteralign.core.errors import IntegrityError
+from matteralign.datasets.attempt import BadRecordError, blamed
 from matteralign.datasets.formats.fields import (
     MOST_ATOMS,
     read_fields,
@@ -20,14 +21,9 @@ from matteralign.datasets.formats.fields import (
     wrong_count,
 )
 from matteralign.datasets.formats.text import open_text
-from matteralign.datasets.own import BadRecordError, Format, Record, refused, unread
+from matteralign.datasets.own import Format, Record, refused, unread
 from matteralign.store.structures import Structure
 
-# What ASE raises on lines that are none of the format.
-_DAMAGE = (
-    ValueError, KeyError, IndexError, TypeError, AssertionError, AttributeError, OSError,
-    OverflowError, RecursionError, StopIteration, RuntimeError, NotImplementedError,
-)  # fmt: skip
 _MOST_COLUMNS = 1000
 
 
@@ -68,10 +64,8 @@ class ExtXyz(Format):
                 f"{lines[0].strip()} atoms announced, {len(lines) - 2} lines follow"
             )
         _refuse_columns(lines[1])
-        try:
+        with blamed("not readable as extended XYZ"):
             atoms = read(io.StringIO("".join(lines)), format="extxyz", index=0)
-        except _DAMAGE as error:
-            raise BadRecordError(f"not readable as extended XYZ: {told(error)}") from error
         values: dict[str, Any] = dict(_keys(lines[1]))
         # ASE moves results of a calculation from the line into a calculator.
         if atoms.calc is not None:
@@ -115,6 +109,6 @@ def _refuse_columns(comment: str) -> None:
 def _keys(comment: str) -> dict[str, Any]:
     try:
         return dict(key_val_str_to_dict(comment))
-    except _DAMAGE:
+    except Exception:  # noqa: BLE001 - a library may raise anything
         # Said when the record is parsed, by ASE's own reader.
         return {}

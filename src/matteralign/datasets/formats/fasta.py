@@ -10,8 +10,9 @@ from functools import partial
 import numpy as np
 
 from matteralign.core.errors import IntegrityError
+from matteralign.datasets.attempt import BadRecordError
 from matteralign.datasets.formats.text import flaw, open_text
-from matteralign.datasets.own import BadRecordError, Format, Record
+from matteralign.datasets.own import Format, Record
 from matteralign.store.structures import Structure
 
 # Ambiguous and rare residues, as the letter for those that are none of the twenty.

@@ -14,9 +14,9 @@ from ase.units import kcal, kJ, mol
 
 from matteralign.config.datasets import OwnDataset
 from matteralign.core.suggest import unknown
+from matteralign.datasets.attempt import BadRecordError
 from matteralign.datasets.card import EV
 from matteralign.datasets.formats.text import flaw, printable
-from matteralign.datasets.own import BadRecordError
 from matteralign.datasets.smiles import canonical_smiles, selfies_of
 from matteralign.store.structures import Structure
 
@@ -250,6 +250,8 @@ def _whole(name: str, value: Any, default: int) -> int:
 
 def _number(name: str, value: Any) -> float:
     try:
+        if isinstance(value, bool) or "_" in str(value):
+            raise ValueError  # Python takes True as 1 and 1_000 as 1000
         number = float(value)
     except (TypeError, ValueError) as error:
         raise BadRecordError(f"{name} is {value!r}, no number") from error

@@ -10,6 +10,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 from rdkit.rdBase import BlockLogs
 
+from matteralign.datasets.attempt import BadRecordError
 from matteralign.datasets.formats.fields import (
     MOST_IN_MOLECULE,
     Fields,
@@ -17,7 +18,6 @@ from matteralign.datasets.formats.fields import (
     finished,
     wrong_count,
 )
-from matteralign.datasets.own import BadRecordError
 from matteralign.datasets.smiles import selfies_of
 from matteralign.store.structures import Structure
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from matteralign.core.errors import IntegrityError
+from matteralign.datasets.attempt import attempt
 from matteralign.datasets.chains import read_chains
 from matteralign.datasets.formats.fields import wrong_count
 from matteralign.datasets.formats.folders import files_of
@@ -35,17 +36,14 @@ class ProteinFolder(Format):
             name = printable(path.relative_to(self.path).as_posix())
             if wanted is not None and name not in wanted:
                 continue
-            try:
-                chains = _chains(path)
-            except IntegrityError as error:
-                yield Record(name, None, refused(str(error)))
-                continue
-            if not chains:
-                yield Record(name, None, refused("no protein chain with coordinates in it"))
-            for chain in chains:
+            read = attempt(partial(_chains, path), name)
+            if not read.value:
+                reason = read.reason or "no protein chain with coordinates in it"
+                yield Record(name, None, refused(reason), read.warnings)
+            for chain in read.value or ():
                 wrong = wrong_count(chain.n_atoms)
                 make = _giving(chain) if wrong is None else refused(wrong)
-                yield Record(f"{name}{_OF}{chain.id}", chain.id, make)
+                yield Record(f"{name}{_OF}{chain.id}", chain.id, make, read.warnings)
 
 
 def _chains(path: Path) -> Sequence[Structure]:

@@ -10,6 +10,7 @@ from rdkit import Chem
 from rdkit.rdBase import BlockLogs
 
 from matteralign.core.errors import told
+from matteralign.datasets.attempt import BadRecordError
 from matteralign.datasets.formats.fields import (
     MOST_IN_MOLECULE,
     read_fields,
@@ -18,7 +19,7 @@ from matteralign.datasets.formats.fields import (
 )
 from matteralign.datasets.formats.molecules import structure_of_molecule
 from matteralign.datasets.formats.text import open_text
-from matteralign.datasets.own import BadRecordError, Format, Record
+from matteralign.datasets.own import Format, Record
 from matteralign.store.structures import Structure
 
 _END = "$$$$"

@@ -10,10 +10,11 @@ from rdkit import Chem
 
 from matteralign.core.errors import IntegrityError, UserError
 from matteralign.core.suggest import unknown
+from matteralign.datasets.attempt import BadRecordError
 from matteralign.datasets.formats.fields import read_fields, readable, record_id
 from matteralign.datasets.formats.molecules import structure_of_molecule
 from matteralign.datasets.formats.text import open_text, printable
-from matteralign.datasets.own import BadRecordError, Format, Record
+from matteralign.datasets.own import Format, Record
 from matteralign.store.structures import Structure
 
 
