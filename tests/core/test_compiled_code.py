@@ -2,9 +2,15 @@
 
 import importlib
 import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import matteralign
 from matteralign.core.compiled import SharedCodeFile, made_from
 from matteralign.metrics.kernels.tiles import add_sums
 
@@ -62,3 +68,30 @@ def test_every_kernel_keeps_its_code_so(module):
     assert compiled
     for function in compiled:
         assert isinstance(function._cache._cache_file, SharedCodeFile)
+
+
+def test_an_installation_that_may_not_be_written_runs_uncached_and_says_so_once(tmp_path):
+    """No folder can be made where a file lies, for the administrator of the tests as well."""
+    package = Path(matteralign.__file__).parent
+    copy = tmp_path / "matteralign"
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("metrics/kernels", "stats"):
+        (copy / name / "__pycache__").touch()
+    home = tmp_path / "home"
+    home.touch()
+    program = (
+        "import numpy, matteralign\n"
+        "from matteralign.metrics.kernels import tiles\n"
+        "from matteralign.metrics.kernels.jit import jit\n"
+        "print(matteralign.__file__, jit(lambda x: x + 1)(1))\n"
+    )
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA_", "XDG_"))}
+    variables = kept | {
+        "HOME": str(home), "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(copy / "__init__.py"), "2"]
+    assert done.stderr.count("NUMBA_CACHE_DIR") == 1

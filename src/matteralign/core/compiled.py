@@ -8,11 +8,13 @@ function alone, though code of the functions it calls is compiled into it.
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numba
 from filelock import FileLock
 from numba.core.caching import IndexDataCacheFile
 
@@ -63,17 +65,40 @@ class SharedCodeFile(IndexDataCacheFile):  # type: ignore[misc]
             return super().load(key)
 
 
-def share(function: Any, packages: tuple[str, ...]) -> Any:
-    """Return a function compiled by ``numba.njit(cache=True)`` that keeps its code in such a file.
+def compiled(function: Any, packages: tuple[str, ...], **options: Any) -> Any:
+    """Return a function compiled by numba that keeps its code in such a file.
+
+    Where no folder for it may be written, a read-only installation without a home, it is
+    compiled anew in every process, and a warning says so once.
 
     Parameters
     ----------
-    function : numba dispatcher
+    function : callable
     packages : tuple of str
         Packages whose code or constants it may hold: a change there makes its code stale.
+    options
+        Of ``numba.njit``.
     """
-    kept = function._cache
+    try:
+        found = numba.njit(cache=True, **options)(function)
+    except RuntimeError as error:
+        if "no locator" not in str(error):
+            raise
+        _warn_uncached()
+        return numba.njit(**options)(function)
+    kept = found._cache
     own = kept._impl
     stamp = own.locator.get_source_stamp(), made_from(packages)
     kept._cache_file = SharedCodeFile(kept.cache_path, own.filename_base, stamp)
-    return function
+    return found
+
+
+@cache
+def _warn_uncached() -> None:
+    warnings.warn(
+        "compiled code cannot be kept: neither the package's folder nor your cache folder may be "
+        "written, so every process compiles it anew (about a minute). Set NUMBA_CACHE_DIR to a "
+        "folder that may be written",
+        RuntimeWarning,
+        stacklevel=3,
+    )

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import numba
-
-from matteralign.core.compiled import share
+from matteralign.core.compiled import compiled
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -19,10 +17,9 @@ REORDER = frozenset({"reassoc", "contract", "nsz"})
 
 def jit(function: Function) -> Function:
     """Compile `function` without the interpreter lock, kept on disk between runs."""
-    return cast(Function, share(numba.njit(nogil=True, cache=True)(function), _INLINED))
+    return cast(Function, compiled(function, _INLINED, nogil=True))
 
 
 def jit_sums(function: Function) -> Function:
     """As `jit`, with floating sums free to be reordered."""
-    compiled = numba.njit(nogil=True, cache=True, fastmath=set(REORDER))(function)
-    return cast(Function, share(compiled, _INLINED))
+    return cast(Function, compiled(function, _INLINED, nogil=True, fastmath=set(REORDER)))
