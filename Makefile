@@ -50,7 +50,7 @@ schema: .venv/.workflow
 
 .tools/.uv: envs/workflow/uv.txt
 	@echo "setting up: package client"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else "Python 3.11, 3.12 or 3.13 is needed, %s is %d.%d: make PYTHON=python3.12 ..." % (sys.executable, *v))'
 	@$(PYTHON) -m venv .tools
 	@.tools/bin/python -m pip install -qq -r envs/workflow/uv.txt
 	@touch $@

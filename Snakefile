@@ -4,7 +4,7 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-if not workflow.configfiles:
+if not workflow.configfiles and not config:
 
     configfile: "config.yaml"
 

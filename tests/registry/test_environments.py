@@ -6,7 +6,7 @@ import pytest
 
 from matteralign.core.errors import UserError
 from matteralign.registry import environments
-from matteralign.registry.environments import Environment, get_environment
+from matteralign.registry.environments import Environment, get_environment, this_python
 from matteralign.registry.load import load_cards
 
 PINS = "# how it was made\nase==3.25.0\nnumpy==1.26.4 ; python_version < '3.12'\n"
@@ -75,3 +75,27 @@ def test_every_card_names_an_environment_whose_packages_are_pinned() -> None:
         for line in environment.requirements.read_text().splitlines():
             pin = line.split("#")[0].strip()
             assert not pin or pin.startswith("--hash") or "==" in pin, line
+
+
+@pytest.mark.parametrize(
+    ("where", "other"),
+    [
+        ("platform.machine", "aarch64"),
+        ("sysconfig.get_platform", "linux-aarch64"),
+        ("sysconfig.get_config_var", "cpython-313t-x86_64-linux-gnu"),
+    ],
+)
+def test_the_build_folder_knows_processor_platform_and_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, other: str
+) -> None:
+    environment = _env(tmp_path / "a", PINS)
+    here, lock = environment.build_key(), environment.lock_digest()
+    assert environment.build_key(this_python()) == here != environment.build_key("3.99")
+    monkeypatch.setattr(where, lambda *_: other)
+    assert environment.build_key() != here
+    assert environment.lock_digest() == lock
+
+
+def test_every_environment_of_a_card_says_which_pythons_serve() -> None:
+    for name in {card.environment for card in load_cards().values()}:
+        assert {"3.11", "3.12"} <= set(get_environment(name).pythons())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from matteralign.core.errors import MatterAlignError
-from matteralign.registry.environments import Environment
+from matteralign.registry.environments import Environment, this_python
 from matteralign.runtime.environments import ensure_environment, find_links, interpreter
 
 Make = Callable[..., Environment]
@@ -134,3 +135,54 @@ def test_the_folders_that_pip_was_given_are_shown_to_uv(monkeypatch: pytest.Monk
     monkeypatch.delenv("UV_FIND_LINKS")
     monkeypatch.delenv("PIP_FIND_LINKS")
     assert find_links() == {}
+
+
+def test_an_environment_of_the_former_key_serves_where_it_imports(make: Make) -> None:
+    environment, said = make(), []
+    folder = interpreter(environment).parents[1]
+    ensure_environment(environment, lambda _: None)
+    former = folder.parent / environment.former_key()
+    folder.rename(former)
+    assert version_in(ensure_environment(environment, said.append)) == "1.0"
+    assert folder.resolve() == former
+    assert [line for line in said if "serves on" in line]
+    shutil.rmtree(former)
+    assert version_in(ensure_environment(environment, lambda _: None)) == "1.0"
+    assert not folder.is_symlink()
+
+
+def test_an_environment_of_another_processor_is_not_taken_over(make: Make) -> None:
+    environment = make()
+    folder = interpreter(environment).parents[1]
+    ensure_environment(environment, lambda _: None)
+    former = folder.parent / environment.former_key()
+    folder.rename(former)
+    # As compiled code of another processor: the module is there and does not import.
+    (package,) = former.glob("lib/python*/site-packages/toyfamily")
+    (package / "__init__.py").unlink()  # a link into the package client's cache
+    (package / "__init__.py").write_text("raise ImportError('wrong ELF class')")
+    assert version_in(ensure_environment(environment, lambda _: None)) == "1.0"
+    assert not folder.is_symlink()
+
+
+def test_a_python_that_pins_are_not_built_for_uses_one_that_they_are(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = make()
+    here = this_python()
+    (environment.folder / "python.txt").write_text(f"3.7  # long gone\n{here}\n")
+    monkeypatch.setattr("matteralign.runtime.environments.this_python", lambda: "3.99")
+    python = ensure_environment(environment, lambda _: None)
+    asked = "import sys; print('%d.%d' % sys.version_info[:2])"
+    done = subprocess.run([str(python), "-c", asked], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == here
+
+
+def test_where_no_python_serves_the_message_names_those_that_do(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = make()
+    (environment.folder / "python.txt").write_text("3.6\n3.7\n")
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    with pytest.raises(MatterAlignError, match=r"'toy' needs Python 3\.6 or 3\.7: .*uv python"):
+        ensure_environment(environment, lambda _: None)

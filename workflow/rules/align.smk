@@ -21,4 +21,4 @@ rule score:
     params:
         identity=lambda wildcards: sha256_json(STUDY.score_identity(wildcards.slice)),
     shell:
-        "matteralign score {wildcards.slice} --threads {threads} 2>&1 | tee {log}"
+        "matteralign score {wildcards.slice:q} --threads {threads} 2>&1 | tee {log:q}"

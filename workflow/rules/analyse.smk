@@ -17,7 +17,7 @@ rule tables:
     params:
         identity=lambda wildcards: STUDY.figure_identity(wildcards.slice),
     shell:
-        "matteralign tables {wildcards.slice} 2>&1 | tee {log}"
+        "matteralign tables {wildcards.slice:q} 2>&1 | tee {log:q}"
 
 
 rule figures:
@@ -33,7 +33,7 @@ rule figures:
     params:
         identity=lambda wildcards: STUDY.figure_identity(wildcards.slice),
     shell:
-        "matteralign figures {wildcards.slice} 2>&1 | tee {log}"
+        "matteralign figures {wildcards.slice:q} 2>&1 | tee {log:q}"
 
 
 rule report:
@@ -51,4 +51,4 @@ rule report:
     params:
         identity=lambda wildcards: STUDY.figure_identity(wildcards.slice),
     shell:
-        "matteralign report {wildcards.slice} 2>&1 | tee {log}"
+        "matteralign report {wildcards.slice:q} 2>&1 | tee {log:q}"

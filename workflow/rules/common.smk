@@ -6,7 +6,7 @@ from matteralign.align.layout import Layout
 from matteralign.align.study import open_study
 from matteralign.cli.common import CONFIG_VARIABLE, put_program_on_path
 from matteralign.config.load import read_yaml, resolve
-from matteralign.core.errors import MatterAlignError
+from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.files import write_json
 from matteralign.core.hashing import sha256_json
 from matteralign.registry.environments import get_environment
@@ -14,9 +14,20 @@ from matteralign.registry.environments import get_environment
 
 def read_study():
     """Return the validated study."""
-    path = Path(str(workflow.configfiles[0]))
-    read_yaml(path)  # Snakemake has read it too, but lets a key stand twice.
-    return open_study(resolve(config, origin=path.name, base=path.resolve().parent))
+    if not config:
+        raise UserError(
+            "the configuration is empty: it has no slices (a workflow that takes this one in as a "
+            "module hands its own on with `config: config`)"
+        )
+    files = [Path(str(path)) for path in workflow.configfiles]
+    for path in files:
+        read_yaml(path)  # Snakemake has read it too, but lets a key stand twice.
+    origin = files[0].name if files else "configuration of the module"
+    return open_study(
+        resolve(
+            config, origin=origin, base=files[0].resolve().parent if files else Path()
+        )
+    )
 
 
 def publish_config(study):

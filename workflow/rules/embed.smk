@@ -19,4 +19,4 @@ rule embed:
             STUDY.embed_identity(wildcards.model, wildcards.slice)
         ),
     shell:
-        "matteralign embed {wildcards.slice} {wildcards.model} --threads {threads} 2>&1 | tee {log}"
+        "matteralign embed {wildcards.slice:q} {wildcards.model:q} --threads {threads} 2>&1 | tee {log:q}"

@@ -11,7 +11,7 @@ rule fetch:
         # Of a folder with more files than a workflow should watch one by one.
         listing=lambda wildcards: STUDY.dataset(wildcards.dataset).listing(),
     shell:
-        "matteralign fetch --dataset {wildcards.dataset} --out {output} 2>&1 | tee {log}"
+        "matteralign fetch --dataset {wildcards.dataset:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule weights:
@@ -23,7 +23,7 @@ rule weights:
     params:
         checkpoint=lambda wildcards: STUDY.cards[wildcards.model].checkpoint.origin(),
     shell:
-        "matteralign fetch --model {wildcards.model} --out {output} 2>&1 | tee {log}"
+        "matteralign fetch --model {wildcards.model:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 # As above, for slices where an untrained network may stand in for weights that are missing.
@@ -38,8 +38,8 @@ rule weights_or_architecture:
             STUDY.cards[wildcards.model].checkpoint.model_dump(mode="json")
         ),
     shell:
-        "matteralign fetch --model {wildcards.model} --weights untrained-where-missing"
-        " --out {output} 2>&1 | tee {log}"
+        "matteralign fetch --model {wildcards.model:q} --weights untrained-where-missing"
+        " --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule environment:
@@ -51,4 +51,4 @@ rule environment:
     params:
         lock=lambda wildcards: get_environment(wildcards.environment).lock_digest(),
     shell:
-        "matteralign environment {wildcards.environment} --out {output} 2>&1 | tee {log}"
+        "matteralign environment {wildcards.environment:q} --out {output:q} 2>&1 | tee {log:q}"

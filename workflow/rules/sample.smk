@@ -11,4 +11,4 @@ rule sample:
     params:
         identity=lambda wildcards: sha256_json(STUDY.sample_identity(wildcards.slice)),
     shell:
-        "matteralign sample {wildcards.slice} --threads {threads} 2>&1 | tee {log}"
+        "matteralign sample {wildcards.slice:q} --threads {threads} 2>&1 | tee {log:q}"

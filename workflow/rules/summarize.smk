@@ -13,4 +13,4 @@ rule summarize:
     params:
         identity=lambda wildcards: sha256_json(STUDY.summary_identity(wildcards.slice)),
     shell:
-        "matteralign summarize {wildcards.slice} {wildcards.model} --threads {threads} 2>&1 | tee {log}"
+        "matteralign summarize {wildcards.slice:q} {wildcards.model:q} --threads {threads} 2>&1 | tee {log:q}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +25,8 @@ class Environment:
         Name of the folder, the `environment` of a card.
     folder
         Holds ``requirements.txt`` (every package pinned), ``overrides.txt`` (pins that
-        contradict a package's own metadata, with the reason) and ``smoke.txt`` (modules that
-        must import, one per line).
+        contradict a package's own metadata, with the reason), ``smoke.txt`` (modules that
+        must import, one per line) and ``python.txt`` (the Pythons that every pin is built for).
     """
 
     name: str
@@ -43,8 +45,12 @@ class Environment:
 
     def smoke_modules(self) -> list[str]:
         """Return the modules that must import before the environment counts as built."""
-        text = (self.folder / "smoke.txt").read_text(encoding="utf-8")
-        return [line for raw in text.splitlines() if (line := raw.split("#")[0].strip())]
+        return _lines(self.folder / "smoke.txt")
+
+    def pythons(self) -> list[str]:
+        """Return the Pythons that every pin is built for, such as 3.12, oldest first; none: any."""
+        path = self.folder / "python.txt"
+        return _lines(path) if path.exists() else []
 
     def lock_digest(self) -> str:
         """Return the hash of the pins, comments apart: the identity of the environment."""
@@ -53,11 +59,33 @@ class Environment:
             pins["overrides"] = _pins(self.overrides)
         return sha256_json(pins)
 
-    def build_key(self) -> str:
-        """Return a folder name that differs whenever a built environment may differ."""
-        version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        digest = sha256_json([self.lock_digest(), version, sys.platform])
+    def build_key(self, python: str | None = None) -> str:
+        """Return a folder name that differs whenever a built environment may differ.
+
+        Parameters
+        ----------
+        python
+            Version it is built with, such as 3.12; None: that of this process.
+        """
+        own = python in (None, this_python())
+        parts = {
+            "lock": self.lock_digest(),
+            "python": sysconfig.get_config_var("SOABI") if own else python,
+            "platform": sysconfig.get_platform(),
+            # One folder may serve machines with other processors.
+            "machine": platform.machine(),
+        }
+        return f"{self.name}-{sha256_json(parts)[:12]}"
+
+    def former_key(self) -> str:
+        """Return the folder name of before it knew the processor."""
+        digest = sha256_json([self.lock_digest(), this_python(), sys.platform])
         return f"{self.name}-{digest[:12]}"
+
+
+def this_python() -> str:
+    """Return the version of the running Python, such as 3.12."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 def environments_folder() -> Path:
@@ -79,6 +107,12 @@ def get_environment(name: str) -> Environment:
     if name not in names:
         raise UserError(unknown("environment", name, names))
     return Environment(name, root / name)
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a file without remarks."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line for raw in lines if (line := raw.split("#")[0].strip())]
 
 
 def _pins(path: Path) -> list[str]:

