@@ -259,7 +259,16 @@ def test_every_shell_is_one_call_of_the_command_line() -> None:
         assert len(re.findall(r"shell:", text)) == len(re.findall(r'shell:\s+"', text))
     assert len(commands) >= 10
     for command in commands:
-        assert re.fullmatch(r"matteralign [a-z]+( [\w{}.\- ]+)?( 2>&1 \| tee \{log\})?", command)
+        assert re.fullmatch(r"matteralign [a-z]+( [\w{}.:\- ]+)?( 2>&1 \| tee \{log:q\})?", command)
+
+
+def test_every_path_in_a_shell_is_quoted() -> None:
+    for path in RULES:
+        text = path.read_text(encoding="utf-8")
+        for command in re.findall(r"shell:\n((?:\s+\"[^\"]+\"\n)+)", text):
+            filled = re.findall(r"\{([^}]+)\}", command)
+            assert filled
+            assert all(name == "threads" or name.endswith(":q") for name in filled), (path, filled)
 
 
 def test_rules_that_no_hash_guards_carry_one() -> None:
