@@ -16,6 +16,7 @@ from matteralign.metrics.members import open_member
 from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
 from matteralign.metrics.rank_exact import exact_ranks
 from matteralign.metrics.rank_strips import strip_ranks as strip_on
+from matteralign.metrics.streaming import order_of_pass
 from matteralign.metrics.streaming import stream as stream_on
 from matteralign.stats.blocks import block_edges, block_of, sweep_blocks
 
@@ -97,9 +98,11 @@ def count(method, members, lists, common=None, limit=None, k=1):
         sources = np.repeat(np.asarray(others), k)
         requests.append([RankRequest(limit, near, bounds, sources, g, sums, common)])
     if method == "pass":
-        cuts = [] if limit == n else [limit]
+        leading = None if limit == n else limit
+        order, _ = order_of_pass(n, leading)
+        placed = [[request.in_order(order) for request in asked] for asked in requests]
         stream(
-            members, distances=False, kernels=False, ranks=requests, cuts=cuts,
+            members, distances=False, kernels=False, ranks=placed, leading=leading,
             memory_bytes=1 << 20, threads=2,
         )  # fmt: skip
     else:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.backend import Array, Backend
-from matteralign.metrics.inputs import FloatArray
+from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.kernels.exact import row_norms
 from matteralign.metrics.members import Member
 
@@ -22,17 +22,24 @@ class CentredRows:
 
     Every panel meets the rows of all panels before it: where all rows of all members fit in
     `room` bytes they are centred once, elsewhere read and centred whenever they are asked for.
+    Places count along `order`, shape (m,), which names the rows of the members that take part.
     """
 
     def __init__(
-        self, backend: Backend, members: Sequence[Member], dtype: np.dtype[Any], room: int
+        self,
+        backend: Backend,
+        members: Sequence[Member],
+        order: IndexArray,
+        dtype: np.dtype[Any],
+        room: int,
     ) -> None:
         self._backend, self._members, self._dtype = backend, members, dtype
+        self._order = order
         self._held: list[npt.NDArray[Any]] = []
         self._there: list[Array] = []
-        if sum(m.n * m.d for m in members) * dtype.itemsize <= room:
-            self._held = [self._all(member) for member in members]
-            self._there = [backend.array(rows) for rows in self._held]
+        if sum(len(order) * m.d for m in members) * dtype.itemsize <= room:
+            held = [self._all(place) for place in range(len(members))]
+            self._held, self._there = held, [backend.array(rows) for rows in held]
 
     def on_device(self, place: int, start: int, stop: int) -> Array:
         """Return rows ``start:stop`` of the member at `place`, where the backend multiplies."""
@@ -41,33 +48,33 @@ class CentredRows:
         return self._backend.array(self._rows(place, start, stop))
 
     def squared_lengths(self, place: int) -> FloatArray:
-        """Return the squared length of every row, shape (n,)."""
-        member = self._members[place]
-        out = np.zeros(member.n)
-        for start, stop in member.spans():
+        """Return the squared length of every row, shape (m,)."""
+        out = np.zeros(len(self._order))
+        for start, stop in self._spans(place):
             out[start:stop] = row_norms(self._rows(place, start, stop)) ** 2
         return out
 
     def offsets(self, place: int, squares: FloatArray) -> FloatArray:
-        """Return what to take off the distances of every row, shape (n,).
+        """Return what to take off the distances of every row, shape (m,).
 
         An offset is the row's mean distance, less half the grand mean, estimated from a few
         columns: with those of both rows taken off, little is left to lose in sums of the
         tiles' precision. `squares` are the squared lengths.
         """
-        member = self._members[place]
-        valid = np.flatnonzero(member.valid)
+        valid = np.flatnonzero(self._members[place].valid[self._order])
+        if not len(valid):
+            return np.zeros(len(self._order))
         chosen = valid[np.linspace(0, len(valid) - 1, min(_OFFSET_ROWS, len(valid))).astype(int)]
         some = np.concatenate([self._single(place, row, row + 1) for row in chosen])
         minus_two = np.float32(-2.0) * some.T
         lengths = squares.astype(np.float32)
-        means = np.zeros(member.n)
-        for start, stop in member.spans():
+        means = np.zeros(len(self._order))
+        for start, stop in self._spans(place):
             tile = self._single(place, start, stop) @ minus_two
             tile += lengths[chosen]
             tile += lengths[start:stop, None]
             means[start:stop] = np.sqrt(np.maximum(tile, 0.0, out=tile), out=tile).mean(axis=1)
-        return means - 0.5 * float(means[member.valid].mean())
+        return means - 0.5 * float(means[valid].mean())
 
     def _single(self, place: int, start: int, stop: int) -> npt.NDArray[np.float32]:
         return self._rows(place, start, stop).astype(np.float32, copy=False)
@@ -75,10 +82,14 @@ class CentredRows:
     def _rows(self, place: int, start: int, stop: int) -> npt.NDArray[Any]:
         if self._held:
             return self._held[place][start:stop]
-        return self._members[place].centred(start, stop, self._dtype)
+        return self._members[place].centred_at(self._order[start:stop], self._dtype)
 
-    def _all(self, member: Member) -> npt.NDArray[Any]:
-        out = np.empty((member.n, member.d), self._dtype)
-        for start, stop in member.spans():
-            out[start:stop] = member.centred(start, stop, self._dtype)
+    def _spans(self, place: int) -> list[tuple[int, int]]:
+        m = len(self._order)
+        return [(start, min(stop, m)) for start, stop in self._members[place].spans() if start < m]
+
+    def _all(self, place: int) -> npt.NDArray[Any]:
+        out = np.empty((len(self._order), self._members[place].d), self._dtype)
+        for start, stop in self._spans(place):
+            out[start:stop] = self._members[place].centred_at(self._order[start:stop], self._dtype)
         return out

@@ -8,6 +8,7 @@ from functools import cached_property
 from threading import Lock
 
 import numpy as np
+import numpy.typing as npt
 
 from matteralign.metrics import array_pairs
 from matteralign.metrics.array_pairs import ArrayPairs
@@ -24,9 +25,10 @@ from matteralign.metrics.inputs import (
 from matteralign.metrics.local_pairs import LocalPairs, kind_of
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.neighbors import Neighbors, find_neighbors, slack
+from matteralign.metrics.rank_counts import RankRequest
 from matteralign.metrics.rank_null import RankNulls
 from matteralign.metrics.specs import MetricSpec, Scored
-from matteralign.metrics.streaming import Checkpoint, PassResult, stream
+from matteralign.metrics.streaming import Checkpoint, PassResult, order_of_pass, stream
 from matteralign.metrics.sums import MatrixSums
 
 LOCAL = ("cknna", "mutual_knn")
@@ -254,7 +256,8 @@ class Engine:
         return fits_the_pass(self._n, per_row, 4, options.memory_bytes)
 
     @cached_property
-    def _pass(self) -> PassResult:
+    def _pass(self) -> list[PassResult]:
+        """Sums over all rows, then over fewer and fewer leading ones."""
         options = self._options
         asked = {spec.metric for spec in self._specs}
         ordered = self._ordered
@@ -262,36 +265,66 @@ class Engine:
         for a, b in self._pairs:
             needed[self._place[a], self._place[b]] = True
         dtype = np.float64 if options.double else np.float32
-        ranks = [
-            [r for made in self._unfilled.values() for r in made.requests(target, bounds=dtype)]
+        # The whole first: its state is kept, and the others are done again from the start.
+        limits = self._limits[::-1]
+        work = [limit * limit for limit in limits]
+        out = []
+        for place, limit in enumerate(limits):
+            leading = limit if limit < self._n else None
+            done, share = sum(work[:place]) / sum(work), work[place] / sum(work)
+            out.append(
+                stream(
+                    ordered,
+                    backend=options.backend,
+                    distances="dcor" in asked,
+                    kernels="cka" in asked,
+                    pairs=needed,
+                    ranks=self._requests(limit, leading, dtype),
+                    leading=leading,
+                    dtype=dtype,
+                    memory_bytes=options.memory_bytes,
+                    threads=options.threads,
+                    progress=_part_of(options.progress, done, share),
+                    checkpoint=options.checkpoint if leading is None else None,
+                )
+            )
+        return out
+
+    def _requests(
+        self, limit: int, leading: int | None, dtype: npt.DTypeLike
+    ) -> list[list[RankRequest]]:
+        """Return per target what a pass over the first `limit` rows is to count."""
+        order, _ = order_of_pass(self._n, leading)
+        return [
+            [
+                request.in_order(order)
+                for made in self._unfilled.values()
+                for request in made.requests(target, bounds=dtype, only=limit)
+            ]
             if self._passes_ranks
             else []
-            for target in range(len(ordered))
+            for target in range(len(self._ordered))
         ]
-        return stream(
-            ordered,
-            backend=options.backend,
-            distances="dcor" in asked,
-            kernels="cka" in asked,
-            pairs=needed,
-            ranks=ranks,
-            cuts=self._limits[:-1],
-            dtype=dtype,
-            memory_bytes=options.memory_bytes,
-            threads=options.threads,
-            progress=options.progress,
-            checkpoint=options.checkpoint,
-        )
 
     @cached_property
     def _distance_scores(self) -> GlobalScores:
-        return self._global(self._pass.distances)
+        return self._global([found.distances for found in self._pass])
 
     @cached_property
     def _kernel_scores(self) -> GlobalScores:
-        return self._global(self._pass.kernels)
+        return self._global([found.kernels for found in self._pass])
 
-    def _global(self, sums: MatrixSums | None) -> GlobalScores:
-        if sums is None:
-            raise ValueError("the pass was run without the sums this metric needs")
-        return GlobalScores(sums, statistics=self._options.statistics, sweep=self._options.sweep)
+    def _global(self, sums: Sequence[MatrixSums | None]) -> GlobalScores:
+        whole, *fewer = [each for each in sums if each is not None]
+        statistics, sweep = self._options.statistics, self._options.sweep
+        return GlobalScores(whole, fewer[::-1], statistics=statistics, sweep=sweep)
+
+
+def _part_of(
+    progress: Callable[[float], None] | None, done: float, share: float
+) -> Callable[[float], None] | None:
+    """Return what tells the share of a part as one of the whole."""
+    if progress is None:
+        return None
+    tell = progress
+    return lambda part: tell(done + share * part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +12,6 @@ from matteralign.metrics.errors import NotApplicable
 from matteralign.metrics.inputs import require_rows
 from matteralign.metrics.specs import Scored, SweepPoint
 from matteralign.metrics.sums import MatrixSums, Sample
-from matteralign.stats.blocks import sweep_blocks
 from matteralign.stats.jackknife import interval
 from matteralign.stats.trace import CentredMoments, Null, gamma_null, root_of, trace_null
 
@@ -28,14 +28,24 @@ class GlobalScores:
     Parameters
     ----------
     sums : MatrixSums
+    leading : sequence of MatrixSums
+        Over growing numbers of leading rows, for a sweep.
     statistics : bool
         Add intervals and the null.
     sweep : bool
         Add the value at growing sample sizes.
     """
 
-    def __init__(self, sums: MatrixSums, *, statistics: bool, sweep: bool) -> None:
+    def __init__(
+        self,
+        sums: MatrixSums,
+        leading: Sequence[MatrixSums] = (),
+        *,
+        statistics: bool,
+        sweep: bool,
+    ) -> None:
         self._sums, self._statistics, self._sweep = sums, statistics, sweep
+        self._fewer = leading
         self._moments: dict[tuple[int, int], CentredMoments] = {}
         self._whole = sums.sample()
 
@@ -141,7 +151,7 @@ class GlobalScores:
 
     @cached_property
     def _leading(self) -> list[Sample]:
-        return [self._sums.sample(leading=count) for count in sweep_blocks(self._sums.blocks)]
+        return [*(sums.sample() for sums in self._fewer), self._whole]
 
     def _replicates(self, a: int, b: int) -> tuple[list[float], list[float]]:
         plain = [self._plain(sample, a, b) for sample in self._deleted]

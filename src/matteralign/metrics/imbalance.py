@@ -83,19 +83,23 @@ class Imbalance:
         shares = [upto / self._n for _, g, upto in self.lists if g == target]
         return self.k * math.fsum(shares), self.k * math.fsum(s * s for s in shares)
 
-    def requests(self, target: int, *, bounds: npt.DTypeLike | None) -> list[RankRequest]:
+    def requests(
+        self, target: int, *, bounds: npt.DTypeLike | None, only: int | None = None
+    ) -> list[RankRequest]:
         """Return what is to be counted in one target.
 
         Parameters
         ----------
         bounds : dtype, optional
             Work out the squared distances of the edges in this precision.
+        only : int, optional
+            One of the limits; default all.
         """
         member = self.members[target]
         x = member.compact() if bounds is not None else None
         places = place_of(member.valid)
         out = []
-        for limit in self.limits:
+        for limit in self.limits if only is None else [only]:
             by_rows: dict[bytes, list[int]] = {}
             for f, g, upto in self.lists:
                 if (g, upto) == (target, limit):

@@ -106,7 +106,7 @@ def local_lists(
     index = np.ascontiguousarray(index, dtype=np.int32)
     rows = np.ones(n, np.bool_) if valid is None else np.ascontiguousarray(valid, dtype=np.bool_)
     row_block = block_of(n)
-    count = int(row_block[-1]) + 1 if n else 1
+    count = int(row_block.max()) + 1 if n else 1
     left = np.empty(0, np.int64)
     kept: dict[int, MaskArray] = {}
     mutual: dict[int, MaskArray] = {}

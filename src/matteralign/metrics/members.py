@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -19,6 +19,7 @@ from matteralign.metrics.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.inputs import (
     ArrayLike,
     FloatArray,
+    IndexArray,
     as_real_array,
     matrix_shape,
     refuse_non_finite,
@@ -135,6 +136,17 @@ class Member:
         if not valid.all():
             rows[~valid] = 0.0
         return scaled_rows(rows) if self.mode == "l2" else rows
+
+    def centred_at(self, rows: IndexArray, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        """Return the chosen rows, shape (m, d), as `centred` does."""
+        if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1:
+            return self.centred(int(rows[0]), int(rows[-1]) + 1, dtype)
+        if isinstance(self.source, np.ndarray):
+            chosen: RowSource = self.source[rows]
+        else:
+            chosen = np.concatenate([np.asarray(self.source[r : r + 1]) for r in rows.tolist()])
+        part = replace(self, source=chosen, valid=self.valid[rows])
+        return part.centred(0, len(rows), dtype)
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Yield row ranges that cover the sample set, of moderate size in memory."""

@@ -8,7 +8,7 @@ tiles against one bound per edge, known beforehand.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -126,6 +126,16 @@ class RankRequest:
     sums: RankSums
     common: BoolArray | None = None
     narrower: tuple[tuple[int, RankSums], ...] = ()
+
+    def in_order(self, rows: IndexArray) -> RankRequest:
+        """Return the request for rows that stand in another order, with their new numbers."""
+        places = np.empty(len(rows) + 1, np.int32)
+        places[rows] = np.arange(len(rows), dtype=np.int32)
+        places[-1] = -1  # an absent far end stays absent
+        common = None if self.common is None else self.common[rows]
+        return replace(
+            self, nearest=places[self.nearest[rows]], bounds=self.bounds[rows], common=common
+        )
 
     def add(
         self,

@@ -200,7 +200,7 @@ class Run:
         block = block_of(self.n)
         fitted, tested = block[self.split.train], block[self.split.test]
         errors = []
-        for b in range(int(block[-1]) + 1 if block[-1] else 0):
+        for b in range(int(block.max()) + 1 if block.any() else 0):
             kept, rows = squares[tested != b], train[fitted != b]
             root = Spread.of(rows).root if len(rows) else 0.0
             errors.append(math.sqrt(kept.mean()) / root if len(kept) and root else math.nan)

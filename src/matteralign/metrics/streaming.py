@@ -25,7 +25,7 @@ from matteralign.metrics.plan import Piece, Step, steps
 from matteralign.metrics.rank_counts import RankRequest, RankSums
 from matteralign.metrics.sums import BlockSums, MatrixSums
 from matteralign.metrics.workers import Workers
-from matteralign.stats.blocks import block_edges, block_of
+from matteralign.stats.blocks import block_edges, block_order
 
 # Share of the squared lengths below which a squared distance is summed from differences.
 _LEAST = {
@@ -76,7 +76,7 @@ def stream(
     kernels: bool,
     pairs: BoolArray | None = None,
     ranks: Sequence[Sequence[RankRequest]] = (),
-    cuts: Sequence[int] = (),
+    leading: int | None = None,
     dtype: npt.DTypeLike = np.float32,
     memory_bytes: int,
     threads: int = 1,
@@ -97,9 +97,10 @@ def stream(
     pairs : ndarray of bool, shape (M, M), optional
         Pairs whose products are needed; all by default.
     ranks : sequence of sequence of RankRequest
-        Per member, what to count in its tiles; the counts are added to the requests' sums.
-    cuts : sequence of int
-        Limits of the requests below n.
+        Per member, what to count in its tiles, with rows as `order_of_pass` puts them; the
+        counts are added to the requests' sums.
+    leading : int, optional
+        Take so many leading rows alone, as one block.
     dtype : float32 or float64
         Of the tiles; sums are float64.
     memory_bytes : int
@@ -110,8 +111,11 @@ def stream(
     checkpoint : Checkpoint, optional
         The pass goes on from what it holds and saves into it now and then.
     """
-    run = _Pass(backend, members, distances, kernels, pairs, ranks, dtype, memory_bytes)
-    walk = list(steps(block_edges(run.n).tolist(), set(cuts), run.cut.panel, run.cut.piece))
+    order, edges = order_of_pass(members[0].n, leading)
+    run = _Pass(
+        backend, members, order, edges, distances, kernels, pairs, ranks, dtype, memory_bytes
+    )
+    walk = list(steps(edges.tolist(), (), run.cut.panel, run.cut.piece))
     sizes = [sum(p.size for p in s.rows) * (s.stop - s.start) for s in walk]
     due = 0.0
     first = run.restore(checkpoint.load() if checkpoint else None, walk)
@@ -140,11 +144,22 @@ def stream(
     )
 
 
+def order_of_pass(
+    n: int, leading: int | None = None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the rows in the order in which a pass takes them, and the borders of its blocks."""
+    if leading is not None:
+        return np.arange(leading), np.asarray([0, leading])
+    return block_order(n), block_edges(n)
+
+
 class _Pass:
     def __init__(
         self,
         backend: Backend,
         members: Sequence[Member],
+        order: npt.NDArray[np.int64],
+        edges: npt.NDArray[np.int64],
         distances: bool,
         kernels: bool,
         pairs: BoolArray | None,
@@ -153,15 +168,15 @@ class _Pass:
         memory_bytes: int,
     ) -> None:
         self.backend, self.members = backend, members
-        self.dtype, self.n = np.dtype(dtype), members[0].n
-        blocks = block_of(self.n)
+        self.dtype, self.n, self.edges = np.dtype(dtype), len(order), edges
+        blocks = np.repeat(np.arange(len(edges) - 1, dtype=np.int16), np.diff(edges))
         self.ranks: list[list[Counting]] = [
             [backend.counting(request, blocks) for request in requests]
             for requests in (ranks or [() for _ in members])
         ]
         self.complete = [m.complete for m in members]
         patterns, pattern_of = np.unique(
-            np.stack([m.valid for m in members]), axis=0, return_inverse=True
+            np.stack([m.valid[order] for m in members]), axis=0, return_inverse=True
         )
         self.masks = backend.array(patterns.astype(dtype))
         self.patterns, self.pattern_of = patterns, pattern_of.reshape(-1)
@@ -169,7 +184,7 @@ class _Pass:
         lines = self.padded * max(int(distances) + int(kernels), 1)
         features = sum(member.d for member in members)
         self.cut = backend.pass_cut(lines, features, self.dtype.itemsize, memory_bytes)
-        self.rows = CentredRows(backend, members, self.dtype, memory_bytes // 4)
+        self.rows = CentredRows(backend, members, order, self.dtype, memory_bytes // 4)
         squares = np.stack([self.rows.squared_lengths(m) for m in range(len(members))])
         offsets = np.zeros((len(members), self.n), dtype)
         if distances:
@@ -182,8 +197,7 @@ class _Pass:
 
     def _kind(self, pairs: BoolArray | None, diagonal: npt.NDArray[Any]) -> _Kind:
         count, patterns = len(self.members), len(self.patterns)
-        edges = block_edges(self.n)
-        blocks = len(edges) - 1
+        edges, blocks = self.edges, len(self.edges) - 1
         valid = self.patterns[self.pattern_of]
         sums = MatrixSums(
             products=BlockSums.zeros(blocks, count, count),
@@ -325,16 +339,12 @@ class _Pass:
         if parts[0] == piece:
             self.backend.fill_diagonal(tile, np.inf)
         for counting in self.ranks[place]:
-            limit = counting.request.limit
-            if piece.stop > limit:
-                continue
             for part in parts:
-                if part.stop <= limit:
-                    shift = part.start - parts[0].start
-                    square = tile[:, shift : shift + part.size]
-                    self.backend.add_ranks(counting, square, piece, part)
-                    if part != piece:
-                        self.backend.add_ranks(counting, square.T, part, piece)
+                shift = part.start - parts[0].start
+                square = tile[:, shift : shift + part.size]
+                self.backend.add_ranks(counting, square, piece, part)
+                if part != piece:
+                    self.backend.add_ranks(counting, square.T, part, piece)
         if parts[0] == piece:
             self.backend.fill_diagonal(tile, 0.0)
 
@@ -380,7 +390,7 @@ class _Pass:
                 out.append((f"{name}.rows", kind.sums.rows))
                 for what in ("products", "squares"):
                     blocks: BlockSums = getattr(kind.sums, what)
-                    parts = ("total", "touching", "closing")
+                    parts = ("total", "touching")
                     out += [(f"{name}.{what}.{part}", getattr(blocks, part)) for part in parts]
         seen: dict[int, RankSums] = {}
         for requests in self.ranks:

@@ -9,8 +9,8 @@ Double centring needs no more:
   (Székely & Rizzo 2013, J. Multivar. Anal. 117, 193),
 
 with row sums a_i and total a. Neither changes when a matrix gains r_i + s_j, so entries are
-gathered less an offset that keeps them small. Leaving out a block of rows, or taking only
-leading ones, takes the same sums over fewer blocks.
+gathered less an offset that keeps them small. Leaving out a block of rows takes the same
+sums over fewer blocks.
 """
 
 from __future__ import annotations
@@ -29,25 +29,22 @@ from matteralign.metrics.members import BoolArray
 
 @dataclass
 class BlockSums:
-    """Sums over pairs of blocks, kept in the three ways that are asked for.
+    """Sums over pairs of blocks, kept in the two ways that are asked for.
 
     Attributes
     ----------
     total : ndarray, shape (...)
     touching : ndarray, shape (B, ...)
         Over all pairs of blocks that a block is in.
-    closing : ndarray, shape (B, ...)
-        Over the pairs of blocks whose later block this is.
     """
 
     total: FloatArray
     touching: FloatArray
-    closing: FloatArray
 
     @classmethod
     def zeros(cls, blocks: int, *shape: int) -> BlockSums:
         """Return empty sums."""
-        return cls(np.zeros(shape), np.zeros((blocks, *shape)), np.zeros((blocks, *shape)))
+        return cls(np.zeros(shape), np.zeros((blocks, *shape)))
 
     def add(self, row_block: int, column_block: int, values: FloatArray) -> None:
         """Add what two blocks gave together, both ways round."""
@@ -55,23 +52,17 @@ class BlockSums:
         self.touching[row_block] += values
         if column_block != row_block:
             self.touching[column_block] += values
-        self.closing[max(row_block, column_block)] += values
 
     def without(self, block: int | None) -> FloatArray:
         """Return the sums over all blocks but one."""
         return self.total if block is None else np.subtract(self.total, self.touching[block])
 
-    def leading(self, count: int) -> FloatArray:
-        """Return the sums over the first `count` blocks."""
-        # All of them give the very number of the whole sample.
-        every = count == len(self.closing)
-        total: FloatArray = self.total if every else self.closing[:count].sum(axis=0)
-        return total
-
 
 @dataclass
 class MatrixSums:
     """Sums over one kind of matrix for M models on n rows, P patterns of masked rows.
+
+    Rows stand block by block, in the order in which the pass took them.
 
     Attributes
     ----------
@@ -102,19 +93,14 @@ class MatrixSums:
         """Number of blocks."""
         return len(self.edges) - 1
 
-    def sample(self, *, without: int | None = None, leading: int | None = None) -> Sample:
-        """Return the sums over all rows, all but a block, or the leading blocks."""
-        count = self.blocks if leading is None else leading
-        inside = np.zeros(self.patterns.shape[1], bool)
-        inside[: self.edges[count]] = True
-        rows = self.rows[..., :count].sum(axis=-1, dtype=np.float64)
+    def sample(self, *, without: int | None = None) -> Sample:
+        """Return the sums over all rows or all but a block."""
+        inside = np.ones(self.patterns.shape[1], bool)
+        rows = self.rows.sum(axis=-1, dtype=np.float64)
         if without is not None:
             inside[self.edges[without] : self.edges[without + 1]] = False
             rows -= self.rows[..., without]
-        if leading is None:
-            products, squares = self.products.without(without), self.squares.without(without)
-        else:
-            products, squares = self.products.leading(count), self.squares.leading(count)
+        products, squares = self.products.without(without), self.squares.without(without)
         return Sample(self, rows, inside, products, squares)
 
 
