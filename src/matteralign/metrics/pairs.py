@@ -44,8 +44,8 @@ def compare(
     Parameters
     ----------
     members : mapping of str to array_like, torch.Tensor or RowSource, shapes (n, d_m)
-        Every embedding by name, all on the same n rows, which must be in random order:
-        intervals leave out runs of rows, and a sweep takes leading ones. Objects with a
+        Every embedding by name, all on the same n rows, in any order; only a sweep, which
+        takes leading rows, needs a random one. Objects with a
         shape, a dtype and row slices are read block by block, so that embeddings on disk
         need not fit into memory.
     pairs : sequence of (str, str)

@@ -169,7 +169,7 @@ _INFOS = (
     _metric(
         "cknna",
         "pair",
-        3,
+        4,
         "inner-product kNN once per model O(N^2 d), then O(N k) per pair",
         DefinitionInfo(
             "huh2024",
@@ -200,7 +200,7 @@ _INFOS = (
     _metric(
         "mutual_knn",
         "pair",
-        1,
+        2,
         "kNN once per model O(N^2 d), then O(N k) per pair",
         DefinitionInfo(
             "inner",
@@ -229,7 +229,7 @@ _INFOS = (
     _metric(
         "dcor",
         "pair",
-        2,
+        3,
         "O(N^2 d) per model, O(N^2) per pair, one pass for all pairs",
         DefinitionInfo(
             "root",
@@ -265,7 +265,7 @@ _INFOS = (
     _metric(
         "cka",
         "pair",
-        2,
+        3,
         "O(N^2 d) per model, O(N^2) per pair, one pass for all pairs",
         DefinitionInfo(
             "plain",
@@ -292,7 +292,7 @@ _INFOS = (
     _metric(
         "information_imbalance",
         "pair",
-        3,
+        4,
         "k = 1: O(N^2) per pair in the pass; larger k: O(N^2 d) per model beside it",
         DefinitionInfo(
             "rank",
@@ -309,7 +309,7 @@ _INFOS = (
     _metric(
         "twonn",
         "model",
-        1,
+        2,
         "Euclidean kNN, O(N^2 d)",
         DefinitionInfo(
             "fit",
@@ -326,7 +326,7 @@ _INFOS = (
     _metric(
         "mle",
         "model",
-        2,
+        3,
         "Euclidean kNN, O(N^2 d)",
         DefinitionInfo(
             "levina_bickel",
@@ -368,7 +368,7 @@ _INFOS = (
     _metric(
         "gfre",
         "pair",
-        2,
+        3,
         "O(N d^2) per source model, and per pair and permutation",
         DefinitionInfo(
             "goscinski2021",
@@ -388,7 +388,7 @@ _INFOS = (
     _metric(
         "lfre",
         "pair",
-        2,
+        3,
         "O(N k d min(k, d)) per source model, O(N k d min(k, d)) per pair and permutation",
         DefinitionInfo(
             "goscinski2021",
