@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.backend import Array, Backend
-from matteralign.metrics.inputs import FloatArray, IndexArray
+from matteralign.metrics.inputs import FloatArray
 from matteralign.metrics.kernels.exact import row_norms
 from matteralign.metrics.members import Member
 
@@ -29,7 +29,7 @@ class CentredRows:
         self,
         backend: Backend,
         members: Sequence[Member],
-        order: IndexArray,
+        order: npt.NDArray[np.integer[Any]],
         dtype: np.dtype[Any],
         room: int,
     ) -> None:

@@ -19,7 +19,6 @@ from matteralign.metrics.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.inputs import (
     ArrayLike,
     FloatArray,
-    IndexArray,
     as_real_array,
     matrix_shape,
     refuse_non_finite,
@@ -137,7 +136,9 @@ class Member:
             rows[~valid] = 0.0
         return scaled_rows(rows) if self.mode == "l2" else rows
 
-    def centred_at(self, rows: IndexArray, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    def centred_at(
+        self, rows: npt.NDArray[np.integer[Any]], dtype: npt.DTypeLike
+    ) -> npt.NDArray[Any]:
         """Return the chosen rows, shape (m, d), as `centred` does."""
         if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1:
             return self.centred(int(rows[0]), int(rows[-1]) + 1, dtype)

@@ -127,7 +127,7 @@ class RankRequest:
     common: BoolArray | None = None
     narrower: tuple[tuple[int, RankSums], ...] = ()
 
-    def in_order(self, rows: IndexArray) -> RankRequest:
+    def in_order(self, rows: npt.NDArray[np.integer[Any]]) -> RankRequest:
         """Return the request for rows that stand in another order, with their new numbers."""
         places = np.empty(len(rows) + 1, np.int32)
         places[rows] = np.arange(len(rows), dtype=np.int32)
