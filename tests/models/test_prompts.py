@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import ase
 import numpy as np
 import pytest
 
@@ -16,17 +18,16 @@ from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
 from matteralign.store.structures import Structure
 
-WATER = """\
-{'numbers': array([8, 1, 1]), 'positions': array([[ 0.      ,  0.      ,  0.119262],
-       [ 0.      ,  0.763239, -0.477047],
-       [ 0.      , -0.763239, -0.477047]]), 'cell': array([[0., 0., 0.],
-       [0., 0., 0.],
-       [0., 0., 0.]]), 'pbc': array([False, False, False])}"""
-SALT = """\
-{'numbers': array([11, 17]), 'positions': array([[0.  , 0.  , 0.  ],
-       [2.82, 0.  , 0.  ]]), 'cell': array([[0.  , 2.82, 2.82],
-       [2.82, 0.  , 2.82],
-       [2.82, 2.82, 0.  ]]), 'pbc': array([ True,  True,  True])}"""
+WATER = (
+    "Atoms(symbols='OH2', pbc=False) 'numbers': [8, 1, 1], 'positions': [[0.0, 0.0, 0.119262], "
+    "[0.0, 0.763239, -0.477047], [0.0, -0.763239, -0.477047]], 'cell': [[0.0, 0.0, 0.0], "
+    "[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], 'pbc': [False, False, False]"
+)
+SALT = (
+    "Atoms(symbols='NaCl', pbc=True, cell=[[0.0, 2.82, 2.82], [2.82, 0.0, 2.82], "
+    "[2.82, 2.82, 0.0]]) 'numbers': [11, 17], 'positions': [[0.0, 0.0, 0.0], [2.82, 0.0, 0.0]], "
+    "'cell': [[0.0, 2.82, 2.82], [2.82, 0.0, 2.82], [2.82, 2.82, 0.0]], 'pbc': [True, True, True]"
+)
 CELL = np.array([[0, 2.82, 2.82], [2.82, 0, 2.82], [2.82, 2.82, 0]])
 
 
@@ -52,18 +53,25 @@ def card_of(tmp_path: Path, make_card: Callable[..., ModelCard]) -> Callable[[st
     return write
 
 
-def test_the_read_out_is_what_ase_and_numpy_print(water: Structure, salt: Structure) -> None:
+def test_the_read_out_is_what_ase_and_python_print(water: Structure, salt: Structure) -> None:
     assert read_out(water) == WATER
     assert read_out(salt) == SALT
+    for structure in (water, salt):
+        atoms = ase.Atoms(
+            structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc
+        )
+        printed, _, lists = read_out(structure).partition(" 'numbers'")
+        assert printed == str(atoms)
+        read = ast.literal_eval("{'numbers'" + lists + "}")
+        assert read == {name: value.tolist() for name, value in atoms.todict().items()}
 
 
-def test_a_long_read_out_is_not_abbreviated_whatever_numpy_is_told() -> None:
-    many = Structure("many", np.full(2000, 6, np.uint8), np.arange(6000.0).reshape(-1, 3))
+def test_a_long_read_out_is_whole_whatever_numpy_is_told() -> None:
+    many = Structure("many", np.full(2000, 6, np.uint8), np.arange(6000.0).reshape(-1, 3) / 7)
     with np.printoptions(precision=2, threshold=5, suppress=True):
         text = read_out(many)
     assert "..." not in text
-    assert text.count("6,") > 1900
-    assert "5.999e+03" in text
+    assert str(5999 / 7) in text
 
 
 def test_the_three_prompts_of_the_study(water: Structure) -> None:
@@ -72,8 +80,8 @@ def test_the_three_prompts_of_the_study(water: Structure) -> None:
         long, blank, atomistic = (
             read_prompt(cards[model + variant]) for variant in ("", "-blank", "-blank-atomistic")
         )
-        assert (long.message(water).text, blank.message(water).text) == ("O", "O")
-        assert atomistic.message(water).text == WATER
+        assert (long.message(water).text, blank.message(water).text) == ("SMILES: O", "SMILES: O")
+        assert atomistic.message(water).text == f"The atomic structure: {WATER}"
         assert len(long.system.split(".")) > 5
         assert blank.system == (
             "You are an expert chemist who is shown one molecule as a SMILES string."

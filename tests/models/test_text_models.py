@@ -21,27 +21,29 @@ SCRIPT = Path(__file__).parent / "reference" / "text_models.py"
 ONE_SENTENCE = "You are an expert chemist who is shown one molecule as a SMILES string."
 LONG = (
     Path(matteralign.__file__).parent / "models" / "prompts" / "long.txt"
-).read_text().removeprefix("[system]\n").removesuffix("\n[user]\n{smiles}\n")  # fmt: skip
-ATOMS = """\
-{'numbers': array([6]), 'positions': array([[ 0.5 , -1.25,  0.  ]]), 'cell': array([[0., 0., 0.],
-       [0., 0., 0.],
-       [0., 0., 0.]]), 'pbc': array([False, False, False])}"""
-# The whole input about ethanol, in the form of each model's chat template, and the user's part.
+).read_text().removeprefix("[system]\n").removesuffix("\n[user]\nSMILES: {smiles}\n")  # fmt: skip
+ATOMS = (
+    "Atoms(symbols='C', pbc=False) 'numbers': [6], 'positions': [[0.5, -1.25, 0.0]], "
+    "'cell': [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]], 'pbc': [False, False, False]"
+)
+# The whole input about one molecule, in the form of each model's chat template, and of it the
+# user's message and the structure.
 CHATS = {
     "deepseek-r1-distill-llama-8b-blank": (
-        f"<｜begin▁of▁sentence｜>{ONE_SENTENCE}<｜User｜>CCO<｜Assistant｜><think>\n", "CCO",
+        f"<｜begin▁of▁sentence｜>{ONE_SENTENCE}<｜User｜>SMILES: CCO<｜Assistant｜><think>\n",
+        "SMILES: CCO", "CCO",
     ),
     "qwen3-30b-a3b-thinking-2507-blank-atomistic": (
         "<|im_start|>system\nYou are an expert chemist who is shown one atomic structure as an ASE "
-        f"Atoms object.<|im_end|>\n<|im_start|>user\n{ATOMS}<|im_end|>\n"
+        f"Atoms object.<|im_end|>\n<|im_start|>user\nThe atomic structure: {ATOMS}<|im_end|>\n"
         "<|im_start|>assistant\n<think>\n",
-        ATOMS,
+        f"The atomic structure: {ATOMS}", ATOMS,
     ),
     "gpt-oss-20b": (
         "<|start|>system<|message|>Current date: 2025-12-03\n\nReasoning: medium<|end|>"
         f"<|start|>developer<|message|># Instructions\n\n{LONG}<|end|>"
-        "<|start|>user<|message|>CCO<|end|><|start|>assistant",
-        "CCO",
+        "<|start|>user<|message|>SMILES: CCO<|end|><|start|>assistant",
+        "SMILES: CCO", "CCO",
     ),
 }  # fmt: skip
 TRIED = ("chemberta", "chemgpt-1.2b", *CHATS)
@@ -127,8 +129,7 @@ def test_a_chat_is_averaged_over_the_tokens_that_were_chosen(
 ) -> None:
     chat = found["chats"]["models"][key]
     assert chat[tokens] < 5e-6
-    # The user's message is the structure and nothing else in all three prompts.
-    assert chat["content tokens"] == chat["user tokens"] < chat["all tokens"]
+    assert chat["content tokens"] < chat["user tokens"] < chat["all tokens"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,9 @@ def test_latents_name_their_prompt_and_its_hash(found: dict[str, Any]) -> None:
     sidecar = found["chats"]["sidecar"]
     path = Path(matteralign.__file__).parent / "models" / "prompts" / "long.txt"
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert sidecar["prompt"] == {"file": "long.txt", "sha256": digest}
+    assert sidecar["prompt"] == {
+        "file": "long.txt", "sha256": digest, "words": "own", "study": "long",
+    }  # fmt: skip
     assert sidecar["checkpoint"]["weights"] == "untrained"
     assert len(sidecar["checkpoint"]["files"]) == 8
 

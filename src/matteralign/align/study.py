@@ -19,6 +19,8 @@ from matteralign.core.weights import Weights
 from matteralign.datasets.source import Source, check_names, find_source
 from matteralign.metrics.registry import LISTS_VERSION
 from matteralign.models.catalogue import wrapper_version
+from matteralign.models.prompts import with_study_words
+from matteralign.models.prompts.study import piece_files
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
 from matteralign.registry.load import get_card, load_cards
@@ -129,6 +131,23 @@ class Study:
         return sha256_json([cards, chosen, self.config.tree.model_dump(mode="json")])
 
 
+def with_words(cards: Mapping[str, ModelCard], named: Mapping[str, Path]) -> dict[str, ModelCard]:
+    """Return the cards with the study's words in their prompts, where the user has the files.
+
+    Parameters
+    ----------
+    named
+        Files by piece, as a configuration names them.
+
+    Raises
+    ------
+    UserError
+        If a named file is not there, or a file does not hold the study's words.
+    """
+    files = piece_files(named)
+    return {key: with_study_words(card, files) for key, card in cards.items()}
+
+
 def _check_names(card: ModelCard) -> None:
     try:
         wrapper_version(card.wrapper)
@@ -153,7 +172,9 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
         If a slice, model, dataset, metric, definition or parameter is not known; one line
         with the nearest match.
     """
-    study = Study(config, load_cards(tuple(base / folder for folder in config.cards)))
+    named = {name: base / path for name, path in config.prompts if path is not None}
+    cards = load_cards(tuple(base / folder for folder in config.cards))
+    study = Study(config, with_words(cards, named))
     check_names(config.datasets)
     _ = measures_of(config.metrics, "pair"), measures_of(config.metrics, "model")
     for name, chosen in config.slices.items():

@@ -47,6 +47,8 @@ class ModelFacts:
         The count that the study prints, and why the card's is another.
     printed
         What else Table 1 prints otherwise than the card has it, and why; "" where nothing.
+    prompt
+        Whose words the prompt of a chat model has: ``study`` or ``own``; "" for others.
     baseline
         True for the random baseline.
     """
@@ -67,6 +69,7 @@ class ModelFacts:
     parameters_study: int | None = None
     parameters_note: str = ""
     printed: str = ""
+    prompt: str = ""
     baseline: bool = False
 
 
@@ -94,6 +97,7 @@ def facts_of(card: ModelCard, sidecar: Mapping[str, Any] | None = None) -> Model
         parameters_study=card.parameters.study,
         parameters_note=card.parameters.note or "",
         printed=_printed(card),
+        prompt=_prompt(card, sidecar),
         baseline=card.embedding == "random",
     )
 
@@ -107,6 +111,14 @@ def _printed(card: ModelCard) -> str:
         if name != "note" and value is not None
     ]
     return f"{'; '.join(told)} ({card.printed.note})"
+
+
+def _prompt(card: ModelCard, sidecar: Mapping[str, Any] | None) -> str:
+    if card.prompt is None:
+        return ""
+    if sidecar is None:
+        return card.prompt.words
+    return str(sidecar.get("prompt", {}).get("words", "own"))
 
 
 def told_apart(models: Sequence[ModelFacts]) -> list[ModelFacts]:

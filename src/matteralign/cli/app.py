@@ -20,6 +20,7 @@ from matteralign.cli import (
     model_list,
     panel,
     people,
+    prompts,
     schemas,
     show,
 )
@@ -34,8 +35,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _MODULES = (
-    people, model_list, dataset_list, authoring, panel, checking, arrays, catalogue, fetching,
-    inputs, compute, show, schemas,
+    people, model_list, dataset_list, prompts, authoring, panel, checking, arrays, catalogue,
+    fetching, inputs, compute, show, schemas,
 )  # fmt: skip
 for module in _MODULES:
     module.register(app)

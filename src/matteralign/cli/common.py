@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from matteralign.align.layout import Layout
-from matteralign.align.study import Study, open_study
+from matteralign.align.study import Study, open_study, with_words
 from matteralign.config.load import load_config
 from matteralign.core.errors import UserError
 from matteralign.registry.card import ModelCard
@@ -63,7 +63,7 @@ def study_if_any(config: Path) -> Study | None:
 def cards_of(config: Path) -> Mapping[str, ModelCard]:
     """Return every card: those of the package and, where there is a configuration, its own."""
     study = study_if_any(config)
-    return load_cards() if study is None else study.cards
+    return with_words(load_cards(), {}) if study is None else study.cards
 
 
 def layout_of(study: Study, slice_name: str) -> Layout:

@@ -90,6 +90,7 @@ def report_data(view: SliceView) -> ReportData:
             *_skipped(sample),
             *_warned(sample),
             *_untrained(view),
+            *_prompts(view),
             *_licences(view),
             *_few_rows(view),
             *_hubs(view),
@@ -128,6 +129,17 @@ def _untrained(view: SliceView) -> list[str]:
         f"UNTRAINED weights (†): {'; '.join(names)}. These are seeded networks of the "
         "architecture, not the published models; their scores and energies say nothing "
         "about what training does."
+    ]
+
+
+def _prompts(view: SliceView) -> list[str]:
+    names = [fact.name for fact in view.facts if fact.study_row and fact.prompt == "own"]
+    if not names:
+        return []
+    return [
+        f"prompt: own. {'; '.join(names)} read prompts in this project's words, not the study's, "
+        "so these rows do not reproduce the study's. `matteralign prompts` says how to use its "
+        "words, which the paper prints."
     ]
 
 

@@ -21,6 +21,14 @@ class Tree(StrictSection):
     epsilon: float = Field(default=1e-6, gt=0, description="added before normalising")
 
 
+class Prompts(StrictSection):
+    """Files with the words of the study's prompts, which the paper prints (B.2, B.3)."""
+
+    long: str | None = Field(default=None, description="the long system prompt")
+    blank: str | None = Field(default=None, description="the system prompt of one sentence")
+    atoms: str | None = Field(default=None, description="the words before an atomic structure")
+
+
 class StudyConfig(StrictSection):
     """The whole configuration of a study."""
 
@@ -39,6 +47,11 @@ class StudyConfig(StrictSection):
         description="trained: a model whose weights cannot be had stops the run; "
         "untrained-where-missing: an untrained network of its architecture runs instead, "
         "labelled so in every table, figure and report",
+    )
+    prompts: Prompts = Field(
+        default=Prompts(),
+        description="files with the study's words for chat models; what is not named is looked for "
+        "in the folder prompts of the cache, as long.txt, blank.txt and atoms.txt",
     )
     metrics: Metrics = Metrics()
     tree: Tree = Tree()

@@ -213,6 +213,7 @@ def _models(data: ReportData) -> pd.DataFrame:
                 "in the study": m.parameters_study,
                 "why another": m.parameters_note if _other_count(m) else "",
                 "Table 1 prints": m.printed,
+                "prompt": m.prompt,
                 "weights": m.weights,
                 "licence": m.licence,
                 "checkpoint sha256": m.checkpoint_sha256,

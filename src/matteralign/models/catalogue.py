@@ -44,7 +44,7 @@ _CLASSES = {
 # by the old code are then made again.
 WRAPPER_VERSIONS: dict[str, int] = {
     "antiberty": 1,
-    "chat": 1,
+    "chat": 2,
     "chgnet": 4,
     "composition": 1,
     "dpa": 2,

@@ -204,5 +204,5 @@ def _identity(job: Job, wrapper: Wrapper, sample: SampleSet) -> dict[str, Any]:
         "latent": {"layer": card.latent.layer, "pooling": card.latent.pooling},
         "device": wrapper.device,
         "environment": environment,
-        **({} if card.prompt is None else {"prompt": card.prompt.model_dump()}),
+        **({} if card.prompt is None else {"prompt": card.prompt.label()}),
     }

@@ -148,6 +148,24 @@ class PinnedPrompt(Strict):
 
     file: str = Field(description="name of a file of models/prompts, or a full path")
     sha256: Sha256
+    study: Literal["long", "blank", "blank-atomistic"] | None = Field(
+        default=None,
+        description="prompt of the study that it stands for, used in its place where the user has "
+        "the study's words",
+    )
+    words: Literal["own", "study"] = Field(
+        default="own", description="whose words; set by the program, not on a card"
+    )
+    pieces: dict[str, str] = Field(
+        default={}, description="the user's files with the study's words; set by the program"
+    )
+
+    def label(self) -> dict[str, Any]:
+        """Return what is written down of a prompt beside the latents that it made."""
+        told: dict[str, Any] = {"sha256": self.sha256, "words": self.words}
+        if self.study is not None:
+            told["study"] = self.study
+        return told if self.words == "study" else {"file": self.file} | told
 
 
 class ModelCard(Strict):

@@ -176,17 +176,18 @@ def incomplete(folder: Path, card: ModelCard) -> str:
     return "loaded"
 
 
-def chat(key: str, rendered: str, user: str) -> dict[str, Any]:
+def chat(key: str, rendered: str, user: str, shown: str) -> dict[str, Any]:
     """Compare with the text that the test expects, tokenised and averaged here."""
     found: dict[str, Any] = {}
     for tokens in ("all", "user", "content"):
         wrapper, folder = loaded(CARDS[key], tokens=tokens)
         words = Tokenizer.from_file(str(folder / "tokenizer.json"))
         encoding = words.encode(rendered, add_special_tokens=False)
-        start = rendered.rindex(user)
+        part = shown if tokens == "content" else user
+        start = rendered.rindex(part)
         inside = [
             i for i, (first, last) in enumerate(encoding.offsets)
-            if tokens == "all" or (last > start and first < start + len(user))
+            if tokens == "all" or (last > start and first < start + len(part))
         ]  # fmt: skip
         network = transformers.AutoModel.from_pretrained(
             folder, dtype=torch.float32, **dequantized(folder)

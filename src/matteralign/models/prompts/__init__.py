@@ -7,47 +7,56 @@ A file has two parts, each after a line with its name in brackets::
     [user]
     {smiles}
 
-Fields in braces are filled from the structure: `FIELDS` lists them.
+Fields in braces are filled from the structure: `FIELDS` lists them. The study's own words are
+the user's to bring: `matteralign.models.prompts.study`.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import ase
-import numpy as np
+from typing import TYPE_CHECKING
 
 from matteralign.core.errors import IntegrityError, UserError
-from matteralign.core.hashing import sha256_file
+from matteralign.core.hashing import sha256_bytes, sha256_file
 from matteralign.core.suggest import unknown
 from matteralign.models.checks import Refusal, refuse_geometry, refuse_smiles
-from matteralign.registry.card import ModelCard
+from matteralign.models.prompts.study import PROMPTS, composed
+from matteralign.registry.card import ModelCard, PinnedPrompt
 from matteralign.store.structures import Structure
+
+if TYPE_CHECKING:
+    import ase
 
 FOLDER = Path(__file__).parent
 _PARTS = re.compile(r"\[system\]\n(.*?)\n\[user\]\n(.*)", re.DOTALL)
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
-def read_out(structure: Structure) -> str:
-    """Return what ASE's ``Atoms.todict`` prints: numbers, positions in Å, cell in Å and pbc.
+def atoms_of(structure: Structure) -> ase.Atoms:
+    """Return the structure as ASE has it: positions and cell in Å."""
+    import ase  # whose words a card has is asked without it
 
-    Numbers are printed as numpy does by default, but long arrays are not abbreviated.
-    """
-    atoms = ase.Atoms(
+    return ase.Atoms(
         numbers=structure.numbers.astype(int),
         positions=structure.positions,
         cell=structure.cell,
         pbc=structure.pbc,
     )
-    with np.printoptions(
-        precision=8, threshold=sys.maxsize, linewidth=75, suppress=False, floatmode="maxprec"
-    ):
-        return str(atoms.todict())
+
+
+def arrays(structure: Structure) -> str:
+    """Return numbers, positions, cell and pbc as Python prints their ``tolist()``."""
+    found = atoms_of(structure).todict()
+    names = ("numbers", "positions", "cell", "pbc")
+    return ", ".join(f"{name!r}: {found[name].tolist()}" for name in names)
+
+
+def read_out(structure: Structure) -> str:
+    """Return an atomic structure as the study prints it: ASE's print, then its arrays."""
+    return f"{atoms_of(structure)} {arrays(structure)}"
 
 
 def _refuse_selfies(structure: Structure) -> Refusal | None:
@@ -62,6 +71,8 @@ class _Field:
 
 
 FIELDS: Mapping[str, _Field] = {
+    "arrays": _Field(arrays, refuse_geometry, "positions"),
+    "ase": _Field(lambda s: str(atoms_of(s)), refuse_geometry, "positions"),
     "atoms": _Field(read_out, refuse_geometry, "positions"),
     "selfies": _Field(lambda s: s.selfies or "", _refuse_selfies, "selfies"),
     "smiles": _Field(lambda s: s.smiles or "", lambda s: refuse_smiles(s.smiles), "smiles"),
@@ -146,6 +157,8 @@ def parse_prompt(text: str, path: Path) -> Prompt:
 def read_prompt(card: ModelCard) -> Prompt:
     """Read the prompt that a card names: a file of this folder, or one given by its full path.
 
+    Where the card has the study's words, it is put together from the user's files.
+
     Raises
     ------
     UserError
@@ -157,6 +170,8 @@ def read_prompt(card: ModelCard) -> Prompt:
         raise UserError(
             f"card {card.key}: wrapper {card.wrapper!r} needs a prompt: file and sha256"
         )
+    if card.prompt.words == "study":
+        return _study_prompt(card.key, card.prompt)
     path = FOLDER / card.prompt.file
     if not path.is_file():
         known = [p.name for p in FOLDER.glob("*.txt")]
@@ -172,3 +187,36 @@ def read_prompt(card: ModelCard) -> Prompt:
             "another prompt gives other latents: correct the card, or the file"
         )
     return parse_prompt(path.read_text(encoding="utf-8"), path)
+
+
+def _study_prompt(key: str, pinned: PinnedPrompt) -> Prompt:
+    files = {name: Path(path) for name, path in pinned.pieces.items()}
+    text = composed(pinned.study or "", files)
+    if text is None or sha256_bytes(text.encode()) != pinned.sha256:
+        raise IntegrityError(
+            f"{', '.join(map(str, files.values()))}: changed since the run began; another prompt "
+            f"gives other latents of {key}: run again"
+        )
+    return parse_prompt(text, next(iter(files.values())))
+
+
+def with_study_words(card: ModelCard, files: Mapping[str, Path]) -> ModelCard:
+    """Return a card with the study's words, where it stands for one of the study's prompts.
+
+    Without the files it is the card as it was, with this project's words.
+
+    Parameters
+    ----------
+    files
+        As `study.piece_files` gives them.
+    """
+    if card.prompt is None or card.prompt.study is None:
+        return card
+    text = composed(card.prompt.study, files)
+    if text is None:
+        return card
+    used = {name: str(files[name].resolve()) for name in PROMPTS[card.prompt.study]}
+    prompt = card.prompt.model_copy(
+        update={"words": "study", "pieces": used, "sha256": sha256_bytes(text.encode())}
+    )
+    return card.model_copy(update={"prompt": prompt})

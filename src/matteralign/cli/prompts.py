@@ -1,0 +1,73 @@
+"""The verb about the study's prompts: what is here, and whether a file holds its words."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, print_whole, study_if_any
+from matteralign.core.errors import MatterAlignError
+from matteralign.core.files import atomic_path
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    app.command()(prompts)
+
+
+def prompts(
+    check: Annotated[
+        Path | None, typer.Option(help="Tell whether a file holds words of the study's prompts.")
+    ] = None,
+    use: Annotated[
+        Path | None, typer.Option(help="Check a file and copy it into the cache, to be used.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """List the study's prompts and whose words the chat models read; check files of words.
+
+    The words are printed in the paper (arXiv:2512.03750, appendices B.2 and B.3) and are not
+    part of this program: copy them into plain text files.
+    """
+    from matteralign.models.prompts.study import check_words, default_folder, read_text_file
+
+    path = check or use
+    if path is None:
+        _list(config)
+        return
+    found = check_words(read_text_file(path))
+    if not found.good or found.piece is None:
+        raise MatterAlignError(f"{path}: {found.told}")
+    typer.echo(f"{path}: {found.told}")
+    if use is not None:
+        target = default_folder() / f"{found.piece}.txt"
+        with atomic_path(target) as temporary:
+            shutil.copyfile(path, temporary)
+        typer.echo(f"copied to {target}")
+
+
+def _list(config: Path) -> None:
+    from rich.table import Table
+
+    from matteralign.align.study import with_words
+    from matteralign.models.prompts.study import PIECES, default_folder, piece_files
+    from matteralign.registry.load import load_cards
+
+    study = study_if_any(config)
+    named = {k: Path(v) for k, v in study.config.prompts if v is not None} if study else {}
+    files = piece_files(named)
+    table = Table(box=None, header_style="bold")
+    for column in ("piece", "is", "file"):
+        table.add_column(column)
+    for name, piece in PIECES.items():
+        where = files.get(name, f"not here; would be {default_folder() / f'{name}.txt'}")
+        table.add_row(name, piece.told, str(where))
+    print_whole(table)
+    typer.echo()
+    cards = study.cards if study else with_words(load_cards(), named)
+    for card in cards.values():
+        if card.prompt is not None:
+            typer.echo(f"{card.key}: prompt: {card.prompt.words}")

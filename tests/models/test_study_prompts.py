@@ -1,0 +1,213 @@
+"""The study's words: recognised by hash, used where they are, never guessed.
+
+The words are the paper's. The tests put others in their place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from matteralign.align.study import open_study, with_words
+from matteralign.analysis.tables import facts_of
+from matteralign.cli.app import app
+from matteralign.config.schema import StudyConfig
+from matteralign.core.errors import IntegrityError, MatterAlignError, UserError
+from matteralign.core.paths import CACHE_VARIABLE
+from matteralign.models.prompts import read_prompt, study
+from matteralign.models.prompts.study import PIECES, check_words
+from matteralign.registry.load import load_cards
+from matteralign.store.structures import Structure
+
+BLANK = "You are a well-read chemist."
+LONG = (
+    BLANK + " Look at:\n- what is written, the signs first,\n- the office it came from.\n"
+    "Don't guess {anything}."
+)
+ATOMS = "Here are atoms:"
+GPT = "gpt-oss-20b"
+
+
+def hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def by_words(text: str) -> str:
+    return hashed(" ".join(re.findall(r"\w+", text)))
+
+
+@pytest.fixture(autouse=True)
+def stand_ins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    texts = {"blank": BLANK, "long": LONG, "atoms": ATOMS}
+    pieces = {
+        name: replace(
+            PIECES[name],
+            count=len(re.findall(r"\w+", text)),
+            words_sha256=by_words(text),
+            sha256=hashed(text) if name == "blank" else None,
+            characters=len(text) if name == "blank" else None,
+        )
+        for name, text in texts.items()
+    }
+    monkeypatch.setattr(study, "PIECES", pieces)
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[[str, str], Path]:
+    def write(name: str, text: str) -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def files(file: Callable[[str, str], Path]) -> dict[str, Path]:
+    texts = {"blank": BLANK, "long": LONG, "atoms": ATOMS}
+    return {name: file(f"{name}.txt", text + "\n") for name, text in texts.items()}
+
+
+@pytest.mark.parametrize(
+    ("text", "piece"),
+    [
+        (BLANK, "blank"), (f"\ufeff{BLANK}\r\n".lstrip("\ufeff"), "blank"), (LONG, "long"),
+        (LONG.replace("\n", " "), "long"), (LONG.replace("- ", "• "), "long"),
+        (LONG.replace("'", "’"), "long"), (ATOMS, "atoms"), (ATOMS + " {ase}\n{arrays}", "atoms"),
+    ],
+)  # fmt: skip
+def test_the_words_are_recognised_whatever_the_breaks(text: str, piece: str) -> None:
+    found = check_words(text)
+    assert (found.piece, found.good) == (piece, True), found.told
+
+
+@pytest.mark.parametrize(
+    ("text", "piece", "told"),
+    [
+        (BLANK.replace("-", "–"), "blank", "spacing, quotes, dashes or punctuation differ: 28 ch"),
+        (BLANK.replace(" a ", "  a "), "blank", "29 characters, not 28"),
+        (ATOMS[:-1], "atoms", "must end with ':'"),
+        (LONG.replace("written", "writ-\nten"), "long", "broken at the end of a line: join"),
+        (LONG.replace("office", "o\ufb03ce"), "long", "letters are joined into one sign"),
+        (LONG.replace("written", "writ\u00adten"), "long", "signs without width"),
+        (LONG + " Thanks.", "long", "with 0 more words before and 1 after; leave those out"),
+        (LONG.replace("office", "desk"), "blank", "or, for the long system prompt, copy its 23 w"),
+        ("System prompt: " + LONG + " The end.", "long", "with 2 more words before and 2 after"),
+    ],
+)
+def test_a_text_that_is_nearly_right_is_told_what_to_mend(text: str, piece: str, told: str) -> None:
+    found = check_words(text)
+    assert (found.piece, found.good) == (piece, False)
+    assert told in found.told
+
+
+def test_other_words_are_counted_and_none_is_shown() -> None:
+    found = check_words("You are a well-read cook.")
+    assert (found.piece, found.good) == (None, False)
+    assert found.told.startswith("these 6 words are none of the study's prompts")
+    assert "chemist" not in found.told
+    assert not check_words("").good
+
+
+@pytest.mark.parametrize(("key", "user"), [(GPT, "SMILES: O"), (f"{GPT}-blank", "SMILES: O")])
+def test_with_the_files_the_cards_have_the_study_s_words(
+    files: dict[str, Path], water: Structure, key: str, user: str
+) -> None:
+    own = load_cards()
+    cards = with_words(own, files)
+    prompt = read_prompt(cards[key])
+    assert prompt.system == (LONG if key == GPT else BLANK)
+    assert prompt.message(water).text == user
+    assert cards[key].digest() != own[key].digest()
+    label = cards[key].prompt.label()  # type: ignore[union-attr]
+    assert label["words"] == "study"
+    assert set(label) == {"sha256", "words", "study"}, "no words and no paths in a sidecar"
+    assert facts_of(cards[key]).prompt == "study"
+    assert facts_of(own[key]).prompt == "own"
+    # What was made before with other words keeps its label.
+    assert facts_of(cards[key], {"prompt": {"words": "own"}}).prompt == "own"
+    assert facts_of(cards[key], {"prompt": {"file": "long.txt"}}).prompt == "own"
+
+
+def test_atoms_follow_the_words_before_them(files: dict[str, Path], water: Structure) -> None:
+    key = f"{GPT}-blank-atomistic"
+    plain = read_prompt(with_words(load_cards(), files)[key])
+    assert plain.system == BLANK
+    assert plain.message(water).text.startswith(f"{ATOMS} Atoms(symbols='OH2', pbc=False) 'numb")
+    files["atoms"].write_text(ATOMS + "\n{ase}\n{{arrays}}")
+    own = read_prompt(with_words(load_cards(), files)[key])
+    text = own.message(water).text
+    assert text.startswith(f"{ATOMS}\nAtoms(symbols='OH2', pbc=False)\n{{'numbers': [8, 1, 1]")
+    assert text.endswith("[False, False, False]}")
+
+
+def test_a_prompt_of_two_pieces_needs_both(files: dict[str, Path]) -> None:
+    own = load_cards()
+    cards = with_words(own, {"blank": files["blank"]})
+    changed = {key for key in own if cards[key].digest() != own[key].digest()}
+    assert changed == {key for key in own if key.endswith("-blank")}
+
+
+def test_other_line_breaks_are_another_prompt(files: dict[str, Path]) -> None:
+    first = with_words(load_cards(), files)[GPT]
+    files["long"].write_text(LONG.replace("\n", " "))
+    assert with_words(load_cards(), files)[GPT].digest() != first.digest()
+    with pytest.raises(IntegrityError, match="changed since the run began"):
+        read_prompt(first)
+
+
+def test_a_file_without_the_words_is_an_error_not_a_silent_own_prompt(
+    files: dict[str, Path],
+) -> None:
+    files["long"].write_text(LONG + " Thanks.")
+    with pytest.raises(UserError, match=r"long\.txt: .*with 0 more words before and 1 after"):
+        with_words(load_cards(), files)
+    with pytest.raises(UserError, match=r"prompts\.atoms: .* does not exist"):
+        with_words(load_cards(), {"atoms": files["atoms"].parent / "no.txt"})
+    with pytest.raises(UserError, match=r"blank\.txt: is .*; wanted is the long system prompt"):
+        with_words(load_cards(), {"long": files["blank"]})
+
+
+def test_no_card_claims_words_that_are_not_there() -> None:
+    card = load_cards()[GPT]
+    assert card.prompt is not None
+    lying = card.prompt.model_copy(update={"words": "study"})
+    with pytest.raises(MatterAlignError):
+        read_prompt(card.model_copy(update={"prompt": lying}))
+
+
+def test_the_verb_checks_and_places_files_that_every_run_then_finds(
+    files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    other = tmp_path / "other.txt"
+    other.write_text("Some other text")
+
+    def run(*arguments: str) -> str:
+        return CliRunner().invoke(app, ["prompts", *arguments], catch_exceptions=False).stdout
+
+    assert f"{GPT}: prompt: own" in run()
+    assert "word for word" in run("--check", str(files["long"]))
+    assert f"{GPT}: prompt: own" in run()
+    run("--use", str(files["long"]))
+    assert f"{GPT}: prompt: study" in run()
+    assert f"{GPT}-blank: prompt: own" in run()
+    with pytest.raises(MatterAlignError, match="none of the study's prompts"):
+        run("--use", str(other))
+    slices = {"s": {"dataset": "qm9", "n": 4, "seed": 0, "panel": ["random", f"{GPT}-blank"]}}
+    raw = {"slices": slices, "prompts": {"blank": "blank.txt"}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(raw))
+    assert f"{GPT}-blank: prompt: study" in run()
+    found = open_study(StudyConfig.model_validate(raw), tmp_path)
+    assert found.embed_identity(f"{GPT}-blank", "s")["card"] != (
+        load_cards()[f"{GPT}-blank"].digest()
+    )
