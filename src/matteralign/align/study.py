@@ -24,6 +24,7 @@ from matteralign.models.prompts.study import piece_files
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
 from matteralign.registry.load import get_card, load_cards
+from matteralign.registry.lock import with_lock
 from matteralign.store.tidy import SCORES
 
 
@@ -174,6 +175,8 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
     """
     named = {name: base / path for name, path in config.prompts if path is not None}
     cards = load_cards(tuple(base / folder for folder in config.cards))
+    if config.weights_lock is not None:
+        cards = with_lock(cards, base / config.weights_lock)
     study = Study(config, with_words(cards, named))
     check_names(config.datasets)
     _ = measures_of(config.metrics, "pair"), measures_of(config.metrics, "model")

@@ -37,6 +37,8 @@ class ModelFacts:
         ``trained``, ``untrained`` or ``none`` (nothing to train).
     checkpoint_sha256, licence
         Of the weights file; "" where there is none.
+    hash_from
+        Where the hashes of its files are from, see `Checkpoint.hash_from`.
     input, embedding, functional, training_sets
         As on the card; training sets joined by commas.
     group
@@ -70,6 +72,7 @@ class ModelFacts:
     parameters_note: str = ""
     printed: str = ""
     prompt: str = ""
+    hash_from: str = ""
     baseline: bool = False
 
 
@@ -98,6 +101,7 @@ def facts_of(card: ModelCard, sidecar: Mapping[str, Any] | None = None) -> Model
         parameters_note=card.parameters.note or "",
         printed=_printed(card),
         prompt=_prompt(card, sidecar),
+        hash_from=card.checkpoint.hash_from(),
         baseline=card.embedding == "random",
     )
 

@@ -23,6 +23,7 @@ from matteralign.cli import (
     prompts,
     schemas,
     show,
+    weights,
 )
 from matteralign.core.errors import MatterAlignError, os_fault
 
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 _MODULES = (
     people, model_list, dataset_list, prompts, authoring, panel, checking, arrays, catalogue,
-    fetching, inputs, compute, show, schemas,
+    fetching, inputs, weights, compute, show, schemas,
 )  # fmt: skip
 for module in _MODULES:
     module.register(app)

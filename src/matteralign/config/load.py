@@ -15,6 +15,9 @@ from matteralign.core.strict_yaml import read_yaml_file
 from matteralign.core.suggest import unknown
 from matteralign.core.validation import explain
 
+LOCK_NAME = "weights.lock.yaml"
+"""A lock of weights that is used where it lies beside the configuration."""
+
 # What a file that is included may hold; anything else in it would be without effect.
 _INCLUDABLE = {"slices", "include"}
 
@@ -68,6 +71,9 @@ def resolve(
     except ValidationError as error:
         lines = explain(error, StudyConfig)
         raise UserError("\n".join(f"{origin}: {line}" for line in lines)) from error
+    beside = base / LOCK_NAME
+    if not above and config.weights_lock is None and beside.is_file():
+        config = config.model_copy(update={"weights_lock": str(beside)})
     slices = dict(config.slices)
     for name in config.include:
         where = base / name

@@ -48,6 +48,11 @@ class StudyConfig(StrictSection):
         "untrained-where-missing: an untrained network of its architecture runs instead, "
         "labelled so in every table, figure and report",
     )
+    weights_lock: str | None = Field(
+        default=None,
+        description="file with the hashes of weights, written by `matteralign weights pin`; null: "
+        "weights.lock.yaml beside this file, where it is",
+    )
     prompts: Prompts = Field(
         default=Prompts(),
         description="files with the study's words for chat models; what is not named is looked for "

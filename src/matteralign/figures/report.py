@@ -197,6 +197,13 @@ def _shown(facts: ModelFacts) -> str:
     return shorten(facts.name, NAME_SHOWN) + mark
 
 
+_HASH_FROM = {
+    "card": "the card",
+    "lock": "the lock of weights",
+    "first download": "recorded at first download",
+}
+
+
 def _models(data: ReportData) -> pd.DataFrame:
     return pd.DataFrame(
         [
@@ -217,11 +224,16 @@ def _models(data: ReportData) -> pd.DataFrame:
                 "weights": m.weights,
                 "licence": m.licence,
                 "checkpoint sha256": m.checkpoint_sha256,
+                "hash from": _hash_from(m),
             }
             for m in data.models
         ],
         dtype=object,
     )
+
+
+def _hash_from(facts: ModelFacts) -> str:
+    return "" if facts.weights == "untrained" else _HASH_FROM.get(facts.hash_from, "")
 
 
 def _other_count(facts: ModelFacts) -> bool:

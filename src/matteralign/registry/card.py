@@ -65,6 +65,18 @@ class Checkpoint(Strict):
             )
         return self
 
+    def hash_from(self) -> str:
+        """Return where the hashes of the files are from: the weakest of all of them.
+
+        ``card``; ``lock``, the user's; ``first download``: they are recorded when the files are
+        first seen; "" where there are no files to fetch.
+        """
+        if self.weights != "trained":
+            return ""
+        if all(f.sha256 for f in self.files):
+            return "card"
+        return "lock" if all(f.sha256 or f.locked for f in self.files) else "first download"
+
     def digest(self) -> str | None:
         """Return the file's hash, one hash over several files, or None when not all are known."""
         if not self.files or not all(f.sha256 for f in self.files):

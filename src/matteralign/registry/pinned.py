@@ -96,7 +96,14 @@ class PinnedFile(Strict):
         default=None, description="where the authors publish no better hash; checked as well"
     )
     size: int | None = Field(default=None, gt=0, description="bytes")
+    sha256_from: str | None = Field(
+        default=None, description="who saw the hash, where this project has not had the file"
+    )
     sources: list[Source] = Field(min_length=1)
+    locked: Sha256 | None = Field(
+        default=None, description="hash in the user's lock of weights; set by the program"
+    )
+    locked_size: int | None = Field(default=None, gt=0, description="bytes, of the lock as well")
 
     def origin(self) -> str:
         """Return the hash of name and sources: the identity of a file of unknown bytes."""

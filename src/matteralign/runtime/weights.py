@@ -129,6 +129,17 @@ def weights_state(card: ModelCard) -> State:
     return "architecture" if built_files(card) else "missing"
 
 
+def as_fetched(card: ModelCard) -> ModelCard:
+    """Return the card with the hash of every file, all of which are in the cache.
+
+    Raises
+    ------
+    UserError
+        If the format executes code and nobody has vouched for its hash.
+    """
+    return _with_known_hashes(card)
+
+
 def _with_known_hashes(card: ModelCard) -> ModelCard:
     files = [known(pinned) or pinned for pinned in card.checkpoint.files]
     if card.checkpoint.executes_code:

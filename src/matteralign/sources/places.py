@@ -64,6 +64,14 @@ def address(source: Source, endpoint: str = HUB) -> str | None:
     return source.url if isinstance(source, UrlSource) else None
 
 
+def told_source(source: Source) -> str:
+    """Return a source in words: its address, or the archive of a registry and the member."""
+    url = address(source)
+    if url is None and isinstance(source, PackageSource):
+        return f"{source.package} {source.version} ({source.archive}): {source.member}"
+    return url or "built here"
+
+
 def endpoint() -> str:
     """Return the hub of this machine: ``$HF_ENDPOINT``, else Hugging Face."""
     return os.environ.get(ENDPOINT_VARIABLE) or HUB

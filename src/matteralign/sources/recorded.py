@@ -1,4 +1,4 @@
-"""Files whose hash no card knows: recorded at the first download, enforced from then on."""
+"""Files whose hash no card knows: locked by the user, or recorded at the first download."""
 
 from __future__ import annotations
 
@@ -11,15 +11,40 @@ from matteralign.registry.pinned import PinnedFile
 
 
 def known(pinned: PinnedFile) -> PinnedFile | None:
-    """Return the file with its hash: the pinned one, else the recorded one, else None.
+    """Return the file with its hash: of the card, else of the lock, else the recorded one.
+
+    Returns
+    -------
+    PinnedFile or None
+        None where there is none of them.
+
+    Raises
+    ------
+    IntegrityError
+        If the record is damaged, or the lock has another hash than was recorded here.
+    """
+    if pinned.sha256 is not None:
+        return pinned
+    found = recorded(pinned)
+    if pinned.locked is None:
+        return found
+    if found is not None and found.sha256 != pinned.locked:
+        raise IntegrityError(
+            f"{pinned.name}: hashed to {found.sha256} when it was first fetched here, the lock of "
+            f"weights has {pinned.locked}: delete {record_path(pinned)} to fetch the locked file, "
+            "or the entry of the lock"
+        )
+    return pinned.model_copy(update={"sha256": pinned.locked, "size": pinned.locked_size})
+
+
+def recorded(pinned: PinnedFile) -> PinnedFile | None:
+    """Return the file with the hash that was recorded at its first download, or None.
 
     Raises
     ------
     IntegrityError
         If the record is damaged.
     """
-    if pinned.sha256 is not None:
-        return pinned
     path = record_path(pinned)
     if not path.exists():
         return None
@@ -50,8 +75,10 @@ def accept(pinned: PinnedFile) -> None:
 
 
 def accepted(pinned: PinnedFile) -> bool:
-    """Return whether the hash was on the card, or a person vouched for the recorded one."""
-    return pinned.sha256 is not None or bool(read_json(record_path(pinned))["accepted"])
+    """Return whether the hash was on card or lock, or a person vouched for the recorded one."""
+    if pinned.sha256 is not None or pinned.locked is not None:
+        return True
+    return bool(read_json(record_path(pinned))["accepted"])
 
 
 def record_path(pinned: PinnedFile) -> Path:
