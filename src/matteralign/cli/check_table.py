@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 NONE = "–"
 _SHOWN = {"pass": ("pass", "green"), "fail": ("FAIL", "bold red"), "not_applicable": (NONE, "dim")}
-_NUMBERS = ("batch of one", "order", "rotation", "translation", "permutation")
+_NUMBERS = (
+    "batch of one", "order", "rotation", "translation", "permutation", "far translation",
+)  # fmt: skip
 
 
 def clause_table(checked: Checked, only_failed: bool = False) -> Table:

@@ -20,8 +20,14 @@ class Columns(StrictSection):
     id: str | None = Field(default=None, description="left out: file and number of the record")
     smiles: str | None = None
     energy: str | None = Field(default=None, description="total energy, see energy_unit")
-    charge: str | None = Field(default=None, description="total charge in e; left out: 0")
-    spin: str | None = Field(default=None, description="spin multiplicity 2S+1; left out: 1")
+    charge: str | None = Field(
+        default=None, description="total charge in e; left out: that of the SMILES, or 0"
+    )
+    spin: str | None = Field(
+        default=None,
+        description="spin multiplicity 2S+1; left out: the lowest that the electrons of a "
+        "molecule allow",
+    )
     split: str | None = None
 
 
@@ -52,6 +58,11 @@ class OwnDataset(Described):
         description="sdf and smiles-csv: coordinates from RDKit's ETKDGv3 where a record has "
         "none; never made otherwise",
     )
+    add_hydrogens: bool = Field(
+        default=False,
+        description="sdf: hydrogens that coordinates in three dimensions lack are placed by "
+        "RDKit; left out: such a record is skipped",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> OwnDataset:
@@ -59,6 +70,8 @@ class OwnDataset(Described):
             raise ValueError("columns.smiles names the column of the SMILES; smiles-csv needs it")
         if self.embed_3d and self.kind not in ("sdf", "smiles-csv"):
             raise ValueError(f"embed_3d is for sdf and smiles-csv, not for {self.kind}")
+        if self.add_hydrogens and self.kind != "sdf":
+            raise ValueError(f"add_hydrogens is for sdf, not for {self.kind}")
         if self.kind in ("fasta", "structure-folder", "cif-folder"):
             named = [name for name, value in self.columns if value is not None]
             if named:

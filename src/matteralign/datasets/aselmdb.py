@@ -20,6 +20,7 @@ from matteralign.core.errors import told
 from matteralign.datasets.attempt import DamagedFileError, attempt, whole_file
 from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import EV, DatasetCard, Version
+from matteralign.datasets.consistency import wrong_state
 from matteralign.datasets.shards import Shard, ShardedIds
 from matteralign.sources.unpacked import unpacked_members
 from matteralign.store.structures import Structure
@@ -119,12 +120,9 @@ def _state(row: AtomsRow, numbers: np.ndarray[Any, Any]) -> tuple[int, int]:
     if told.get("spin") is None:
         return charge, 1
     spin = _whole("spin", told["spin"])
-    electrons = int(numbers.sum()) - charge
-    if spin < 1 or spin - 1 > max(electrons, 0) or (electrons - spin) % 2 == 0:
-        raise ValueError(
-            f"a spin multiplicity of {spin} is impossible for {electrons} electrons (charge "
-            f"{charge})"
-        )
+    wrong = wrong_state(int(numbers.sum()) - charge, charge, spin)
+    if wrong is not None:
+        raise ValueError(wrong)
     return charge, spin
 
 

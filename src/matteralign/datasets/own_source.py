@@ -25,6 +25,16 @@ _GIVES: Mapping[str, frozenset[str]] = {
     "structure-folder": frozenset({"atoms", "positions", "sequence", "backbone"}),
 }
 _PERIODIC: Mapping[str, bool | None] = {"extxyz": None, "ase-db": None, "cif-folder": True}
+# Raised whenever the same files would give other rows: slices are then drawn anew.
+_REVISIONS: Mapping[str, int] = {
+    "extxyz": 2,
+    "ase-db": 2,
+    "cif-folder": 2,
+    "sdf": 2,
+    "smiles-csv": 2,
+    "fasta": 2,
+    "structure-folder": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,8 @@ class OwnSource:
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the rows beside the draw and the contents of the files."""
-        return {"dataset": self.name, "own": self.config.decisive()}
+        own = self.config.decisive()
+        return {"dataset": self.name, "reader": _REVISIONS[self.config.kind], "own": own}
 
     def inputs(self) -> list[Path]:
         """Return the files as far as they exist, in the order of their paths."""

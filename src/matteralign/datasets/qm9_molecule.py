@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from ase.data import atomic_numbers
 
 from matteralign.datasets.card import EV
-from matteralign.datasets.smiles import canonical_smiles, selfies_of
+from matteralign.datasets.consistency import other_atoms
+from matteralign.datasets.smiles import atoms_drawn, canonical, read_smiles, selfies_of
 from matteralign.store.structures import Structure
 
 _SCALE = EV["hartree"]
@@ -55,7 +57,7 @@ def molecule(identifier: str, record: Record) -> Structure:
     energy = real(record.energy) * _SCALE
     if not (np.isfinite(positions).all() and np.isfinite(energy)):
         raise ValueError("coordinates or energy are not finite")
-    smiles = canonical_smiles(record.smiles)
+    smiles = _smiles(record.smiles, numbers)
     return Structure(
         id=identifier,
         numbers=numbers,
@@ -68,6 +70,18 @@ def molecule(identifier: str, record: Record) -> Structure:
         split="all",
         source=record.source,
     )
+
+
+def _smiles(text: str, numbers: npt.NDArray[np.uint8]) -> str | None:
+    """Return the canonical SMILES; None where RDKit cannot read it."""
+    try:
+        drawn = read_smiles(text)
+    except ValueError:
+        return None
+    wrong = other_atoms(numbers, atoms_drawn(drawn))
+    if wrong is not None:
+        raise ValueError(wrong)
+    return canonical(drawn)
 
 
 def real(text: str) -> float:

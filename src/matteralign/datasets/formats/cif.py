@@ -52,7 +52,7 @@ def _make(path: Path, identifier: str, place: str) -> Structure:
         abs(sum(site.values()) - 1) > 1e-3 or len(site) > 1 for site in occupancy.values()
     ):
         raise BadRecordError("sites are occupied in part: no single arrangement of atoms")
-    return structure_of(atoms, Fields(identifier, None, 0, 1, None, None), place)
+    return structure_of(atoms, Fields(identifier), place)
 
 
 def _crystal(raw: bytes) -> Atoms:

@@ -18,6 +18,9 @@ from matteralign.store.structures import Structure
 # Ambiguous and rare residues, as the letter for those that are none of the twenty.
 _RARE = str.maketrans("BJOUZ", "XXXXX")
 _LETTERS = re.compile(r"[ACDEFGHIKLMNPQRSTVWYX]+")
+_CODES = frozenset("ACGTUNRYKMSWBDHV")  # of IUPAC, a nucleotide or a choice of several
+_LEAST_JUDGED = 10
+_PLAIN_SHARE = 0.9
 _MOST_RESIDUES = 100_000
 """More than any protein has."""
 
@@ -90,10 +93,30 @@ def _make(entry: _Entry, place: str) -> Structure:
         raise BadRecordError(
             f"{', '.join(map(repr, strange))} is none of the twenty amino acids or X"
         )
+    if _nucleotides("".join(entry.lines).upper()):
+        raise BadRecordError(
+            f"it looks like DNA or RNA: {len(letters)} letters, all codes of nucleotides; give the "
+            "sequence of the protein"
+        )
     return Structure(
         id=entry.name or place,
         numbers=np.empty(0, np.uint8),
         positions=np.empty((0, 3)),
         sequence=letters,
         source=place,
+    )
+
+
+def _nucleotides(letters: str) -> bool:
+    """Return whether letters are those of DNA or RNA.
+
+    A protein of ten residues has only these in one of some hundred thousand cases. Of less than
+    three kinds there are repeats in proteins, as in silk.
+    """
+    plain = sum(letters.count(letter) for letter in "ACGTUN")
+    return (
+        len(letters) >= _LEAST_JUDGED
+        and set(letters) <= _CODES
+        and plain >= _PLAIN_SHARE * len(letters)
+        and len(set(letters.replace("U", "T")) & set("ACGT")) >= 3
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +17,18 @@ from matteralign.config.datasets import OwnDataset
 from matteralign.core.suggest import unknown
 from matteralign.datasets.attempt import BadRecordError
 from matteralign.datasets.card import EV
+from matteralign.datasets.consistency import (
+    lowest_multiplicity,
+    other_atoms,
+    too_close,
+    wrong_state,
+)
 from matteralign.datasets.formats.text import flaw, printable
-from matteralign.datasets.smiles import canonical_smiles, selfies_of
+from matteralign.datasets.smiles import atoms_drawn, canonical, read_smiles, selfies_of
 from matteralign.store.structures import Structure
+
+if TYPE_CHECKING:
+    from rdkit import Chem
 
 # ASE's units are in eV: CODATA 2014, which differs from that of 2018 in the ninth digit.
 _ENERGY = EV | {"kcal/mol": kcal / mol, "kJ/mol": kJ / mol}
@@ -38,16 +48,19 @@ MOST_IN_MOLECULE = 10_000
 """Atoms of a molecule whose SMILES is made, for the same reason."""
 
 
+_PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+
+
 @dataclass(frozen=True)
 class Fields:
-    """What a record says beside its atoms."""
+    """What a record says beside its atoms; None: nothing."""
 
     id: str
-    smiles: str | None
-    charge: int
-    spin: int
-    energy: float | None
-    split: str | None
+    smiles: str | None = None
+    charge: int | None = None
+    spin: int | None = None
+    energy: float | None = None
+    split: str | None = None
 
 
 def read_fields(values: Mapping[str, Any], config: OwnDataset, fallback: str) -> Fields:
@@ -85,14 +98,14 @@ def read_fields(values: Mapping[str, Any], config: OwnDataset, fallback: str) ->
     energy, named = value("energy"), value("id")
     if columns.id is not None and named is None:
         raise BadRecordError(f"columns.id: {columns.id!r} is empty")
-    spin = _whole("spin", value("spin"), 1)
-    if spin < 1:
+    spin = _whole("spin", value("spin"))
+    if spin is not None and spin < 1:
         raise BadRecordError(f"spin is {spin}; it is the multiplicity 2S+1, at least 1")
     smiles, split = value("smiles"), value("split")
     return Fields(
         id=fallback if named is None else str(named).strip(),
         smiles=None if smiles is None else str(smiles).strip(),
-        charge=_whole("charge", value("charge"), 0),
+        charge=_whole("charge", value("charge")),
         spin=spin,
         energy=None if energy is None else _energy(energy, config),
         split=None if split is None else str(split),
@@ -112,7 +125,8 @@ def structure_of(atoms: Atoms, fields: Fields, place: str) -> Structure:
     Raises
     ------
     BadRecordError
-        If atoms, coordinates, cell, SMILES or the multiplicity are impossible.
+        If atoms, coordinates, cell, SMILES or the multiplicity are impossible, or contradict
+        each other.
     """
     numbers = np.asarray(atoms.numbers)
     positions = np.asarray(atoms.positions, np.float64)
@@ -120,9 +134,16 @@ def structure_of(atoms: Atoms, fields: Fields, place: str) -> Structure:
     pbc = np.asarray(atoms.pbc, bool)
     cell = np.asarray(atoms.cell, np.float64)
     check_cell(cell, pbc)
-    smiles = None
+    smiles, charge = None, fields.charge or 0
     if fields.smiles is not None:
-        smiles = readable(fields.smiles)
+        molecule = readable(fields.smiles)
+        smiles = canonical(molecule)
+        wrong = other_atoms(numbers, atoms_drawn(molecule), bool(pbc.any()))
+        if wrong is not None:
+            raise BadRecordError(wrong)
+        # A cell may hold the molecule among ions.
+        if not pbc.any():
+            charge = total_charge(molecule, fields)
     return finished(
         Structure(
             id=fields.id,
@@ -132,54 +153,71 @@ def structure_of(atoms: Atoms, fields: Fields, place: str) -> Structure:
             pbc=pbc,
             smiles=smiles,
             selfies=None if smiles is None else selfies_of(smiles),
-            charge=fields.charge,
-            spin=fields.spin,
+            charge=charge,
             energy=fields.energy,
             has_forces="forces" in (atoms.calc.results if atoms.calc else atoms.arrays),
             split=fields.split,
             source=place,
-        )
+        ),
+        fields.spin,
     )
 
 
-def readable(smiles: str) -> str:
-    """Return the canonical SMILES.
+def readable(smiles: str) -> Chem.Mol:
+    """Return the molecule of a SMILES.
 
     Raises
     ------
     BadRecordError
-        If RDKit cannot read it, it is too long, or more than a SMILES.
+        If RDKit cannot read it, it is too long, or it is not one of a certain molecule.
     """
     if len(smiles) > _LONGEST_SMILES:
         raise BadRecordError(
             f"a SMILES of {len(smiles):,} characters; up to {_LONGEST_SMILES:,} can be read"
         )
-    if len(smiles.split()) != 1:
-        # RDKit would take the first word and drop the rest.
-        raise BadRecordError(f"{smiles[:80]!r} is not one SMILES: there is a space in it")
-    found = canonical_smiles(smiles)
-    if not found:
-        raise BadRecordError(f"RDKit cannot read the SMILES {smiles[:80]!r}")
-    return found
+    try:
+        return read_smiles(smiles)
+    except ValueError as error:
+        raise BadRecordError(str(error)) from error
 
 
-def finished(structure: Structure) -> Structure:
-    """Return a structure whose charge and multiplicity its electrons allow.
+def total_charge(molecule: Chem.Mol, fields: Fields) -> int:
+    """Return the sum of formal charges, which a charge that is given must be.
 
     Raises
     ------
     BadRecordError
-        If they do not.
+        If it is not.
     """
+    formal = sum(int(atom.GetFormalCharge()) for atom in molecule.GetAtoms())
+    if fields.charge is not None and fields.charge != formal:
+        raise BadRecordError(f"the charge is {fields.charge}, that of its formal charges {formal}")
+    return formal
+
+
+def finished(structure: Structure, spin: int | None) -> Structure:
+    """Return a structure with its multiplicity, after checks that every format shares.
+
+    Parameters
+    ----------
+    spin
+        The multiplicity that is given. None: a molecule gets the lowest that its electrons allow;
+        a crystal 1, for "not stated": that of its cell is seldom known.
+
+    Raises
+    ------
+    BadRecordError
+        If two atoms are too close, or the electrons do not allow charge and multiplicity.
+    """
+    wrong = too_close(structure.positions, structure.cell, structure.pbc)
+    if wrong is not None:
+        raise BadRecordError(wrong)
     electrons = int(structure.numbers.astype(int).sum()) - structure.charge
-    # A crystal's multiplicity is that of its cell, which files seldom state.
-    if structure.spin != 1 and (
-        structure.spin - 1 > max(electrons, 0) or (electrons - structure.spin) % 2 == 0
-    ):
-        raise BadRecordError(
-            f"a spin multiplicity of {structure.spin} is impossible for {electrons} electrons"
-        )
-    return structure
+    stated = lowest_multiplicity(electrons) if spin is None else spin
+    wrong = wrong_state(electrons, structure.charge, stated)
+    if wrong is not None:
+        raise BadRecordError(wrong)
+    return replace(structure, spin=1 if spin is None and structure.periodic else stated)
 
 
 def wrong_count(atoms: int, most: int = MOST_ATOMS) -> str | None:
@@ -239,9 +277,9 @@ def _energy(value: Any, config: OwnDataset) -> float:
     return found
 
 
-def _whole(name: str, value: Any, default: int) -> int:
+def _whole(name: str, value: Any) -> int | None:
     if value is None:
-        return default
+        return None
     number = _number(name, value)
     if not number.is_integer() or abs(number) > 10_000:
         raise BadRecordError(f"{name} is {value!r}, no whole number")
@@ -249,12 +287,14 @@ def _whole(name: str, value: Any, default: int) -> int:
 
 
 def _number(name: str, value: Any) -> float:
+    """Return a number that is plainly one: Python also takes True, 1_000 and nan."""
+    plain = isinstance(value, str) and _PLAIN.fullmatch(value.strip())
+    if not plain and (isinstance(value, bool) or not isinstance(value, int | float)):
+        raise BadRecordError(f"{name} is {value!r}, no number")
     try:
-        if isinstance(value, bool) or "_" in str(value):
-            raise ValueError  # Python takes True as 1 and 1_000 as 1000
         number = float(value)
-    except (TypeError, ValueError) as error:
-        raise BadRecordError(f"{name} is {value!r}, no number") from error
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf
     if not math.isfinite(number):
         raise BadRecordError(f"{name} is {number}")
     return number

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from rdkit import Chem
@@ -24,6 +25,8 @@ from matteralign.store.structures import Structure
 
 _END = "$$$$"
 _MOLECULE_END = "M  END"
+_TITLE = "_Name"
+_RADICAL = re.compile(r"\bRAD=(\d+)")
 _LONGEST = 1 << 26
 """Characters of a record; that of the largest molecule that is read has a tenth of them."""
 
@@ -50,7 +53,7 @@ class Sdf(Format):
         for number, text in enumerate(self._texts()):
             place = f"{self.path.name}, record {number}"
             if places is None or place in places:
-                identifier = record_id(_fields(text.lines), self.config) if places is None else None
+                identifier = self._id(text) if places is None else None
                 yield Record(place, identifier, partial(self._make, text, place))
 
     def _texts(self) -> Iterator[_Text]:
@@ -66,6 +69,11 @@ class Sdf(Format):
         if any(line.strip() for line in text.lines):
             yield text
 
+    def _id(self, text: _Text) -> str | None:
+        fields, twice = _fields(text.lines)
+        # Of two ids nobody knows which it is.
+        return None if self.config.columns.id in twice else record_id(fields, self.config)
+
     def _make(self, text: _Text, place: str) -> Structure:
         _refuse(text)
         content = "".join(text.lines).encode("utf-8", "replace").decode("utf-8")
@@ -78,14 +86,46 @@ class Sdf(Format):
             raise BadRecordError(f"RDKit cannot read it: {told(error)}") from error
         if molecule is None:
             raise BadRecordError("RDKit cannot read it")
-        fields = read_fields(_fields(text.lines), self.config, place)
-        return structure_of_molecule(
-            molecule,
-            fields,
-            place,
-            embed=self.config.embed_3d,
-            charge_given=self.config.columns.charge is not None,
+        values, twice = _fields(text.lines)
+        for label, name in self.config.columns:
+            if name in twice:
+                raise BadRecordError(f"columns.{label}: the record has {name!r} twice")
+        fields = read_fields(values, self.config, place)
+        spin = _spin(text.lines, fields.spin)
+        return structure_of_molecule(molecule, replace(fields, spin=spin), place, self.config)
+
+
+def _spin(lines: list[str], given: int | None) -> int | None:
+    """Return the multiplicity that a field or a single radical centre states; None: neither does.
+
+    How the spins of several centres couple, a file does not say.
+
+    Raises
+    ------
+    BadRecordError
+        If both do, and differ.
+    """
+    centres = _radicals(lines)
+    if len(centres) != 1:
+        return given
+    if given not in (None, centres[0]):
+        raise BadRecordError(
+            f"the multiplicity is {given}, that of its radical centre (RAD) {centres[0]}"
         )
+    return centres[0]
+
+
+def _radicals(lines: list[str]) -> list[int]:
+    """Return the multiplicity of every radical centre: 1, 2 or 3."""
+    found: list[int] = []
+    for line in lines:
+        if line.rstrip() == _MOLECULE_END:
+            break
+        if line.startswith("M  RAD"):
+            found += [int(word) for word in line[9:].split()[1::2] if word.isdecimal()]
+        elif line.startswith("M  V30"):
+            found += [int(value) for value in _RADICAL.findall(line)]
+    return [value for value in found if value]
 
 
 def _refuse(text: _Text) -> None:
@@ -132,17 +172,20 @@ def _name(line: str) -> str | None:
     return line[start:end] if line.startswith(">") and start and end >= 0 else None
 
 
-def _fields(lines: list[str]) -> dict[str, str]:
-    """Return the data fields of a record: ``> <name>``, lines, an empty line."""
-    found = {"_Name": lines[0].strip() if lines else ""}
+def _fields(lines: list[str]) -> tuple[dict[str, str], set[str]]:
+    """Return the data fields of a record, ``> <name>``, lines, an empty line; and names of two."""
+    found = {_TITLE: lines[0].strip() if lines else ""}
+    twice: set[str] = set()
     name: str | None = None
     for line in lines:
         begun = _name(line)
         if begun is not None:
             name = begun
+            if name in found:
+                twice.add(name)
             found[name] = ""
         elif name is not None and line.strip():
             found[name] = f"{found[name]}\n{line}".strip()
         else:
             name = None
-    return found
+    return found, twice

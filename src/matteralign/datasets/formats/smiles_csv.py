@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from functools import partial
-
-from rdkit import Chem
 
 from matteralign.core.errors import IntegrityError, UserError
 from matteralign.core.suggest import unknown
@@ -64,10 +63,5 @@ class SmilesTable(Format):
         fields = read_fields(dict(zip(head, cells, strict=True)), self.config, place)
         if fields.smiles is None:
             raise BadRecordError("it has no SMILES")
-        return structure_of_molecule(
-            Chem.MolFromSmiles(readable(fields.smiles)),
-            fields,
-            place,
-            embed=self.config.embed_3d,
-            charge_given=self.config.columns.charge is not None,
-        )
+        molecule = readable(fields.smiles)
+        return structure_of_molecule(molecule, replace(fields, smiles=None), place, self.config)

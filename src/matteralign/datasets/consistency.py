@@ -1,0 +1,145 @@
+"""What the fields of one record must keep to, whatever its format.
+
+Every function returns what is wrong as a sentence, None where nothing is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ase.geometry import minkowski_reduce
+from ase.symbols import Symbols
+from scipy.spatial import cKDTree
+
+CLOSEST = 0.5
+"""Å between two atoms, at least: the shortest bond there is, of H2, has 0.74."""
+
+
+def lowest_multiplicity(electrons: int) -> int:
+    """Return the lowest spin multiplicity 2S + 1 that a number of electrons allows."""
+    return 1 + electrons % 2
+
+
+def wrong_state(electrons: int, charge: int, multiplicity: int) -> str | None:
+    """Return why electrons cannot have a spin multiplicity.
+
+    Parameters
+    ----------
+    electrons
+        Nuclear charges less the total charge.
+    charge
+        The total charge in e.
+    multiplicity
+        2S + 1.
+    """
+    if electrons < 0:
+        return f"a charge of {charge} is impossible: the nuclei have {electrons + charge}"
+    if multiplicity < 1 or multiplicity - 1 > electrons or (electrons - multiplicity) % 2 == 0:
+        return (
+            f"a spin multiplicity of {multiplicity} is impossible for {electrons} electrons"
+            f"{f' (charge {charge})' if charge else ''}"
+        )
+    return None
+
+
+def other_atoms(
+    numbers: Sequence[int] | npt.NDArray[Any], drawn: Sequence[int], periodic: bool = False
+) -> str | None:
+    """Return why coordinates and a SMILES are not of the same atoms.
+
+    Parameters
+    ----------
+    numbers
+        Atomic numbers of the coordinates.
+    drawn
+        Those of the SMILES, hydrogens among them.
+    periodic
+        Whether the coordinates repeat: the cell may then hold the molecule several times.
+    """
+    counted, wanted = np.bincount(numbers, minlength=119), np.bincount(drawn, minlength=119)
+    times = max(len(numbers) // max(len(drawn), 1), 1) if periodic else 1
+    if np.array_equal(counted, times * wanted):
+        return None
+    told = f"coordinates of {formula(numbers)} beside a SMILES of {formula(drawn)}"
+    missing = int(wanted[1] - counted[1])
+    if missing > 0 and np.array_equal(counted[2:], wanted[2:]):
+        s = "" if missing == 1 else "s"
+        return f"{told}: {missing} hydrogen{s} without coordinates"
+    return told
+
+
+def formula(numbers: Sequence[int] | npt.NDArray[Any]) -> str:
+    """Return the formula of atoms in Hill's order."""
+    return str(Symbols(np.asarray(numbers, np.int64)).get_chemical_formula("hill"))
+
+
+def too_close(
+    positions: npt.NDArray[np.float64],
+    cell: npt.NDArray[np.float64] | None = None,
+    pbc: npt.NDArray[np.bool_] | None = None,
+) -> str | None:
+    """Return which two atoms are closer than `CLOSEST`, images of a cell among them.
+
+    Parameters
+    ----------
+    positions
+        In Å, shape (n, 3), finite.
+    cell
+        Vectors in Å as rows, shape (3, 3), of which the periodic ones are independent.
+    pbc
+        Which are periodic, shape (3,).
+    """
+    points = np.asarray(positions, np.float64)
+    count = len(points)
+    origins = np.arange(count)
+    if count and cell is not None and pbc is not None and np.any(pbc):
+        points, origins, image = _with_images(points, cell, np.asarray(pbc, bool))
+        if image < CLOSEST:
+            return f"every atom is {image:.3f} Å from its own image, closer than {CLOSEST} Å"
+    if len(points) < 2:
+        return None
+    # Points in one place are no work for a tree.
+    unique, first, back = np.unique(points, axis=0, return_index=True, return_inverse=True)
+    if len(unique) < len(points):
+        second = int(np.flatnonzero(first[back.ravel()] != np.arange(len(points)))[0])
+        return _pair(origins[first[back.ravel()[second]]], origins[second], 0.0)
+    distances, nearest = cKDTree(points).query(points[:count], k=2)
+    row = int(np.argmin(distances[:, 1]))
+    if distances[row, 1] >= CLOSEST:
+        return None
+    return _pair(origins[row], origins[nearest[row, 1]], float(distances[row, 1]))
+
+
+def _pair(a: int, b: int, distance: float) -> str:
+    first, second = sorted((int(a), int(b)))
+    return f"atoms {first} and {second} are {distance:.3f} Å apart, closer than {CLOSEST} Å"
+
+
+def _with_images(
+    points: npt.NDArray[np.float64], cell: npt.NDArray[np.float64], pbc: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], float]:
+    """Return the atoms of a cell, images near enough to matter, of which each is, and a length.
+
+    The length is the shortest of the lattice.
+    """
+    reduced, _ = minkowski_reduce(cell, pbc)
+    vectors = reduced[pbc]
+    fractions_of = np.linalg.pinv(vectors)
+    inside = points - np.floor(points @ fractions_of) @ vectors
+    fractions = inside @ fractions_of
+    # 1 over the distance between the planes of a lattice: with reduced vectors never large.
+    margins = CLOSEST * np.linalg.norm(fractions_of, axis=0)
+    found, origins = [inside], [np.arange(len(points))]
+    for turns in product(*(range(-int(m) - 1, int(m) + 2) for m in margins)):
+        if not any(turns):
+            continue
+        moved = fractions + np.array(turns)
+        near = ((moved > -margins) & (moved < 1 + margins)).all(axis=1)
+        found.append(inside[near] + np.array(turns) @ vectors)
+        origins.append(np.flatnonzero(near))
+    shortest = float(np.linalg.norm(vectors, axis=1).min())
+    return np.concatenate(found), np.concatenate(origins), shortest
