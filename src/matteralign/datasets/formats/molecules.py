@@ -11,8 +11,7 @@ from rdkit.Chem import rdDistGeom
 from rdkit.rdBase import BlockLogs
 
 from matteralign.config.datasets import OwnDataset
-from matteralign.core.errors import told
-from matteralign.datasets.attempt import BadRecordError
+from matteralign.datasets.attempt import BadRecordError, blamed
 from matteralign.datasets.consistency import other_atoms
 from matteralign.datasets.formats.fields import (
     MOST_IN_MOLECULE,
@@ -127,11 +126,8 @@ def _embedded(molecule: Chem.Mol) -> npt.NDArray[np.float64]:
         )
     parameters: Any = rdDistGeom.ETKDGv3()
     parameters.randomSeed = _SEED
-    try:
-        with BlockLogs():
-            conformer = int(rdDistGeom.EmbedMolecule(molecule, parameters))
-    except (RuntimeError, ValueError) as error:
-        raise BadRecordError(f"RDKit finds no coordinates for it: {told(error)}") from error
+    with blamed("RDKit finds no coordinates for it (ETKDGv3)"), BlockLogs():
+        conformer = int(rdDistGeom.EmbedMolecule(molecule, parameters))
     if conformer < 0:
         raise BadRecordError("RDKit finds no coordinates for it (ETKDGv3)")
     return np.asarray(molecule.GetConformer().GetPositions(), np.float64)

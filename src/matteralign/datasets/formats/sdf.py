@@ -8,10 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from rdkit import Chem
-from rdkit.rdBase import BlockLogs
 
-from matteralign.core.errors import told
-from matteralign.datasets.attempt import BadRecordError
+from matteralign.datasets.attempt import BadRecordError, blamed
 from matteralign.datasets.formats.fields import (
     MOST_IN_MOLECULE,
     read_fields,
@@ -78,12 +76,9 @@ class Sdf(Format):
         _refuse(text)
         content = "".join(text.lines).encode("utf-8", "replace").decode("utf-8")
         supplier = Chem.SDMolSupplier()
-        try:
-            with BlockLogs():
-                supplier.SetData(f"{content.rstrip()}\n\n{_END}\n", removeHs=False)
-                molecule = supplier[0] if len(supplier) else None
-        except (RuntimeError, ValueError, OSError) as error:
-            raise BadRecordError(f"RDKit cannot read it: {told(error)}") from error
+        with blamed("RDKit cannot read it"):
+            supplier.SetData(f"{content.rstrip()}\n\n{_END}\n", removeHs=False)
+            molecule = supplier[0] if len(supplier) else None
         if molecule is None:
             raise BadRecordError("RDKit cannot read it")
         values, twice = _fields(text.lines)
