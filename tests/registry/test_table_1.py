@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -117,6 +118,37 @@ def test_a_card_that_differs_from_its_row_says_why() -> None:
         assert counts.study is not None
         if counts.study != counts.measured:
             assert counts.note, card.key
+
+
+def test_every_row_says_who_publishes_its_weights_and_at_which_revision() -> None:
+    for card in BY_ROW.values():
+        if card.checkpoint.weights != "trained":
+            continue
+        for pinned in card.checkpoint.files:
+            first = pinned.sources[0]
+            if first.kind == "url":
+                # A commit or release of the publisher, or a name that bears a date or version.
+                dated = r"/[0-9a-f]{40}/|/v\d|/releases/download/|\d{8}|fair-esm"
+                assert re.search(dated, first.url), (card.key, first.url)
+            # A hash that this project has not seen itself says who has.
+            served = {source.kind for source in pinned.sources} == {"package"}
+            assert (pinned.sha256_from is not None) == (pinned.sha256 is not None and not served), (
+                card.key
+            )
+
+
+def test_one_file_has_one_hash_on_all_cards() -> None:
+    hashes: dict[tuple[str, str], set[str | None]] = {}
+    for card in load_cards().values():
+        for pinned in card.checkpoint.files:
+            hashes.setdefault((pinned.name, pinned.origin()), set()).add(pinned.sha256)
+    assert all(len(found) == 1 for found in hashes.values())
+
+
+def test_at_least_a_third_of_the_rows_is_pinned() -> None:
+    where = [card.checkpoint.hash_from() for card in BY_ROW.values()]
+    assert set(where) == {"", "card", "first download"}
+    assert where.count("card") >= 20
 
 
 def test_nothing_is_said_of_table_1_where_it_prints_the_same() -> None:
