@@ -142,8 +142,9 @@ class Member:
         """Return the chosen rows, shape (m, d), as `centred` does."""
         if len(rows) and int(rows[-1]) - int(rows[0]) == len(rows) - 1:
             return self.centred(int(rows[0]), int(rows[-1]) + 1, dtype)
-        if isinstance(self.source, np.ndarray):
-            chosen: RowSource = self.source[rows]
+        if hasattr(self.source, "__array__"):
+            # What numpy takes for an array is indexed like one, by row numbers as well.
+            chosen: RowSource = cast("npt.NDArray[Any]", self.source)[rows]
         else:
             chosen = np.concatenate([np.asarray(self.source[r : r + 1]) for r in rows.tolist()])
         part = replace(self, source=chosen, valid=self.valid[rows])

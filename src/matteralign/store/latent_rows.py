@@ -117,24 +117,29 @@ class LatentRows:
             return out
         # Runs of neighbouring rows are one read each.
         starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 2) != 1)
-        for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=True):
-            out[start:stop] = self._read(int(numbers[start]), int(stop - start))
+        view = out.reshape(-1).view(np.uint8).data
+        width = self.shape[1] * _DTYPE.itemsize
+        borders = [*(starts * width).tolist(), len(view)]
+        for place, row in enumerate(numbers[starts].tolist()):
+            self._fill(view[borders[place] : borders[place + 1]], row)
         return out
 
     def _read(self, start: int, count: int) -> Floats:
+        out = np.empty((count, self.shape[1]), _DTYPE)
+        self._fill(out.reshape(-1).view(np.uint8).data, start)
+        return out
+
+    def _fill(self, view: memoryview, start: int) -> None:
+        """Read consecutive rows from `start` on until `view` is full."""
         if self._descriptor < 0:
             raise ValueError(f"{self.path}: read after it was closed")
-        out = np.empty((count, self.shape[1]), _DTYPE)
-        view = out.reshape(-1).view(np.uint8).data
         position = self._offset + start * self.shape[1] * _DTYPE.itemsize
         done = 0
         while done < len(view):
-            piece = os.pread(self._descriptor, min(_PIECE, len(view) - done), position + done)
-            if not piece:
+            count = os.preadv(self._descriptor, [view[done : done + _PIECE]], position + done)
+            if not count:
                 raise IntegrityError(f"{self.path}: became shorter while it was read")
-            view[done : done + len(piece)] = piece
-            done += len(piece)
-        return out
+            done += count
 
 
 def open_latent(path: str | Path, *, sample_set_id: str | None = None) -> LatentRows:
