@@ -109,6 +109,19 @@ def test_charge_and_spin_multiplicity_are_kept(
     assert found[f"{prefix}:3"].energy == -1002.0
 
 
+def test_a_molecule_without_a_multiplicity_gets_the_lowest(
+    server: Server, tmp_path: Path, sample: Sample
+) -> None:
+    rows = [
+        (calculated(molecule(name), -1.0 - i), {"charge": charge})
+        for i, (name, charge) in enumerate([("NO", 0), ("O2", 0), ("H2O", 1)])
+    ]
+    body = tar_gz({"neutral_val/data0000.aselmdb": write(tmp_path / "w", rows)})
+    server.put(PATHS["omol25@neutral-val"], body)
+    found = sample("omol25@neutral-val", 3).structures
+    assert {s.energy: s.spin for s in found} == {-1.0: 2, -2.0: 1, -3.0: 2}
+
+
 def test_unpacked_members_are_enough(server: Server, tmp_path: Path, sample: Sample) -> None:
     server.put(PATHS["salex@val"], tar_gz({"v.aselmdb": write(tmp_path / "w", crystals(5, 0))}))
     first = sample("salex@val", 4)

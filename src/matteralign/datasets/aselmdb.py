@@ -20,7 +20,7 @@ from matteralign.core.errors import told
 from matteralign.datasets.attempt import DamagedFileError, attempt, whole_file
 from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import EV, DatasetCard, Version
-from matteralign.datasets.consistency import wrong_state
+from matteralign.datasets.consistency import lowest_multiplicity, wrong_state
 from matteralign.datasets.shards import Shard, ShardedIds
 from matteralign.sources.unpacked import unpacked_members
 from matteralign.store.structures import Structure
@@ -94,7 +94,7 @@ def _convert(row: AtomsRow, identifier: str, source: str, split: str, scale: flo
         raise ValueError(f"the energy is {energy}")
     pbc = np.asarray(row.pbc, bool)
     cell = np.asarray(row.cell, np.float64).reshape(3, 3)
-    charge, spin = _state(row, numbers)
+    charge, spin = _state(row, numbers, periodic=bool(pbc.any()))
     return Structure(
         id=identifier,
         numbers=numbers.astype(np.uint8),
@@ -110,20 +110,22 @@ def _convert(row: AtomsRow, identifier: str, source: str, split: str, scale: flo
     )
 
 
-def _state(row: AtomsRow, numbers: np.ndarray[Any, Any]) -> tuple[int, int]:
-    """Return total charge and spin multiplicity; 0 and 1 where the record has none.
+def _state(row: AtomsRow, numbers: np.ndarray[Any, Any], *, periodic: bool) -> tuple[int, int]:
+    """Return total charge and spin multiplicity.
 
+    Where the record has none: 0; of a molecule the lowest that is possible, of a crystal 1.
     A row's own attribute ``charge`` is the sum of guesses for single atoms, and not read.
     """
     told = {**row.key_value_pairs, **dict(row.data)}
     charge = _whole("charge", told.get("charge", 0))
-    if told.get("spin") is None:
-        return charge, 1
-    spin = _whole("spin", told["spin"])
-    wrong = wrong_state(int(numbers.sum()) - charge, charge, spin)
+    electrons = int(numbers.sum()) - charge
+    lowest = lowest_multiplicity(electrons)
+    given = told.get("spin")
+    spin = lowest if given is None else _whole("spin", given)
+    wrong = wrong_state(electrons, charge, spin)
     if wrong is not None:
         raise ValueError(wrong)
-    return charge, spin
+    return charge, 1 if given is None and periodic else spin
 
 
 def _whole(name: str, value: Any) -> int:
