@@ -161,7 +161,7 @@ def test_a_wrong_value_is_told_in_the_words_of_the_file(
     ("raw", "expected"),
     [
         ({"metrics": {"device": "cdua"}}, "metrics.device: unknown value 'cdua': did you mean "),
-        ({"metrics": {"normalize": None}}, "metrics.normalize: must be 'max', 'l2' or 'none', "),
+        ({"metrics": {"normalize": None}}, "metrics.normalize: must be 'none', 'max', 'row_max', "),
         ({"metrics": None}, "metrics: must be a section of keys, found nothing"),
         ({"metrics": {"memory_gb": float("inf")}}, "metrics.memory_gb: must be a finite number"),
         ({"metrics": {"memory_gb": 1e-9}}, "metrics.memory_gb: must be at least 0.001"),

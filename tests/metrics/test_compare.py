@@ -238,7 +238,7 @@ def test_specs_are_canonical():
     assert MetricSpec("mle").params_json == '{"average":"inverse_mean","k":50}'
     assert pickle.loads(pickle.dumps(MetricSpec("mle"))) == MetricSpec("mle")
     assert {name: list(info.definitions) for name, info in METRICS.items()} == {
-        "cknna": ["huh2024", "text"],
+        "cknna": ["huh2024", "text", "printed"],
         "mutual_knn": ["inner", "euclidean"],
         "dcor": ["root", "squared", "debiased"],
         "cka": ["plain", "debiased"],

@@ -23,7 +23,7 @@ from matteralign.store.tidy import (
 
 COLUMNS = [
     "slice", "dataset", "sample_set_id", "n", "model_a", "model_b", "weights_a", "weights_b",
-    "metric", "definition", "params", "value", "status", "reason", "metric_version",
+    "metric", "definition", "params", "scaling", "value", "status", "reason", "metric_version",
     "debiased", "debiased_low", "debiased_high", "null_mean", "null_sd", "null_p", "p_adjusted",
     "p_holm", "ci_low", "ci_high", "latent_sha256_a", "latent_sha256_b",
 ]  # fmt: skip
@@ -34,9 +34,9 @@ FLOATS = {"value", *empty_statistics()}
 def score(**changes: Any) -> dict[str, Any]:
     row = {
         "slice": "s", "dataset": "d", "sample_set_id": "a", "n": 5, "model_a": "x", "model_b": "y",
-        "metric": "cka", "definition": "plain", "params": "{}", "value": 0.25, "status": "ok",
-        "reason": "", "metric_version": 1, "latent_sha256_a": "1", "latent_sha256_b": "2",
-        "weights_a": "trained", "weights_b": "untrained",
+        "metric": "cka", "definition": "plain", "params": "{}", "scaling": "w", "value": 0.25,
+        "status": "ok", "reason": "", "metric_version": 1, "latent_sha256_a": "1",
+        "latent_sha256_b": "2", "weights_a": "trained", "weights_b": "untrained",
     }  # fmt: skip
     return row | empty_statistics() | changes
 

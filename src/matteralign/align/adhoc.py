@@ -8,6 +8,8 @@ from typing import Any
 
 from matteralign.align.measure import Measure, Row, by_scaling, statistics
 from matteralign.metrics import compare, summarize
+from matteralign.metrics.inputs import as_matrix
+from matteralign.metrics.scaling import refusal, scalable_rows
 from matteralign.metrics.specs import Scored
 
 
@@ -83,6 +85,18 @@ def _in_order(
         yield found[measure, a]
         if not measure.spec.definition_info.symmetric:
             yield found[measure, b]
+
+
+def left_out(arrays: Mapping[str, Any], measures: Sequence[Measure]) -> list[str]:
+    """Return one line for each array with rows that a scaling cannot be applied to."""
+    lines = []
+    for mode in by_scaling(measures):
+        for name, array in arrays.items():
+            matrix = as_matrix(array, name)
+            refused = len(matrix) - int(scalable_rows(matrix, mode).sum())
+            if refused:
+                lines.append(f"{name}: {refusal(mode, refused, len(matrix))}: left out")
+    return lines
 
 
 def dimensions_of(

@@ -33,7 +33,7 @@ class Measure:
     spec
         Metric, definition and parameters.
     normalize
-        Scaling of a latent before comparison: ``max``, ``l2`` or ``none``.
+        Scaling of a latent before comparison, one of `core.scaling.SCALINGS`.
     """
 
     spec: MetricSpec

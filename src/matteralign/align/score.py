@@ -21,6 +21,7 @@ from matteralign.align.measure import Measure, Row, by_scaling, statistics
 from matteralign.align.progress import Progress
 from matteralign.align.study import Study
 from matteralign.align.upkeep import drop_stale
+from matteralign.core.scaling import SCALINGS
 from matteralign.metrics import compare
 from matteralign.metrics.scaling import NormalizeMode
 from matteralign.metrics.specs import MetricSpec, Scored
@@ -211,6 +212,7 @@ def _write(work: _Work, ledger: Ledger, identity: Row) -> None:
                 | {"model_a": a, "model_b": b}
                 | {f"weights_{s}": weights_of(work.latents[m].sidecar) for s, m in sides}
                 | {f"latent_sha256_{s}": work.latents[m].sha256 for s, m in sides}
+                | {"scaling": SCALINGS[measure.normalize]}
                 | stored
             )
             sweep += [_sweep_row(rows[-1], *size) for size in sizes]

@@ -91,7 +91,7 @@ def reads_products(spec: MetricSpec) -> bool:
 
 
 def _facts(summary: Summary, k: int) -> Row:
-    """Return the length of the lists, duplicates, the largest hub, and leading samples.
+    """Return the length of the lists, rows left out, duplicates, the largest hub, and samples.
 
     The largest hub is the share of structures that have one same structure among their `k`
     inner-product neighbours: near 1, a local score compares vector lengths, not
@@ -102,7 +102,8 @@ def _facts(summary: Summary, k: int) -> Row:
     votes = np.bincount(nearest[nearest >= 0], minlength=1)
     hub = float(votes.max() / max(summary.n - 1, 1))
     return {
-        "k": min(k, summary.n - 1),
+        "k": max(0, min(k, summary.n - 1)),
+        "unscaled": summary.unscaled,
         "duplicates": summary.duplicates,
         "largest_hub": hub,
         "leading": leading_of(summary.neighbors),

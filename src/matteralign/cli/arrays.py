@@ -48,7 +48,7 @@ def compare(
 
     Without --metric it computes the metrics of pairs that a study computes by default.
     """
-    from matteralign.align.adhoc import compare_arrays
+    from matteralign.align.adhoc import compare_arrays, left_out
     from matteralign.core.errors import UserError
     from matteralign.store.arrays import read_matrix
 
@@ -63,7 +63,7 @@ def compare(
         arrays, measures, threads=threads, memory_bytes=int(memory_gb * 1024**3), device=device
     )
     legend = [f"a: {names[0]}", f"b: {names[1]}", f"{rows[0]:,} rows"]
-    _print(outcomes, as_json, " · ".join(legend))
+    _print(outcomes, as_json, " · ".join(legend), left_out(arrays, measures))
 
 
 def dimension(
@@ -77,7 +77,7 @@ def dimension(
     as_json: JsonOption = False,
 ) -> None:
     """Estimate the intrinsic dimension of an array."""
-    from matteralign.align.adhoc import dimensions_of
+    from matteralign.align.adhoc import dimensions_of, left_out
     from matteralign.store.arrays import read_matrix
 
     measures = _measures(metric, "model", normalize)
@@ -86,7 +86,8 @@ def dimension(
     outcomes = dimensions_of(
         str(x), array, measures, threads=threads, memory_bytes=memory, device=device
     )
-    _print(outcomes, as_json, f"{x} · {len(array):,} rows")
+    title = f"{x} · {len(array):,} rows"
+    _print(outcomes, as_json, title, left_out({str(x): array}, measures))
 
 
 def _measures(
@@ -103,16 +104,16 @@ def _measures(
         raise UserError(str(error).split(": ", 1)[-1]) from error
 
 
-def _print(outcomes: Sequence[Outcome], as_json: bool, title: str) -> None:
+def _print(outcomes: Sequence[Outcome], as_json: bool, title: str, left_out: Sequence[str]) -> None:
     if as_json:
         typer.echo(json.dumps([o.row() for o in outcomes], indent=1, ensure_ascii=False))
         return
     from rich.console import Console
 
-    from matteralign.cli.score_table import reasons, score_table
+    from matteralign.cli.score_table import reasons, scalings, score_table
 
     console = Console(highlight=False, soft_wrap=True)
     console.print(title, markup=False)
     print_whole(score_table(outcomes))
-    for line in reasons(outcomes):
+    for line in (*left_out, *reasons(outcomes), *scalings(outcomes)):
         console.print(line, markup=False)

@@ -25,6 +25,7 @@ from matteralign.figures.captions import (
     plane_caption,
     subtitle,
     sweep_caption,
+    told_apart,
     tree_caption,
 )
 from matteralign.figures.heatmap import clustered_heatmap
@@ -75,13 +76,15 @@ def draw(view: SliceView) -> Iterator[Drawing]:
     """Yield the figures of a slice in the order of the report."""
     labels = labels_of(view.tables["models"])
     dataset = view.study.slice(view.layout.slice).dataset
-    for matrix in matrices(view):
+    shown = matrices(view)
+    for matrix, options in zip(shown, told_apart(shown), strict=True):
         if matrix.metric not in SELF_SIMILARITY:
             if matrix.column == "value" and matrix.metric == "information_imbalance":
-                yield from _plane(view, matrix)
+                yield from _plane(view, matrix, options)
             continue
         stem = f"heatmap_{spec_slug(matrix.metric, matrix.definition, matrix.params)}"
-        title = f"{metric_name(matrix.metric)} ({matrix.definition})"
+        kind = f"{matrix.definition}, {options}" if options else matrix.definition
+        title = f"{metric_name(matrix.metric)} ({kind})"
         if matrix.column != "value":
             stem, title = f"{stem}_{matrix.column}", f"{title}, {matrix.column}"
         figure = clustered_heatmap(matrix, labels)
@@ -120,7 +123,7 @@ def _calibration(view: SliceView) -> Iterator[Drawing]:
             yield Drawing("sweep", title, sweep_caption(dataset), figure)
 
 
-def _plane(view: SliceView, matrix: ScoreMatrix) -> Iterator[Drawing]:
+def _plane(view: SliceView, matrix: ScoreMatrix, options: str) -> Iterator[Drawing]:
     labels = labels_of(view.tables["models"])
     dataset = view.study.slice(view.layout.slice).dataset
     pairs = imbalance_pairs(view.scores, matrix.params, view.keys, matrix.definition)
@@ -129,4 +132,5 @@ def _plane(view: SliceView, matrix: ScoreMatrix) -> Iterator[Drawing]:
     )
     slug = spec_slug(matrix.metric, matrix.definition, matrix.params)
     figure = imbalance_plane(pairs, labels, subtitle=subtitle(matrix))
-    yield Drawing(f"plane_{slug}", "Information imbalance", caption, figure)
+    title = f"Information imbalance ({options})" if options else "Information imbalance"
+    yield Drawing(f"plane_{slug}", title, caption, figure)

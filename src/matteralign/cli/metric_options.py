@@ -15,6 +15,7 @@ from typer.core import TyperCommand
 
 from matteralign.config.metrics import Metrics
 from matteralign.core.errors import UserError
+from matteralign.core.scaling import SCALINGS
 from matteralign.core.suggest import unknown
 from matteralign.metrics.registry import METRICS
 
@@ -28,7 +29,10 @@ MetricOption = Annotated[
 ]
 NormalizeOption = Annotated[
     str | None,
-    typer.Option(help="Scaling of every array: max, l2 or none. [default: as a study does]"),
+    typer.Option(
+        help=f"Scaling of every array: {', '.join(SCALINGS)}. [default: what the definition's "
+        "source does, else max]"
+    ),
 ]
 MemoryOption = Annotated[
     float, typer.Option(min=0.001, max=1e6, help="Bound on working memory, in GiB.")
@@ -102,8 +106,8 @@ def metrics_of(
     if not requests:
         requests = [r.model_dump(exclude_none=True) for r in getattr(Metrics(), kind)]
     if normalize is not None:
-        if normalize not in ("max", "l2", "none"):
-            raise UserError(unknown("scaling", normalize, ("max", "l2", "none")))
+        if normalize not in SCALINGS:
+            raise UserError(unknown("scaling", normalize, SCALINGS))
         requests = [request | {"normalize": normalize} for request in requests]
     try:
         return Metrics.model_validate({kind: requests})

@@ -17,6 +17,7 @@ from matteralign.cli.drawn import read_drawn
 from matteralign.cli.slice_view import SliceView
 from matteralign.core.files import read_record
 from matteralign.core.hashing import sha256_file
+from matteralign.core.scaling import SCALINGS
 from matteralign.figures.report import ReportData, ReportFigure
 from matteralign.metrics import METRICS
 from matteralign.store.structures import SampleSet, read_structures
@@ -36,6 +37,7 @@ _PACKAGES = (
 _WARNINGS = 5  # shown of the records that were read
 # Share of structures with one common neighbour from which a local score is warned about.
 _HUB = 0.5
+_ONE_LENGTH = ("l2", "clamp_l2")
 _LENGTHS = (
     "There the score compares lengths of vectors more than neighbourhoods; prefer a definition on "
     "unit rows (l2)."
@@ -93,6 +95,7 @@ def report_data(view: SliceView) -> ReportData:
             *_prompts(view),
             *_licences(view),
             *_few_rows(view),
+            *_unscaled(view),
             *_hubs(view),
             *no_tree,
         ],
@@ -169,6 +172,28 @@ def _few_rows(view: SliceView) -> list[str]:
     ]
 
 
+def _unscaled(view: SliceView) -> list[str]:
+    """Say which models have rows that a scaling could not be applied to."""
+    used = dict.fromkeys(m.normalize for m in (*view.pair_measures, *view.model_measures))
+    notes = []
+    for scaling in used:
+        counts = {
+            fact.name: view.neighbor_sidecars[fact.model]["scalings"].get(scaling, {})
+            for fact in view.facts
+        }
+        left_out = [
+            f"{name} ({facts['unscaled']:,})"
+            for name, facts in counts.items()
+            if facts.get("unscaled")
+        ]
+        if left_out:
+            notes.append(
+                f"Rows without a positive element to be divided by are left out of scores on "
+                f"{scaling} scaling ({SCALINGS[scaling]}): {'; '.join(left_out)}."
+            )
+    return notes
+
+
 def _hubs(view: SliceView) -> list[str]:
     """Warn where one structure is the neighbour of most others: such a CKNNA misleads."""
     names = {fact.model: fact.name for fact in view.facts}
@@ -187,7 +212,7 @@ def _hubs(view: SliceView) -> list[str]:
             notes.append(
                 f"CKNNA {measure.spec.definition} (k = {k}, {measure.normalize} scaling): one "
                 f"structure is an inner-product neighbour of most others in {listed}. "
-                + (_CROWDED if measure.normalize == "l2" else _LENGTHS)
+                + (_CROWDED if measure.normalize in _ONE_LENGTH else _LENGTHS)
             )
     return notes
 

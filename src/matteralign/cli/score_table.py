@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from matteralign.core.scaling import SCALINGS
+
 if TYPE_CHECKING:
     from matteralign.align.adhoc import Outcome
 
@@ -39,6 +41,12 @@ def reasons(outcomes: Sequence[Outcome]) -> list[str]:
         if o.scored.value is None
     ]
     return list(dict.fromkeys(lines))
+
+
+def scalings(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return what each scaling of the table does, one line each."""
+    used = dict.fromkeys(o.measure.normalize for o in outcomes)
+    return [f"{scaling} scaling: {SCALINGS[scaling]}" for scaling in used]
 
 
 def _columns(outcome: Outcome) -> dict[str, str]:

@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import Field
 
 from matteralign.config.strict import StrictSection
+from matteralign.core.scaling import SCALINGS, Scaling
 
-Scaling = Literal["max", "l2", "none"]
+_SCALINGS = "; ".join(f"{name}: {words}" for name, words in SCALINGS.items())
 
 
 class MetricRequest(StrictSection):
@@ -33,8 +34,9 @@ class Metrics(StrictSection):
 
     normalize: Scaling = Field(
         default="max",
-        description="scaling of a latent before comparison: largest element 1 (the study), "
-        "unit rows, or none",
+        description="scaling of a latent before comparison. " + _SCALINGS + ". max changes "
+        "nothing in a metric without a scale of its own (all but cknna huh2024); the study "
+        "prints row_max",
     )
     statistics: bool = Field(
         default=True,

@@ -7,6 +7,7 @@ from typing import Any
 
 from matteralign.analysis.matrices import ScoreMatrix, parse_params
 from matteralign.analysis.tree import ModelTree
+from matteralign.core.scaling import SCALINGS
 from matteralign.metrics.registry import METRICS
 
 METRIC_NAMES = {
@@ -22,7 +23,8 @@ METRIC_NAMES = {
 SHORT_NAMES = {"dcor": "dCor", "cka": "CKA", "gfre": "GFRE", "lfre": "LFRE"}
 DEFINITION_NAMES = {
     ("cknna", "huh2024"): "released code of Huh et al.",
-    ("cknna", "text"): "equations of the study",
+    ("cknna", "text"): "kernels centred over rows and columns",
+    ("cknna", "printed"): "one mean off each kernel, as the study prints it",
     ("dcor", "root"): "with square root",
     ("dcor", "squared"): "squared",
     ("dcor", "debiased"): "squared, debiased",
@@ -55,6 +57,15 @@ def matrix_name(matrix: ScoreMatrix) -> str:
     return name if matrix.column == "value" else f"{name}, {matrix.column}"
 
 
+def told_apart(matrices: Sequence[ScoreMatrix]) -> list[str]:
+    """Return for each matrix its options where another has the same metric and definition."""
+    kinds = [(m.metric, m.definition, m.column) for m in matrices]
+    return [
+        options_text(matrix.params) if kinds.count(kind) > 1 else ""
+        for matrix, kind in zip(matrices, kinds, strict=True)
+    ]
+
+
 def definition_name(metric: str, definition: str) -> str:
     """Return the definition with a few words on what it is."""
     words = DEFINITION_NAMES.get((metric, definition))
@@ -69,6 +80,12 @@ def options_of(params: str) -> dict[str, Any]:
 def options_text(params: str) -> str:
     """Write a parameter set out: ``k = 25, normalize = max``."""
     return ", ".join(f"{k} = {v}" for k, v in sorted(parse_params(params).items()))
+
+
+def scaling_text(params: str) -> str:
+    """Say in words how latents were scaled; empty where the parameter set does not name it."""
+    scaling = parse_params(params).get("normalize")
+    return SCALINGS.get(scaling, "") if scaling else ""
 
 
 def count_text(n_min: int, n_max: int) -> str:
@@ -92,7 +109,8 @@ def subtitle(matrix: ScoreMatrix) -> str:
 def _basis(metric: str, definition: str, params: str, n: str) -> str:
     options = options_text(params)
     named = f"{metric_name(metric)}, definition {definition_name(metric, definition)}"
-    return f"{named}{', ' + options if options else ''}, {n}."
+    scaled = scaling_text(params)
+    return f"{named}{', ' + options if options else ''}{f' ({scaled})' if scaled else ''}, {n}."
 
 
 def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:

@@ -144,7 +144,10 @@ def render_report(data: ReportData) -> str:
         figures=figures,
         sample=_sample(data),
         tables=_tables(data, names, baselines),
-        matrices=[_matrix(m, names, baselines) for m in data.matrices],
+        matrices=[
+            _matrix(m, options, names, baselines)
+            for m, options in zip(data.matrices, captions.told_apart(data.matrices), strict=True)
+        ],
         floors=_floors(data),
         untrained=any(m.weights == "untrained" for m in data.models),
         baseline_names=[names[m] for m in names if m in baselines],
@@ -253,7 +256,7 @@ def _latents(data: ReportData, names: Mapping[str, str]) -> pd.DataFrame:
 
 
 def _matrix(
-    matrix: ScoreMatrix, names: Mapping[str, str], baselines: set[str]
+    matrix: ScoreMatrix, options: str, names: Mapping[str, str], baselines: set[str]
 ) -> dict[str, object]:
     floor = baseline_range(matrix, baselines)
     basis = (
@@ -263,6 +266,7 @@ def _matrix(
     parts = [
         basis,
         captions.options_text(matrix.params),
+        captions.scaling_text(matrix.params),
         captions.count_text(matrix.n_min, matrix.n_max),
     ]
     text = ", ".join(p for p in parts if p) + "."
@@ -279,7 +283,9 @@ def _matrix(
     if len(matrix.missing):
         text += f" Without a score: {len(matrix.missing)} ordered pairs, reasons below."
     return {
-        "title": f"{captions.matrix_name(matrix)}, {matrix.definition}",
+        "title": ", ".join(
+            part for part in (captions.matrix_name(matrix), matrix.definition, options) if part
+        ),
         "caption": text,
         "table": matrix_html(matrix, names, baselines, floor),
     }

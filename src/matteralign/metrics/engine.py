@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
 
@@ -18,7 +18,6 @@ from matteralign.metrics.global_scores import GlobalScores
 from matteralign.metrics.imbalance import Imbalance, Lists, count_apart, fits_the_pass, limits_of
 from matteralign.metrics.inputs import (
     IndexArray,
-    constant_reason,
     require_neighbors,
     require_rows,
 )
@@ -115,11 +114,13 @@ class Engine:
             require_rows(n, spec.definition_info.min_n, spec.metric)
             for name in (a, b):
                 if self._members[name].constant:
-                    raise NotApplicable(constant_reason(name))
-            return self._applicable(a, b, n, spec)
+                    raise NotApplicable(self._members[name].why_constant)
+            both = self._applicable(a, b, n, spec)
         except NotApplicable as reason:
             none = Scored.not_applicable(str(reason), n)
-            return none, none
+            both = none, none
+        left_out = [r for r in (self._members[name].refusal for name in (a, b)) if r]
+        return _explained(both[0], left_out), _explained(both[1], left_out)
 
     def done_with(self, a: str, b: str) -> None:
         """Forget what only this pair needed."""
@@ -328,3 +329,10 @@ def _part_of(
         return None
     tell = progress
     return lambda part: tell(done + share * part)
+
+
+def _explained(scored: Scored, left_out: Sequence[str]) -> Scored:
+    """Return a score; a reason for its absence names the rows that were left out."""
+    if scored.value is not None or not left_out:
+        return scored
+    return replace(scored, reason="; ".join([scored.reason, *left_out]))

@@ -31,7 +31,10 @@ def _single(x: ArrayLike, spec: MetricSpec) -> float:
 
 
 def cknna(
-    x: ArrayLike, y: ArrayLike, k: int = 25, definition: Literal["huh2024", "text"] = "huh2024"
+    x: ArrayLike,
+    y: ArrayLike,
+    k: int = 25,
+    definition: Literal["huh2024", "text", "printed"] = "huh2024",
 ) -> float:
     """Centred kernel nearest-neighbour alignment (Huh et al. 2024, arXiv 2405.07987).
 
@@ -43,13 +46,15 @@ def cknna(
     x, y : array_like or torch.Tensor, shapes (n, d_x) and (n, d_y)
         Two embeddings of the same rows.
     k : int
-        Neighbours per row; at least 2 for ``huh2024``, 1 for ``text``.
-    definition : {"huh2024", "text"}
+        Neighbours per row; at least 2 for ``huh2024``, 1 for the others.
+    definition : {"huh2024", "text", "printed"}
         ``huh2024`` equals the released implementation: uncentred kernels masked with
         shared neighbours, unbiased HSIC, 1e-6 in the denominator. It depends on the scale
         of the embeddings when their kernels are small, and exchanging x and y moves it
-        slightly. ``text`` follows the paper's equations: kernels centred globally, then
-        masked; symmetric, scale-free, 1 for identical embeddings.
+        slightly. ``text`` centres kernels over rows and columns, as HSIC does, and masks
+        then; ``printed`` takes one number off, the mean of the kernel over all pairs, as
+        the study's equations A3 and A4 are printed. Both are symmetric, scale-free, and 1
+        for identical embeddings.
 
     Returns
     -------

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from matteralign.metrics.inputs import FloatArray, IndexArray, constant_reason
+from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.intrinsic import ListBlocks, estimates, neighbors_needed
 from matteralign.metrics.kernels.exact import DISTANCE, row_norms, search_row
 from matteralign.metrics.local_lists import restrict
@@ -35,13 +35,14 @@ def intrinsic_scores(
     """
     x = member.compact()
     distinct = np.zeros(member.n, bool)
-    distinct[np.flatnonzero(member.valid)] = first_of_codes(row_codes(x))
+    if len(x):
+        distinct[np.flatnonzero(member.valid)] = first_of_codes(row_codes(x))
     count = int(distinct.sum())
     duplicates = len(x) - count
     if not specs:
         return duplicates, []
     if member.constant:
-        reason = constant_reason(member.name)
+        reason = member.refusal if not len(x) else member.why_constant
         return duplicates, [Scored.not_applicable(reason, count) for _ in specs]
     longest = max(neighbors_needed(spec) for spec in specs)
     index, distance = neighbors.euclid_index, neighbors.euclid_distance

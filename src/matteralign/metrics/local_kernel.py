@@ -5,7 +5,9 @@ needs follows from x'_i.x'_j at the entries and one number or sixteen per row:
 
 * the kernel of the rows as given: x'_i.x'_j + h_i + h_j with h_i = m.x'_i + |m|^2/2;
 * the kernel centred without block b, whose mean lies d_b from m:
-  x'_i.x'_j - e_ib - e_jb with e_ib = d_b.x'_i - |d_b|^2/2.
+  x'_i.x'_j - e_ib - e_jb with e_ib = d_b.x'_i - |d_b|^2/2;
+* the kernel as given less its mean over all pairs of rows, each row with itself too, which is
+  |m|^2: x'_i.x'_j + h_i + h_j - |m|^2, and without block b a further 2 m.d_b + |d_b|^2 less.
 """
 
 from __future__ import annotations
@@ -44,6 +46,10 @@ class LocalKernel:
         n^-1/2: float32 leaves 1e-8 of a replicate and one cache line per row.
     mean : ndarray of float64, shape (d,)
         Of the scaled rows.
+    level : float
+        |m|^2, the mean of the kernel as given over all pairs.
+    levels : ndarray of float64, shape (B,) or (0,)
+        How far it rises when a block is left out.
     exponent : int
         Rows are scaled by 2^-exponent.
     x : ndarray of float32 or float64, shape (n, d)
@@ -57,13 +63,19 @@ class LocalKernel:
     height: FloatArray = field(repr=False)
     shift: npt.NDArray[np.float32] = field(repr=False)
     mean: FloatArray = field(repr=False)
+    level: float
+    levels: FloatArray = field(repr=False)
     exponent: int
     x: Rows = field(repr=False)
     own: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def plain(self) -> FloatArray:
         """Return the kernel of the (scaled) rows as given at the entries, shape (n, L)."""
-        raised: FloatArray = loops.raised(self.centred, self.lists.index, self.height)
+        return self.raised(self.height)
+
+    def raised(self, height: FloatArray) -> FloatArray:
+        """Return the centred kernel with a height of row and column added, shape (n, L)."""
+        raised: FloatArray = loops.raised(self.centred, self.lists.index, height)
         return raised
 
 
@@ -95,11 +107,12 @@ def local_kernel(
     largest = loops.largest(given, lists.valid)
     # As for members: the inverse power must be a number.
     exponent = min(1000, max(-1000, math.frexp(largest)[1])) if largest > 0.0 else 0
-    mean, shift, height, _ = _geometry(given, lists, exponent, None)
+    geometry = _geometry(given, lists, exponent, None)
     centred = np.zeros(lists.index.shape)
     rows = np.flatnonzero(lists.valid)
-    loops.products(given, math.ldexp(1.0, -exponent), mean, lists.index, rows, centred)
-    return LocalKernel(lists, centred, height, shift, mean, exponent, given)
+    scale = math.ldexp(1.0, -exponent)
+    loops.products(given, scale, geometry.mean, lists.index, rows, centred)
+    return geometry.kernel(lists, centred, exponent, given)
 
 
 def restricted_kernel(
@@ -111,20 +124,34 @@ def restricted_kernel(
     products are carried over wherever an entry has a place in the old list.
     """
     lists = local_lists(restricted.index, ks, valid=restricted.common, jackknife=jackknife)
-    mean, shift, height, moved = _geometry(kernel.x, lists, kernel.exponent, kernel.mean)
-    centred = loops.carried(kernel.centred, restricted.index, restricted.place, moved)
+    geometry = _geometry(kernel.x, lists, kernel.exponent, kernel.mean)
+    centred = loops.carried(kernel.centred, restricted.index, restricted.place, geometry.moved)
     fresh = np.flatnonzero(
         restricted.common & (restricted.index[:, 0] >= 0) & (restricted.place[:, 0] < 0)
     )
     scale = math.ldexp(1.0, -kernel.exponent)
-    loops.products(kernel.x, scale, mean, restricted.index, fresh, centred)
-    return LocalKernel(lists, centred, height, shift, mean, kernel.exponent, kernel.x)
+    loops.products(kernel.x, scale, geometry.mean, restricted.index, fresh, centred)
+    return geometry.kernel(lists, centred, kernel.exponent, kernel.x)
 
 
-def _geometry(
-    x: Rows, lists: LocalLists, exponent: int, old_mean: FloatArray | None
-) -> tuple[FloatArray, npt.NDArray[np.float32], FloatArray, FloatArray]:
-    """Return mean, e_ib, h_i and the numbers that move a kernel from the old mean to it."""
+@dataclass(frozen=True)
+class _Geometry:
+    """Fields of `LocalKernel`, and the numbers that move a kernel from the old mean to it."""
+
+    mean: FloatArray
+    shift: npt.NDArray[np.float32]
+    height: FloatArray
+    level: float
+    levels: FloatArray
+    moved: FloatArray
+
+    def kernel(self, lists: LocalLists, centred: FloatArray, exponent: int, x: Rows) -> LocalKernel:
+        return LocalKernel(
+            lists, centred, self.height, self.shift, self.mean, self.level, self.levels, exponent, x
+        )
+
+
+def _geometry(x: Rows, lists: LocalLists, exponent: int, old_mean: FloatArray | None) -> _Geometry:
     scale = math.ldexp(1.0, -exponent)
     n, d = x.shape
     block = lists.row_block
@@ -151,6 +178,11 @@ def _geometry(
         part -= mean
         part[~lists.valid[rows]] = 0.0
         along[rows] = part @ matrix.T
-    height = along[:, 0] + half[0]
-    moved = along[:, 1] + half[1]
-    return mean, (along[:, 2:] - half[2:]).astype(np.float32), height, moved
+    return _Geometry(
+        mean,
+        shift=(along[:, 2:] - half[2:]).astype(np.float32),
+        height=along[:, 0] + half[0],
+        level=2.0 * float(half[0]),
+        levels=2.0 * (matrix[2:] @ mean + half[2:]),
+        moved=along[:, 1] + half[1],
+    )

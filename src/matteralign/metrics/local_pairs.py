@@ -20,9 +20,9 @@ from matteralign.metrics.local_huh2024 import cknna_huh2024
 from matteralign.metrics.local_kernel import LocalKernel, local_kernel, restricted_kernel
 from matteralign.metrics.local_lists import LocalLists, Restricted, local_lists, restrict
 from matteralign.metrics.local_result import LocalScore
-from matteralign.metrics.local_scores import cknna_text, mutual_knn
+from matteralign.metrics.local_scores import cknna_printed, cknna_text, mutual_knn
 from matteralign.metrics.members import BoolArray, Member
-from matteralign.metrics.neighbors import Neighbors
+from matteralign.metrics.neighbors import Neighbors, slack
 from matteralign.metrics.specs import MetricSpec, Scored, SweepPoint
 
 Kind = Literal["euclid", "inner"]
@@ -31,8 +31,9 @@ Asked = tuple[str, str, Kind]  # metric, definition, what it reads
 Scores = dict[tuple[str, str, int, int | None], tuple[LocalScore, LocalScore]]
 _CODES = {"euclid": DISTANCE, "inner": PRODUCT}
 
-# What one listed neighbour takes in a prepared kernel, and a row beside its list.
-_ENTRY_BYTES, _ROW_BYTES = 24, 96
+# What one listed neighbour takes in a prepared kernel, and on top for each k; and a row beside
+# its list.
+_ENTRY_BYTES, _K_BYTES, _ROW_BYTES = 16, 4, 96
 
 
 def kind_of(spec: MetricSpec) -> Kind:
@@ -94,7 +95,9 @@ class LocalPairs:
         self._asked = {key: sorted(ks) for key, ks in asked.items()}
         longest = max((ks[-1] for ks in self._ks.values() if ks), default=1)
         rows = max((m.n for m in members.values()), default=1)
-        size = rows * (2 * longest * _ENTRY_BYTES + _ROW_BYTES)
+        lists = max(len(ks) for ks in self._ks.values())
+        entry = _ENTRY_BYTES + _K_BYTES * lists
+        size = rows * ((longest + slack(longest)) * entry + _ROW_BYTES)
         room = max(2, memory_bytes // (2 * size))
         self._kept = Kept(room)
         # An embedding is read whole while it is prepared.
@@ -170,7 +173,8 @@ class LocalPairs:
                 if definition == "huh2024":
                     both = cknna_huh2024(left, right, ks, found)
                 else:
-                    both = [(s, s) for s in cknna_text(left, right, ks, found)]
+                    score = cknna_printed if definition == "printed" else cknna_text
+                    both = [(s, s) for s in score(left, right, ks, found)]
             out |= {(metric, definition, k, limit): s for k, s in zip(ks, both, strict=True)}
         return out
 

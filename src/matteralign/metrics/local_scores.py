@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from matteralign.metrics.inputs import FloatArray
 from matteralign.metrics.kernels import list_sums as sums
@@ -87,17 +88,77 @@ def cknna_text(
     Null: a random pairing leaves both roots as they are, so mean and standard deviation
     of the score are exact. A replicate centres its kernels over the rows it has.
     """
-    n = a.lists.rows
-    found = found or shared(a.lists, b.lists, ks)
+    return _cosines(_centred(a), _centred(b), ks, found)
+
+
+def cknna_printed(
+    a: LocalKernel, b: LocalKernel, ks: Sequence[int], found: Shared | None = None
+) -> list[LocalScore]:
+    """Return CKNNA of kernels less their mean, masked with shared neighbours.
+
+    As `cknna_text`, with K_ij = x_i.x_j - c instead, c being the mean of x_i.x_j over all
+    pairs of rows, each row with itself too.
+
+    Parameters
+    ----------
+    a, b, ks, found
+        As `cknna_text`.
+
+    Notes
+    -----
+    Null: exact, as for `cknna_text`. A replicate takes the mean over the rows it has.
+    """
+    return _cosines(_less_mean(a), _less_mean(b), ks, found)
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """One embedding's matrix at its listed neighbours: ``centred + height_i + height_j``.
+
+    Attributes
+    ----------
+    name : str
+        Definition of CKNNA.
+    height : ndarray of float64, shape (n,)
+    shift : ndarray of float32, shape (n, B) or (n, 0)
+        What comes off for row and for column when a block is left out.
+    """
+
+    name: str
+    kernel: LocalKernel
+    height: FloatArray
+    shift: npt.NDArray[np.float32]
+
+
+def _centred(kernel: LocalKernel) -> _Matrix:
+    return _Matrix("text", kernel, np.zeros(kernel.lists.n), kernel.shift)
+
+
+def _less_mean(kernel: LocalKernel) -> _Matrix:
+    height = kernel.height - 0.5 * kernel.level
+    shift = np.tile((0.5 * kernel.levels).astype(np.float32), (kernel.lists.n, 1))
+    return _Matrix("printed", kernel, height, shift)
+
+
+def _cosines(a: _Matrix, b: _Matrix, ks: Sequence[int], found: Shared | None) -> list[LocalScore]:
+    """Return sum(alpha A B) / sqrt(sum(alpha_a A^2) sum(alpha_b B^2)) for every k."""
+    lists = a.kernel.lists
+    n = lists.rows
+    found = found or shared(lists, b.kernel.lists, ks)
     entries = found.entries
-    joint = np.cumsum(sums.products(*entries, a.centred, b.centred, found.group, found.groups))
+    joint = np.cumsum(
+        sums.products(
+            *entries, lists.index, a.kernel.centred, a.height, b.kernel.centred, b.height,
+            found.group, found.groups,
+        )
+    )  # fmt: skip
     results = []
     for k, product in zip(ks, joint, strict=False):
-        failed = too_few(n, k, 2, "cknna[text]")
+        failed = too_few(n, k, 2, f"cknna[{a.name}]")
         if failed:
             results.append(failed)
             continue
-        own_a, own_b = _own_text(a, k), _own_text(b, k)
+        own_a, own_b = _own(a, k), _own(b, k)
         scale = math.sqrt(own_a.square) * math.sqrt(own_b.square)
         if scale == 0.0:
             reason = "the centred kernel of one embedding is zero on its neighbours"
@@ -110,7 +171,7 @@ def cknna_text(
         if own_a.squares.size and own_b.squares.size:
             scales = np.sqrt(own_a.squares) * np.sqrt(own_b.squares)
             if scales.all():
-                left = a.lists.left
+                left = lists.left
                 replicates = _product_lanes(a, b, k, entries) / scales
                 floors = own_a.totals * own_b.totals / (left * (left - 1.0)) / scales
         results.append(calibrated(n, value, null, replicates.tolist(), floors.tolist()))
@@ -124,8 +185,8 @@ def _moments(lists: LocalLists, k: int) -> PairingMoments:
 
 
 @dataclass(frozen=True)
-class _OwnText:
-    """One embedding's part of `cknna_text`; arrays are of shape (B,) or empty."""
+class _Own:
+    """One embedding's part of a score; arrays are of shape (B,) or empty."""
 
     square: float
     squares: FloatArray
@@ -133,24 +194,27 @@ class _OwnText:
     moments: PairingMoments
 
 
-def _own_text(kernel: LocalKernel, k: int) -> _OwnText:
-    key = ("text", k)
+def _own(matrix: _Matrix, k: int) -> _Own:
+    kernel, key = matrix.kernel, (matrix.name, k)
     if key not in kernel.own:
         lists = kernel.lists
-        moments = list_moments(lists, k, kernel.centred)
+        moments = list_moments(lists, k, kernel.raised(matrix.height))
         squares = totals = np.empty(0)
         if lists.jackknifed:
             itself = sums.shared_entries(lists.index, lists.index, lists.length)
-            squares = _product_lanes(kernel, kernel, k, itself)
-            totals = sums.total_lanes(lists.index, kernel.centred, kernel.shift, lists.kept[k])
-        kernel.own[key] = _OwnText(moments.squares, squares, totals, moments)
-    own: _OwnText = kernel.own[key]
+            squares = _product_lanes(matrix, matrix, k, itself)
+            totals = sums.total_lanes(
+                lists.index, kernel.centred, matrix.height, matrix.shift, lists.kept[k]
+            )
+        kernel.own[key] = _Own(moments.squares, squares, totals, moments)
+    own: _Own = kernel.own[key]
     return own
 
 
-def _product_lanes(a: LocalKernel, b: LocalKernel, k: int, entries: Entries) -> FloatArray:
+def _product_lanes(a: _Matrix, b: _Matrix, k: int, entries: Entries) -> FloatArray:
     lanes: FloatArray = sums.product_lanes(
-        *entries, a.lists.index, a.centred, a.shift, a.lists.kept[k],
-        b.centred, b.shift, b.lists.kept[k],
+        *entries, a.kernel.lists.index,
+        a.kernel.centred, a.height, a.shift, a.kernel.lists.kept[k],
+        b.kernel.centred, b.height, b.shift, b.kernel.lists.kept[k],
     )  # fmt: skip
     return lanes

@@ -14,16 +14,23 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.core.suggest import unknown
-from matteralign.metrics.errors import MetricInputError, MetricSpecError
+from matteralign.metrics.errors import MetricInputError
 from matteralign.metrics.inputs import (
     ArrayLike,
     FloatArray,
     as_real_array,
+    constant_reason,
     matrix_shape,
     refuse_non_finite,
 )
-from matteralign.metrics.scaling import MODES, NormalizeMode, scaled_rows
+from matteralign.metrics.scaling import (
+    NormalizeMode,
+    check_mode,
+    clamp_of,
+    refusal,
+    row_scaled,
+    scalable_rows,
+)
 
 BoolArray = npt.NDArray[np.bool_]
 # More would be new memory from the system at every read.
@@ -61,10 +68,11 @@ class Member:
     name : str
     source : RowSource
     valid : ndarray of bool, shape (n,)
-        Rows the model took; the others read as zeros.
-    mode : {"max", "l2", "none"}
+        Rows the model took and the scaling can be applied to; the others read as zeros.
+    mode : NormalizeMode
+        Scaling, see `normalize`.
     factor : float
-        What the rows of the source (after ``l2``) are multiplied with.
+        What the rows of the source, scaled one by one, are multiplied with.
     unit : float
         Length of one working unit.
     mean : ndarray of float64, shape (d,)
@@ -72,6 +80,10 @@ class Member:
         they can be centred in float32 (any point near the mean serves as well).
     constant : bool
         Whether all valid rows are equal.
+    refused : int
+        Rows the model took that the scaling cannot be applied to.
+    clamp : float or None
+        What absolute elements are clamped at.
     """
 
     name: str
@@ -82,6 +94,8 @@ class Member:
     unit: float
     mean: FloatArray
     constant: bool
+    refused: int = 0
+    clamp: float | None = None
 
     @property
     def n(self) -> int:
@@ -103,7 +117,25 @@ class Member:
         """Whether float32 holds the rows in working units exactly."""
         narrow = self.source.dtype in (np.dtype(np.float32), np.dtype(np.float16))
         # Far from 1 the power of two would leave the range of float32.
-        return self.mode != "l2" and narrow and 2.0**-60 < self.factor < 2.0**60
+        return self.mode in ("none", "max") and narrow and 2.0**-60 < self.factor < 2.0**60
+
+    @property
+    def refusal(self) -> str:
+        """Which rows the scaling left out and why; empty where there are none."""
+        if not self.refused:
+            return ""
+        taken = int(self.valid.sum()) + self.refused
+        return f"{self.name}: {refusal(self.mode, self.refused, taken)}"
+
+    @property
+    def why_constant(self) -> str:
+        """Why a constant embedding has no score."""
+        if self.clamp == 0.0:
+            return (
+                f"{self.name}: 95 % of its elements are zero, so clamping them at that quantile "
+                "leaves nothing"
+            )
+        return constant_reason(self.name)
 
     def shared_with(self, other: Member) -> BoolArray:
         """Return which rows, shape (n,), both have."""
@@ -134,7 +166,7 @@ class Member:
         valid = self.valid[start:stop]
         if not valid.all():
             rows[~valid] = 0.0
-        return scaled_rows(rows) if self.mode == "l2" else rows
+        return row_scaled(rows, self.mode, self.clamp)
 
     def centred_at(
         self, rows: npt.NDArray[np.integer[Any]], dtype: npt.DTypeLike
@@ -192,8 +224,8 @@ def open_member(
         What to call it in messages.
     valid : ndarray of bool, shape (n,), optional
         Rows to use; the others may hold anything.
-    mode : {"max", "l2", "none"}
-        Scaling, see `normalize`.
+    mode : NormalizeMode
+        Scaling, see `normalize`. Rows that it cannot be applied to are not valid.
 
     Raises
     ------
@@ -203,37 +235,62 @@ def open_member(
     MetricSpecError
         Unknown mode.
     """
-    if mode not in MODES:
-        raise MetricSpecError(unknown("normalize mode", str(mode), MODES))
+    check_mode(mode)
     source: Any = x if _reads_rows(x) else as_real_array(cast("ArrayLike", x), name)
     n, d = matrix_shape(source, name)
-    mask = np.ones(n, bool) if valid is None else np.asarray(valid, bool)
+    mask = np.ones(n, bool) if valid is None else np.array(valid, bool)
     if mask.shape != (n,):
         raise MetricInputError(f"the mask of {name} has shape {mask.shape}, its rows are {n}")
-    if not mask.any():
+    taken = int(mask.sum())
+    if not taken:
         raise MetricInputError(f"{name} has no valid row")
     largest = 0.0
     for start, stop in _spans(n, d):
         rows = _rows(source, start, stop, name)
         kept = rows if mask[start:stop].all() else rows[mask[start:stop]]
-        if kept.size:
-            low, high = float(kept.min()), float(kept.max())
-            if not (math.isfinite(low) and math.isfinite(high)):
-                refuse_non_finite(rows, mask[start:stop], start, name)
-            largest = max(largest, -low, high)
-    if mode == "l2" and largest > 0.0:
+        if not kept.size:
+            continue
+        low, high = float(kept.min()), float(kept.max())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            refuse_non_finite(rows, mask[start:stop], start, name)
+        if mode in ("row_max", "row_max_abs"):
+            scaled = np.asarray(kept, np.float64)
+            mask[start:stop][mask[start:stop]] = scalable_rows(scaled, mode)
+            scaled = row_scaled(scaled, mode)
+            low, high = float(scaled.min()), float(scaled.max())
+        largest = max(largest, -low, high)
+    clamp = clamp_of(_Elements(source, mask, name)) if mode == "clamp_l2" else None
+    if mode in ("l2", "clamp_l2") and largest > 0.0:
         largest = 1.0  # rows are scaled before anything else
     # max divides by the largest element: only the unit changes, never the order of distances.
     exponent = min(1000, max(-1000, math.frexp(largest)[1])) if largest else 0
     factor = math.ldexp(1.0, -exponent)
     unit = 1.0 / factor if mode != "max" or largest == 0.0 else 1.0 / (factor * largest)
-    start_values = Member(name, source, mask, mode, factor, unit, np.zeros(d), constant=False)
-    mean, constant = _facts(start_values)
-    return Member(name, source, mask, mode, factor, unit, mean, constant)
+    refused = taken - int(mask.sum())
+    member = Member(
+        name, source, mask, mode, factor, unit, np.zeros(d),
+        constant=False, refused=refused, clamp=clamp,
+    )  # fmt: skip
+    mean, constant = _facts(member)
+    return replace(member, mean=mean, constant=constant)
+
+
+@dataclass(frozen=True)
+class _Elements:
+    """Elements of the valid rows of a source, block by block, as often as asked for."""
+
+    source: Any
+    valid: BoolArray
+    name: str
+
+    def __iter__(self) -> Iterator[npt.NDArray[Any]]:
+        n, d = self.source.shape
+        for start, stop in _spans(n, d):
+            yield _rows(self.source, start, stop, self.name)[self.valid[start:stop]]
 
 
 def _facts(member: Member) -> tuple[FloatArray, bool]:
-    """Return the mean of the valid rows and whether they are all equal."""
+    """Return the mean of the valid rows and whether they are all equal, as none are."""
     total = np.zeros(member.d)
     first: FloatArray | None = None
     constant = True
@@ -246,7 +303,7 @@ def _facts(member: Member) -> tuple[FloatArray, bool]:
         first = rows[0].copy() if first is None else first
         constant = constant and bool((rows[-1] == first).all() and (rows == first).all())
         total += rows.sum(axis=0)
-    mean = total / int(member.valid.sum())
+    mean = total / max(1, int(member.valid.sum()))
     return mean.astype(np.float32).astype(np.float64) if member.single else mean, constant
 
 

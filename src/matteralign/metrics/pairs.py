@@ -57,8 +57,9 @@ def compare(
         rows that both have.
     neighbors : mapping of str to Neighbors, optional
         From `summarize` on the same arrays. Missing or too short ones are computed.
-    normalize : {"none", "max", "l2"}
-        Scaling of every embedding, over its own valid rows, see `normalize`.
+    normalize : NormalizeMode
+        Scaling of every embedding, over its own valid rows, see `normalize`. Rows that it
+        cannot be applied to are left out of the pairs of that embedding.
     memory_bytes : int
         Bound on what is held beside the arguments and the neighbour lists.
     threads : int

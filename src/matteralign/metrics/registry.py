@@ -187,8 +187,21 @@ _INFOS = (
         ),
         DefinitionInfo(
             "text",
-            "centre both kernels globally, then sum their product over shared neighbours",
-            "Huh et al. 2024, arXiv 2405.07987, as in the equations of its appendix",
+            "centre both kernels over rows and columns, then sum their product over shared "
+            "neighbours",
+            "Huh et al. 2024, arXiv 2405.07987, its equations with the centring of HSIC",
+            symmetric=True,
+            value_range=(-1.0, 1.0),
+            identical=1.0,
+            invariances=_RIGID | {"scale"},
+            min_n=2,
+            params={"k": ParamInfo(25, low=1)},
+        ),
+        DefinitionInfo(
+            "printed",
+            "take its mean over all pairs off each kernel, then sum their product over shared "
+            "neighbours",
+            "Edamadaka et al. 2025, arXiv 2512.03750, as equations A3 to A8 are printed",
             symmetric=True,
             value_range=(-1.0, 1.0),
             identical=1.0,

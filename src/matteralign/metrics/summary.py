@@ -34,6 +34,8 @@ class Summary:
     ----------
     n : int
         Valid rows of the embedding.
+    unscaled : int
+        Rows left out because the scaling cannot be applied to them.
     duplicates : int
         Rows that repeat an earlier row exactly; intrinsic dimensions leave them out.
     neighbors : Neighbors
@@ -43,6 +45,7 @@ class Summary:
     """
 
     n: int
+    unscaled: int
     duplicates: int
     neighbors: Neighbors
     intrinsic: tuple[tuple[MetricSpec, Scored], ...]
@@ -73,7 +76,8 @@ def summarize(
         Of metrics ``twonn`` and ``mle``.
     valid : ndarray of bool, shape (n,), optional
         Rows to use.
-    normalize : {"none", "max", "l2"}
+    normalize : NormalizeMode
+        Scaling, see `normalize`; rows that it cannot be applied to are left out.
     memory_bytes : int
         Bound on what is held beside the embedding and the lists.
     threads : int
@@ -137,14 +141,14 @@ def summarize_scalings(
     """
     run = _Run(memory_bytes, threads, statistics, sweep, open_backend(device), progress)
     lengths = {mode: _lengths(specs) for mode, specs in groups.items()}
-    plain = [mode for mode in groups if mode != "l2"]
+    plain = [mode for mode in groups if mode in ("none", "max")]
     shared = bool(plain) and "l2" in groups and lengths["l2"].euclid == 0
     out: dict[NormalizeMode, Summary] = {}
     base: Neighbors | None = None
     for mode, specs in groups.items():
         dimensions = [spec for spec in specs if spec.info.kind == "model"]
         member = open_member(x, name, valid=valid, mode=mode)
-        if mode == "l2" and not shared:
+        if mode not in plain and not (mode == "l2" and shared):
             found = run.find(member, lengths[mode])
         else:
             if base is None:
@@ -209,7 +213,7 @@ class _Run:
     def summary(self, member: Member, neighbors: Neighbors, specs: Sequence[MetricSpec]) -> Summary:
         duplicates, scored = intrinsic_scores(member, neighbors, specs, statistics=self.statistics)
         pairs = tuple(zip(specs, scored, strict=True))
-        return Summary(int(member.valid.sum()), duplicates, neighbors, pairs)
+        return Summary(int(member.valid.sum()), member.refused, duplicates, neighbors, pairs)
 
 
 def _unit_rows(base: Neighbors) -> Neighbors:

@@ -71,6 +71,7 @@ SCORES = pa.schema(
         _field("model_b", pa.string(), "second model; the target of a directed metric"),
         *_PAIR_WEIGHTS,
         *_METRIC,
+        _field("scaling", pa.string(), "how latents were scaled before comparison, in words"),
         *_OUTCOME,
         _number("debiased", "value with finite-sample bias removed"),
         _number("debiased_low", "lower end of the 95 % interval of the debiased value"),

@@ -84,13 +84,20 @@ def count_lanes(start, place_a, place_b, mask_a, mask_b):
 
 
 @jit
-def products(start, place_a, place_b, a, b, bins, groups):
-    """Return the sum of a times b over shared entries, by group of their larger place."""
+def products(start, place_a, place_b, index, a, height_a, b, height_b, bins, groups):
+    """Return the sum of a times b over shared entries, by group of their larger place.
+
+    To every element the heights of its row and column are added; `index` are the lists that
+    `place_a` counts in.
+    """
     out = np.zeros(groups)
     for i in range(len(start) - 1):
         for h in range(start[i], start[i + 1]):
             p, q = place_a[h], place_b[h]
-            out[bins[max(p, q)]] += a[i, p] * b[i, q]
+            j = index[i, p]
+            x = a[i, p] + height_a[i] + height_a[j]
+            y = b[i, q] + height_b[i] + height_b[j]
+            out[bins[max(p, q)]] += x * y
     return out
 
 
@@ -101,15 +108,17 @@ def product_lanes(
     place_b,
     index,
     a,
+    height_a,
     shift_a,
     mask_a,
     b,
+    height_b,
     shift_b,
     mask_b,
 ):
     """Return the sum of a times b, both centred anew, of every replicate, shape (16,).
 
-    `index` are the lists that `place_a` counts in.
+    Heights and `index` as for `products`; shifts are taken off for each replicate.
     """
     lanes = np.zeros(_LANES)
     for i in range(len(start) - 1):
@@ -119,7 +128,8 @@ def product_lanes(
             if m == 0:
                 continue
             j = index[i, p]
-            x, y = a[i, p], b[i, q]
+            x = a[i, p] + height_a[i] + height_a[j]
+            y = b[i, q] + height_b[i] + height_b[j]
             for lane in range(_LANES):
                 lanes[lane] += (
                     ((m >> lane) & 1)
@@ -130,8 +140,8 @@ def product_lanes(
 
 
 @jit
-def total_lanes(index, values, shift, mask):
-    """Return the sum of one embedding's values, centred anew, of every replicate."""
+def total_lanes(index, values, height, shift, mask):
+    """Return the sum of one embedding's values as in `product_lanes` of every replicate."""
     lanes = np.zeros(_LANES)
     for i in range(len(index)):
         for p in range(index.shape[1]):
@@ -139,8 +149,9 @@ def total_lanes(index, values, shift, mask):
             if j < 0:
                 break
             m = np.int64(mask[i, p])
+            x = values[i, p] + height[i] + height[j]
             for lane in range(_LANES):
-                lanes[lane] += ((m >> lane) & 1) * (values[i, p] - shift[i, lane] - shift[j, lane])
+                lanes[lane] += ((m >> lane) & 1) * (x - shift[i, lane] - shift[j, lane])
     return lanes
 
 
