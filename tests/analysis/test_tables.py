@@ -177,6 +177,7 @@ def test_the_count_of_the_study_stands_beside_the_one_that_ran() -> None:
     ran = {"checkpoint": {"weights": "untrained", "parameters": 11}}
     row = models_table([facts_of(card, ran)]).iloc[0]
     assert (row["parameters"], row["parameters_study"]) == (11, 1_428_368)
+    assert row["parameters_card"] == 4_688_656
     assert "MACE-OFF23 medium" in row["parameters_note"]
     assert (row["group"], row["functional"], row["printed"]) == ("MACE", "PBE_MP", "")
 

@@ -13,10 +13,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from matteralign.align.embed import check_weights
 from matteralign.align.study import open_study
 from matteralign.cli.app import app
 from matteralign.config.load import LOCK_NAME, load_config
-from matteralign.core.errors import MatterAlignError, UserError
+from matteralign.core.errors import IntegrityError, MatterAlignError, UserError
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
 from matteralign.registry.lock import read_lock, with_lock
@@ -197,3 +198,26 @@ def test_models_without_weights_to_fetch_are_refused(study: Path) -> None:
     done = run(study, "weights", "pin", "orb-v3-direct-20-omat-random")
     assert "nothing to pin" in done.stderr
     assert "name what to pin" in run(study, "weights", "pin").stderr
+
+
+@pytest.mark.parametrize("pinned", ["card", "lock"])
+def test_latents_of_other_weights_are_not_shown(
+    study: Path, make_card: Callable[..., ModelCard], pinned: str
+) -> None:
+    lock(study, entry())
+    card = opened(study)["one"]
+    if pinned == "card":
+        (file,) = card.checkpoint.files
+        files = [file.model_copy(update={"sha256": SHA256, "locked": None})]
+        checkpoint = card.checkpoint.model_copy(update={"files": files})
+        card = card.model_copy(update={"checkpoint": checkpoint})
+    made = {"weights": "trained", "files": {"w.pt": SHA256}}
+    check_weights(card, {"checkpoint": made}, Path("one.npy"))
+    other = made | {"files": {"w.pt": OTHER_SHA256}}
+    with pytest.raises(
+        IntegrityError, match=rf"one\.npy: .*{OTHER_SHA256}, the {pinned}.*{SHA256}"
+    ):
+        check_weights(card, {"checkpoint": other}, Path("one.npy"))
+    # An untrained network has files of its own.
+    check_weights(card, {"checkpoint": other | {"weights": "untrained"}}, Path("one.npy"))
+    check_weights(make_card("no", 1), {}, Path("no.npy"))

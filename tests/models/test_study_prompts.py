@@ -6,6 +6,7 @@ The words are the paper's. The tests put others in their place.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -207,6 +208,10 @@ def test_the_verb_checks_and_places_files_that_every_run_then_finds(
     raw = {"slices": slices, "prompts": {"blank": "blank.txt"}}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(raw))
     assert f"{GPT}-blank: prompt: study" in run()
+    listed = CliRunner().invoke(app, ["models", "--json"], catch_exceptions=False).stdout
+    prompts = {card["key"]: card["prompt"] for card in json.loads(listed) if card["prompt"]}
+    assert prompts[f"{GPT}-blank"]["words"] == "study"
+    assert prompts["qwen3-30b-a3b-thinking-2507-blank-atomistic"]["words"] == "own"
     found = open_study(StudyConfig.model_validate(raw), tmp_path)
     assert found.embed_identity(f"{GPT}-blank", "s")["card"] != (
         load_cards()[f"{GPT}-blank"].digest()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 from matteralign.align.layout import Layout
 from matteralign.align.study import Study
+from matteralign.core.errors import IntegrityError
 from matteralign.core.hashing import sha256_json
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
@@ -30,6 +33,32 @@ def identity_of(
             "lock_sha256": get_environment(card.environment).lock_digest(),
         },
     }
+
+
+def check_weights(card: ModelCard, sidecar: Mapping[str, Any], where: Path) -> None:
+    """Refuse latents of trained weights whose files are not those of the card or the lock.
+
+    Parameters
+    ----------
+    where
+        The latents, for the message.
+
+    Raises
+    ------
+    IntegrityError
+        If a file that made them has another hash.
+    """
+    used = sidecar.get("checkpoint", {})
+    if used.get("weights") != "trained":
+        return
+    for pinned in card.checkpoint.files:
+        wanted, found = pinned.sha256 or pinned.locked, used.get("files", {}).get(pinned.name)
+        if None not in (wanted, found) and wanted != found:
+            whose = "the card" if pinned.sha256 else "the lock of weights"
+            raise IntegrityError(
+                f"{where}: made with {pinned.name} of sha256 {found}, {whose} has {wanted}; "
+                f"embed {card.key} again"
+            )
 
 
 def embed_model(

@@ -45,8 +45,9 @@ class ModelFacts:
         Architecture group; where the card names none, the family.
     study_row
         Row of the study's Table 1; "" for others.
-    parameters_study, parameters_note
-        The count that the study prints, and why the card's is another.
+    parameters_card, parameters_study, parameters_note
+        The model's own count, the one that the study prints, and why they differ, or how the
+        first was counted.
     printed
         What else Table 1 prints otherwise than the card has it, and why; "" where nothing.
     prompt
@@ -68,6 +69,7 @@ class ModelFacts:
     training_sets: str = ""
     group: str = ""
     study_row: str = ""
+    parameters_card: int | None = None
     parameters_study: int | None = None
     parameters_note: str = ""
     printed: str = ""
@@ -97,6 +99,7 @@ def facts_of(card: ModelCard, sidecar: Mapping[str, Any] | None = None) -> Model
         training_sets=", ".join(card.training_sets),
         group=card.group or card.family,
         study_row=card.study_row or "",
+        parameters_card=card.parameters.measured,
         parameters_study=card.parameters.study,
         parameters_note=card.parameters.note or "",
         printed=_printed(card),
@@ -135,7 +138,10 @@ def models_table(models: Iterable[ModelFacts]) -> pd.DataFrame:
     """Return one row per model with the fields of `ModelFacts`; counts as Int64."""
     fields = list(ModelFacts.__dataclass_fields__)
     frame = pd.DataFrame([[getattr(m, f) for f in fields] for m in models], columns=fields)
-    return frame.astype({"parameters": "Int64", "parameters_study": "Int64", "baseline": bool})
+    counts = [
+        name for name in fields if name in ("parameters", "parameters_card", "parameters_study")
+    ]
+    return frame.astype({**dict.fromkeys(counts, "Int64"), "baseline": bool})
 
 
 def score_specs(scores: pd.DataFrame) -> list[tuple[str, str, str]]:

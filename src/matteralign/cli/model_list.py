@@ -27,7 +27,8 @@ def models(
     """List the model cards, what of their weights is on this machine, and their last check.
 
     The column `weights`: real, the trained weights are here; architecture, an untrained network
-    of the model; missing, neither yet; none, there are no weights.
+    of the model; missing, neither yet; none, there are no weights. The column `hash from`: what the
+    weights are checked against: the card, your lock, or what the first download hashed to.
     """
     from matteralign.registry.load import STUDY_ROWS
     from matteralign.runtime.weights import weights_state
@@ -35,7 +36,12 @@ def models(
     cards = list(cards_of(config).values())
     if as_json:
         listed = [
-            card.model_dump(mode="json") | {"here": weights_state(card), "check": last_check(card)}
+            card.model_dump(mode="json")
+            | {
+                "here": weights_state(card),
+                "hash_from": card.checkpoint.hash_from(),
+                "check": last_check(card),
+            }
             for card in cards
         ]
         typer.echo(json.dumps(listed, indent=1))
@@ -45,7 +51,7 @@ def models(
     table = Table(box=None, header_style="bold")
     table.add_column("index", justify="right")
     table.add_column("model", no_wrap=True)
-    for name in ("row of the study", "environment", "weights"):
+    for name in ("row of the study", "environment", "weights", "hash from"):
         table.add_column(name)
     for name in ("parameters", "in the study"):
         table.add_column(name, justify="right")
@@ -57,6 +63,7 @@ def models(
             card.study_row or NONE,
             card.environment,
             weights_state(card),
+            card.checkpoint.hash_from() or NONE,
             f"{card.parameters.measured:,}",
             _printed(card.parameters),
             _told(last_check(card)),

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from matteralign.align.assemble import check_dimensions, check_scores
+from matteralign.align.embed import check_weights
 from matteralign.align.layout import Layout
 from matteralign.align.lists import read_summary
 from matteralign.align.measure import Measure
@@ -87,8 +88,13 @@ class SliceView:
 
     @cached_property
     def sidecars(self) -> Mapping[str, Mapping[str, Any]]:
-        """Latent sidecars by model."""
-        return {key: read_sidecar(self.layout.latent(key)) for key in self.keys}
+        """Latent sidecars by model, checked to be of the weights of card or lock."""
+        found = {}
+        for card in self.study.panel(self.layout.slice):
+            where = self.layout.latent(card.key)
+            found[card.key] = read_sidecar(where)
+            check_weights(card, found[card.key], where)
+        return found
 
     @cached_property
     def neighbor_sidecars(self) -> Mapping[str, Mapping[str, Any]]:

@@ -220,6 +220,7 @@ def _models(data: ReportData) -> pd.DataFrame:
                 "functional": m.functional,
                 "training sets": m.training_sets,
                 "parameters": m.parameters,
+                "of the model": m.parameters_card,
                 "in the study": m.parameters_study,
                 "why another": m.parameters_note if _other_count(m) else "",
                 "Table 1 prints": m.printed,
@@ -240,7 +241,7 @@ def _hash_from(facts: ModelFacts) -> str:
 
 
 def _other_count(facts: ModelFacts) -> bool:
-    return facts.parameters_study not in (None, facts.parameters)
+    return facts.parameters_study not in (None, facts.parameters_card)
 
 
 def _latents(data: ReportData, names: Mapping[str, str]) -> pd.DataFrame:
