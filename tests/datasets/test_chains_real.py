@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from biotite.structure.io import pdbx
 
-from matteralign.datasets.chains import LETTERS, read_chains
+from matteralign.datasets.chains import read_chains
+from matteralign.datasets.residues import LETTERS
 
 pytestmark = pytest.mark.assets
 
@@ -75,6 +76,8 @@ def test_files_without_proteins_have_no_chains(files: dict[str, Path]) -> None:
 def test_chains_known_by_name(
     chain: str, length: int, unresolved: int, start: str, files: dict[str, Path]
 ) -> None:
-    (found,) = [c for c in read_chains(files[chain.split("_", maxsplit=1)[0]]) if c.id == chain]
+    (found,) = [
+        c for c in read_chains(files[chain.split("_", maxsplit=1)[0]]) if c.id.upper() == chain
+    ]
     assert (len(found.sequence), found.sequence[:30]) == (length, start)
     assert np.isnan(found.backbone[:, :3]).any(axis=(1, 2)).sum() == unresolved

@@ -370,7 +370,7 @@ def test_files_without_a_protein_are_rows(written: dict[str, bytes], tmp_path: P
     (tmp_path / "twice.pdb").write_bytes(b"")
     found = checked("structure-folder", tmp_path)
     assert isinstance(found, dict)
-    assert set(good(found)) == {"1ABC_A", "PDB2ABC_A"}
+    assert set(good(found)) == {"1abc_A", "pdb2abc_A"}
     assert set(reasons(found)) == {"water.pdb", "twice.pdb"}
 
 

@@ -248,7 +248,7 @@ def test_chains_of_a_folder_of_mmcif_and_pdb(tmp_path: Path) -> None:
     file.write(str(tmp_path / "2abc.pdb"))
     (tmp_path / "bad.cif").write_text("nothing")
     found = take("structure-folder", tmp_path)
-    assert sorted(good(found)) == ["1ABC_A", "2ABC_A"]
+    assert sorted(good(found)) == ["1abc_A", "2abc_A"]
     for row in good(found).values():
         assert row.sequence == helix.sequence
         np.testing.assert_allclose(row.backbone, helix.backbone, atol=2e-3)

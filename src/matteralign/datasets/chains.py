@@ -1,47 +1,61 @@
-"""Protein chains of an mmCIF file: sequence, backbone and atoms of each."""
+"""Protein chains of a file, mmCIF or PDB: sequence, backbone and atoms of each."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from matteralign.core.errors import IntegrityError
+from matteralign.datasets.atoms import AtomTable, Entry, Polymer
+from matteralign.datasets.attempt import listening
 from matteralign.datasets.contents import LARGEST
-from matteralign.datasets.mmcif import AtomTable, columns, read_atoms, read_block
+from matteralign.datasets.linked import Residues, in_order, joined, once, one_location, residues_of
+from matteralign.datasets.mmcif import read_block, read_entry
+from matteralign.datasets.placed import UnplacedError, by_numbers, by_sequence, of_polymer
+from matteralign.datasets.residues import LETTERS, NUCLEOTIDES, WATERS, letter_of
 from matteralign.store.structures import Structure
 
 BACKBONE = ("N", "CA", "C", "O")
-
-LETTERS = {
-    "ALA": "A", "ARG": "R", "ASN": "N", "ASP": "D", "CYS": "C", "GLN": "Q", "GLU": "E",
-    "GLY": "G", "HIS": "H", "ILE": "I", "LEU": "L", "LYS": "K", "MET": "M", "PHE": "F",
-    "PRO": "P", "SER": "S", "THR": "T", "TRP": "W", "TYR": "Y", "VAL": "V",
-}  # fmt: skip
-"""The twenty amino acids by component."""
-
+_ELEMENTS = (7, 6, 6, 8)
 _TWENTY = frozenset(LETTERS.values())
 
-_LONGEST = 100_000
-"""More residues than any protein has: a broken numbering."""
+
+@dataclass(frozen=True)
+class Chain:
+    """A protein chain, or why it is not one that can be used.
+
+    Attributes
+    ----------
+    name
+        That of the chain in the file, unique there.
+    entity
+        Its entity, empty where the file does not say.
+    made
+        The structure, or the reason.
+    warnings
+        What a user should know of it.
+    """
+
+    name: str
+    entity: str
+    made: Structure | str
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Atoms of a chain with their places in its sequence, from 1, which has this many."""
+
+    atoms: AtomTable
+    length: int
 
 
 def read_chains(path: Path, largest: int = LARGEST) -> list[Structure]:
     """Return every protein chain of an mmCIF file that has coordinates.
-
-    Chains are those of ``label_asym_id``, which has one polymer each and leaves waters and
-    ligands out; ids are entry and chain, ``1ABC_A``. A chain has the whole sequence of its
-    entity: one letter per residue, of the parent where the file names one for a modified
-    residue, X otherwise. ``backbone`` is NaN where an atom was not resolved. Of alternate
-    locations, and of residues that are two amino acids at once, the one of the highest summed
-    occupancy is kept, the first of equals. Atoms are all those deposited, hydrogens and atoms
-    of zero occupancy included, of the first model.
-
-    A file that does not list its entities' sequences, as programs write it, gives the
-    residues between the first and the last that it has coordinates of, X where it has none.
 
     Parameters
     ----------
@@ -55,170 +69,213 @@ def read_chains(path: Path, largest: int = LARGEST) -> list[Structure]:
     IntegrityError
         If the file cannot be read, or contradicts itself; the message names file and record.
     """
-    return chains_of(read_block(path, largest), path)
-
-
-def chains_of(block: Any, path: Path) -> list[Structure]:
-    """Return the chains of a data block, as `read_chains` does; `path` is for messages."""
-    atoms = read_atoms(block, path)
-    letters = _letters(block, path)
-    monomers = _monomers(block, path)
-    proteins = _proteins(block, monomers, letters, path)
-    entry = columns(block, "entry", path).get("id", np.array([path.name.split(".")[0]]))
     found = []
-    for chain in dict.fromkeys(map(str, atoms.chain)):
-        mine, where = atoms.take(atoms.chain == chain), f"{path}, chain {chain}"
-        entity = str(mine.entity[0])
-        if monomers:
-            mine = mine.take((mine.residue > 0) & (entity in proteins))
-            _check(mine, monomers.get(entity, []), where)
-            sequence = list(proteins.get(entity, []))
-        else:
-            mine = _without_sequence(mine, where)
-            sequence = ["X"] * int(mine.residue.max(initial=0))
-        if len(mine) == 0:
-            continue
-        mine = _one_location(mine)
-        for row in np.unique(mine.residue, return_index=True)[1]:
-            place = mine.residue[row] - 1
-            sequence[place] = letters.get(str(mine.comp[row]), sequence[place])
-        found.append(
-            Structure(
-                id=f"{str(entry[0]).upper()}_{chain}",
-                numbers=mine.numbers(path),
-                positions=mine.positions,
-                sequence="".join(sequence),
-                backbone=_backbone(mine, len(sequence), where),
-                source=f"{path.name}: chain {chain} (author's {mine.author[0] or chain})",
-            )
-        )
+    for chain in chains_of(read_entry(read_block(path, largest), path), path):
+        if isinstance(chain.made, str):
+            raise IntegrityError(f"{path}, chain {chain.name}: {chain.made}")
+        found.append(chain.made)
     return found
 
 
-def _monomers(block: Any, path: Path) -> dict[str, list[list[str]]]:
-    """Return the components at each place of each entity's sequence, more than one if mixed."""
-    table = columns(block, "entity_poly_seq", path)
-    if not table:
-        return {}
-    for name in ("entity_id", "num", "mon_id"):
-        if name not in table:
-            raise IntegrityError(f"{path}: _entity_poly_seq has no {name}")
-    made: dict[str, list[list[str]]] = {}
-    for entity, number, comp in zip(table["entity_id"], table["num"], table["mon_id"], strict=True):
-        sequence = made.setdefault(str(entity), [])
-        if str(number) == str(len(sequence) + 1):
-            sequence.append([str(comp)])
-        elif sequence and str(number) == str(len(sequence)):
-            sequence[-1].append(str(comp))
-        else:
-            raise IntegrityError(
-                f"{path}: _entity_poly_seq of entity {entity} has residue {number} after "
-                f"{len(sequence)}"
-            )
-    return made
+def chains_of(entry: Entry, path: Path, stem: str | None = None) -> list[Chain]:
+    """Return the protein chains of an entry, in the order of their first atoms.
 
+    A chain has the residues of one polymer and no others. Its sequence is that of the file
+    where there is one: one letter per residue, of the parent for a modified one, X where none
+    is known. ``backbone`` is NaN where an atom was not resolved. Of alternate locations, and of
+    residues that are two amino acids at once, the one of the highest summed occupancy is kept,
+    the first of equals. Atoms are all those of the polymer, hydrogens and atoms of zero
+    occupancy included, of the first model.
 
-def _proteins(
-    block: Any,
-    monomers: Mapping[str, Sequence[Sequence[str]]],
-    letters: Mapping[str, str],
-    path: Path,
-) -> dict[str, list[str]]:
-    """Return the letters of every entity that is a polypeptide.
-
-    Where a component has no parent in the file, the file's canonical one-letter sequence has
-    the last word, if it has one letter for each residue.
+    Parameters
+    ----------
+    path
+        The file, for `Structure.source`.
+    stem
+        What ids begin with; left out: the file's name up to its first dot.
     """
-    if not monomers:
-        return {}
-    table = columns(block, "entity_poly", path)
-    if "entity_id" not in table or "type" not in table:
-        raise IntegrityError(f"{path}: sequences without _entity_poly to say of which polymers")
-    rows = len(table["entity_id"])
-    canonical = table.get("pdbx_seq_one_letter_code_can", np.zeros(rows, "U1"))
-    found = {}
-    for entity, kind, given in zip(table["entity_id"], table["type"], canonical, strict=True):
-        if "polypeptide" not in str(kind) or str(entity) not in monomers:
-            continue
-        made = [letters.get(comps[0], "X") for comps in monomers[str(entity)]]
-        one = "".join(str(given).split())
-        if len(one) == len(made):
-            made = [o if m == "X" and o in _TWENTY else m for m, o in zip(made, one, strict=True)]
-        found[str(entity)] = made
+    stem = path.name.split(".")[0] if stem is None else stem
+    found: list[Chain] = []
+    taken = set(map(str, entry.atoms.chain))
+    for letter in dict.fromkeys(map(str, entry.atoms.chain)):
+        mine = entry.atoms.take(entry.atoms.chain == letter)
+        entity, author = str(mine.entity[0]), str(mine.author[0]) or letter
+        polymer = entry.polymers.get(entity)
+        heard: list[str] = []
+        with listening(heard):
+            parts = list(_polymers(entry, mine, polymer))
+        for count, placed in enumerate(parts, 1):
+            name = _name(letter, count, taken)
+            made = (
+                placed
+                if isinstance(placed, str)
+                else _structure(
+                    placed,
+                    entry,
+                    polymer,
+                    f"{stem}_{name}",
+                    f"{path.name}: chain {letter or name} (author's {author or 'blank'})",
+                )
+            )
+            found.append(Chain(name, entity, made, tuple(dict.fromkeys(heard))))
     return found
 
 
-def _letters(block: Any, path: Path) -> dict[str, str]:
-    """Return the letter of each amino acid, and of each modified one whose parent is named."""
-    found = dict(LETTERS)
-    for category, comp, parent in (
-        ("chem_comp", "id", "mon_nstd_parent_comp_id"),
-        ("pdbx_struct_mod_residue", "label_comp_id", "parent_comp_id"),
-    ):
-        table = columns(block, category, path)
-        if comp in table and parent in table:
-            for name, of in zip(table[comp], table[parent], strict=True):
-                if str(of) in LETTERS:
-                    found.setdefault(str(name), LETTERS[str(of)])
+def contents(entry: Entry) -> str:
+    """Return what the chains of a file without protein are, for a message."""
+    found: dict[str, str] = {}
+    for letter in dict.fromkeys(map(str, entry.atoms.chain)):
+        comps = set(map(str, entry.atoms.comp[entry.atoms.chain == letter])) - WATERS
+        polymer = entry.polymers.get(str(entry.atoms.entity[entry.atoms.chain == letter][0]))
+        nucleic = bool(comps & NUCLEOTIDES) and (polymer is None or not polymer.protein)
+        named = "nucleic acid" if nucleic else ", ".join(sorted(comps)[:3]) or "water"
+        found[letter or "(blank)"] = named
+    return "; ".join(f"chain {letter} is {what}" for letter, what in list(found.items())[:3])
+
+
+def _name(letter: str, count: int, taken: set[str]) -> str:
+    """Return the name of a chain; a letter that is used again, or blank, gets a number."""
+    name = letter if count == 1 else f"{letter}-{count}"
+    if not letter:
+        name = str(count)
+    while name in taken and name != letter:
+        count += 1
+        name = f"{letter}-{count}" if letter else str(count)
+    taken.add(name)
+    return name
+
+
+def _polymers(entry: Entry, mine: AtomTable, polymer: Polymer | None) -> Iterator[_Placed | str]:
+    """Yield the polypeptides of one letter, or why one cannot be had."""
+    if polymer is None:
+        if not entry.complete or not str(mine.entity[0]):
+            yield from _without_sequence(entry, mine)
+    elif not polymer.protein:
+        return
+    elif mine.placed.any():
+        mine = mine.take(mine.placed)
+        wrong = _contradiction(mine, polymer, entry)
+        yield wrong or _placed(one_location(mine), len(polymer.comps))
+    else:
+        yield from _with_sequence(entry, mine, polymer)
+
+
+def _contradiction(atoms: AtomTable, polymer: Polymer, entry: Entry) -> str | None:
+    """Return what the numbers of residues contradict in their entity's sequence."""
+    comps, rows = np.unique(
+        np.stack([atoms.place.astype(str), atoms.comp]), axis=1, return_index=True
+    )
+    for row, comp in sorted(zip(rows.tolist(), map(str, comps[1]), strict=True)):
+        number, where = int(atoms.place[row]), f"atom {atoms.serial[row]}"
+        if not 0 < number <= len(polymer.comps):
+            return f"{where}: residue {number} of a sequence of {len(polymer.comps)}"
+        letters = {letter_of(told, entry.parents) for told in polymer.comps[number - 1]} - {"X"}
+        told = polymer.comps[number - 1]
+        if comp not in told and letter_of(comp, entry.parents) not in letters:
+            return f"{where}: residue {number} is {comp}, its entity has {' or '.join(told)} there"
+    return None
+
+
+def _with_sequence(entry: Entry, mine: AtomTable, polymer: Polymer) -> Iterator[_Placed | str]:
+    """Place the residues of a letter in the sequence that the file gives for it."""
+    residues = in_order(residues_of(mine, entry.parents))
+    listed = {comp for mixed in polymer.comps for comp in mixed}
+    parts: list[npt.NDArray[np.int64]] = []
+    for segment in dict.fromkeys(residues.segment.tolist()):
+        rows = np.flatnonzero(residues.segment == segment)
+        kept = rows[_listed(residues.take(rows), listed, follows=bool(parts))]
+        if len(kept):
+            parts.append(kept)
+    for rows in joined(parts, residues):
+        part = residues.take(rows)
+        try:
+            places = by_sequence(part, polymer.comps, entry.parents, entry.numbering)
+        except UnplacedError as error:
+            yield str(error)
+        else:
+            yield _placed(part.atoms.at(places[part.atoms.place] + 1), len(polymer.comps))
+
+
+def _listed(part: Residues, listed: set[str], follows: bool) -> npt.NDArray[np.bool_]:
+    """Return which residues of a segment the sequence may have.
+
+    Amino acids in ``ATOM`` records, and others that it lists, unless they are ligands: after
+    the chain's end, or without a peptide bond one of the twenty in ``HETATM`` records.
+    """
+    bound = part.linked | np.concatenate([[False], part.linked[:-1]])
+    inside = np.isin(part.comp, sorted(listed))
+    polymeric = ~part.hetero & (part.amino | inside | bound)
+    ligand = np.isin(part.comp, sorted(LETTERS)) & ~bound
+    found: npt.NDArray[np.bool_] = polymeric | (part.hetero & inside & ~ligand)
+    if follows and not (polymeric & bound).any():
+        found[:] = False
     return found
 
 
-def _check(atoms: AtomTable, sequence: Sequence[Sequence[str]], where: str) -> None:
-    for row in np.unique(atoms.residue, return_index=True)[1]:
-        number, comp = int(atoms.residue[row]), str(atoms.comp[row])
-        if number > len(sequence):
-            raise IntegrityError(
-                f"{where}, atom {atoms.serial[row]}: residue {number} of a sequence of "
-                f"{len(sequence)}"
-            )
-        if comp not in sequence[number - 1]:
-            raise IntegrityError(
-                f"{where}, atom {atoms.serial[row]}: residue {number} is {comp}, its entity has "
-                f"{' or '.join(sequence[number - 1])} there"
-            )
+def _without_sequence(entry: Entry, mine: AtomTable) -> Iterator[_Placed | str]:
+    """Find the polypeptides of a letter, and place residues by their numbers."""
+    if mine.placed.any():
+        # What the file does not number as part of a polymer is a ligand.
+        mine = mine.take(mine.placed)
+        fields = vars(mine) | {"number": mine.place, "insertion": np.zeros(len(mine), "U1")}
+        mine = AtomTable(**fields)
+    residues = in_order(residues_of(mine, entry.parents))
+    for rows in of_polymer(residues):
+        part = residues.take(rows)
+        try:
+            places = by_numbers(part)
+        except UnplacedError as error:
+            yield str(error)
+        else:
+            yield _placed(part.atoms.at(places[part.atoms.place] + 1), int(places[-1]) + 1)
 
 
-def _without_sequence(atoms: AtomTable, where: str) -> AtomTable:
-    """Keep a chain's amino acids and number them from 1."""
-    numbers = atoms.residue
-    if not (numbers > 0).any():
-        places = {place: i for i, place in enumerate(dict.fromkeys(map(str, atoms.place)), 1)}
-        numbers = np.array([places[str(place)] for place in atoms.place], np.int64)
-    alpha = set(numbers[atoms.name == "CA"]) & set(numbers[(atoms.name == "C")])
-    amino = np.isin(numbers, sorted(alpha)) | np.isin(atoms.comp, sorted(LETTERS))
-    amino &= numbers > 0
-    if not np.isin(atoms.comp[amino], sorted(LETTERS)).any():
-        return atoms.take(np.zeros(len(atoms), bool))
-    kept, numbers = atoms.take(amino), numbers[amino]
-    numbers = numbers - numbers.min() + 1
-    if numbers.max() > _LONGEST:
-        raise IntegrityError(f"{where}: residues are numbered over a range of {numbers.max()}")
-    fields = vars(kept) | {"residue": numbers}
-    return AtomTable(**fields)
+def _placed(atoms: AtomTable, length: int) -> _Placed | str:
+    try:
+        return _Placed(once(atoms), length)
+    except IntegrityError as error:
+        return str(error)
 
 
-def _one_location(atoms: AtomTable) -> AtomTable:
-    """Keep one alternate location of each residue."""
-    kept = np.ones(len(atoms), bool)
-    for number in np.unique(atoms.residue[atoms.alternative != ""]):
-        rows = np.flatnonzero(atoms.residue == number)
-        summed: dict[str, float] = {}
-        for row in rows[atoms.alternative[rows] != ""]:
-            key = str(atoms.alternative[row])
-            summed[key] = summed.get(key, 0.0) + float(atoms.occupancy[row])
-        best = max(summed, key=lambda key: summed[key])
-        kept[rows] = np.isin(atoms.alternative[rows], ["", best])
-    return atoms.take(kept)
-
-
-def _backbone(atoms: AtomTable, length: int, where: str) -> npt.NDArray[np.float64]:
-    made = np.full((length, 4, 3), np.nan)
-    for slot, name in enumerate(BACKBONE):
+def _structure(
+    placed: _Placed, entry: Entry, polymer: Polymer | None, identifier: str, source: str
+) -> Structure | str:
+    """Return the structure, or what of the atoms contradicts itself."""
+    atoms = placed.atoms
+    try:
+        numbers = atoms.numbers()
+    except IntegrityError as error:
+        return str(error)
+    backbone = np.full((placed.length, len(BACKBONE), 3), np.nan)
+    for slot, (name, number) in enumerate(zip(BACKBONE, _ELEMENTS, strict=True)):
         rows = np.flatnonzero(atoms.name == name)
-        places, counts = np.unique(atoms.residue[rows], return_counts=True)
-        if (counts > 1).any():
-            raise IntegrityError(
-                f"{where}: residue {places[counts > 1][0]} has its atom {name} more than once"
+        for row in rows[numbers[rows] != number]:
+            return (
+                f"atom {atoms.serial[row]}: {name} of residue {atoms.place[row]} "
+                f"{atoms.comp[row]} has the element {atoms.element[row]}"
             )
-        made[atoms.residue[rows] - 1, slot] = atoms.positions[rows]
-    return made
+        backbone[atoms.place[rows] - 1, slot] = atoms.positions[rows]
+    return Structure(
+        id=identifier,
+        numbers=numbers,
+        positions=atoms.positions,
+        sequence=_sequence(placed, entry, polymer),
+        backbone=backbone,
+        source=source,
+    )
+
+
+def _sequence(placed: _Placed, entry: Entry, polymer: Polymer | None) -> str:
+    letters = ["X"] * placed.length
+    if polymer is not None:
+        letters = [letter_of(mixed[0], entry.parents) for mixed in polymer.comps]
+    atoms = placed.atoms
+    for row in np.unique(atoms.place, return_index=True)[1]:
+        letters[atoms.place[row] - 1] = letter_of(str(atoms.comp[row]), entry.parents)
+    if polymer is not None and polymer.letters:
+        # The file's own letters have the last word where no parent is known.
+        letters = [
+            given if made == "X" and given in _TWENTY else made
+            for made, given in zip(letters, polymer.letters, strict=True)
+        ]
+    return "".join(letters)

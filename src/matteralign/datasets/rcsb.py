@@ -14,7 +14,7 @@ from matteralign.datasets.attempt import BadRecordError, attempt
 from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import DatasetCard, Version
 from matteralign.datasets.chains import chains_of
-from matteralign.datasets.mmcif import columns, read_block
+from matteralign.datasets.mmcif import columns, read_block, read_entry
 from matteralign.datasets.rcsb_lists import Entity, Entry, in_order, read_clusters, read_entries
 from matteralign.registry.pinned import PinnedFile, UrlSource
 from matteralign.sources.wanted import Wanted, bring_all
@@ -102,21 +102,27 @@ class ProteinDataBank(Dataset):
     def _read(self, member: Entity, path: Path) -> Structure:
         block = read_block(path)
         self._check(block, path)
-        asym = columns(block, "struct_asym", path)
-        of = dict(zip(asym.get("id", []), asym.get("entity_id", []), strict=True))
         chains = [
             chain
-            for chain in chains_of(block, path)
-            if not member.number or str(of.get(chain.id.rpartition("_")[2])) == str(member.number)
+            for chain in chains_of(read_entry(block, path), path, member.entry)
+            if not member.number or chain.entity == str(member.number)
         ]
         # A, B, … Z, AA: the shortest first.
-        chains.sort(key=lambda chain: (len(chain.id), chain.id))
+        chains.sort(key=lambda chain: (len(chain.name), chain.name))
         if not chains:
             raise _UnfitError("no protein chain with coordinates")
         for chain in chains:
-            if self._config.residues.holds(len(chain.sequence or "")):
-                return chain
-        raise _UnfitError(f"{len(chains[0].sequence or '')} residues")
+            if isinstance(chain.made, Structure) and self._fits(chain.made):
+                return chain.made
+        made = chains[0].made
+        raise _UnfitError(
+            f"chain {chains[0].name}: {made}"
+            if isinstance(made, str)
+            else f"{len(made.sequence or '')} residues"
+        )
+
+    def _fits(self, chain: Structure) -> bool:
+        return self._config.residues.holds(len(chain.sequence or ""))
 
     def _path(self, entry: str) -> Path:
         return self._remote(entry).bring(_quiet) if self._folder is None else self._folder[entry]
