@@ -155,12 +155,13 @@ def test_the_dataset_of_the_card_gives_what_the_same_choice_gives_on_this_machin
         find_source("rcsb", {}).open(print)
 
 
-@pytest.mark.parametrize("name", ["rcsb@clusters-30", "rcsb@clusters-90"])
+@pytest.mark.parametrize("name", ["rcsb@clusters-30", "rcsb@clusters-90", "rcsb@entries"])
 def test_the_card_says_all_that_a_choice_may_say(name: str) -> None:
     version = get_dataset(name).version
     whole = ProteinArchive(kind="rcsb").over(version.options)
-    assert [whole.entries, whole.clusters] == [pinned.name for pinned in version.files]
-    assert name.removeprefix("rcsb@clusters-") in version.about
+    lists = [place for place in (whole.entries, whole.clusters) if place is not None]
+    assert lists == [pinned.name for pinned in version.files]
+    assert name.rpartition("-")[2].removeprefix("rcsb@") in version.about
     with pytest.raises(ValueError, match="tries: not said"):
         ProteinArchive(kind="rcsb").over({k: v for k, v in version.options.items() if k != "tries"})
 
@@ -169,10 +170,11 @@ def test_a_choice_keeps_its_identity_and_states_what_it_is(folder: Path) -> None
     complete = source(folder, methods=["SOLUTION NMR"], resolution=None, tries=3, licence="mine")
     assert complete.identity() == {
         "dataset": "pdb",
+        "dataset_version": 2,
         "rcsb": {
             "kind": "rcsb", "files": str(folder), "entries": None,
             "clusters": str(folder.parent / "clusters.txt"), "methods": ["SOLUTION NMR"],
-            "resolution": None, "residues": {"least": 5, "most": None}, "tries": 3,
+            "resolution": None, "residues": {"least": 5, "most": None}, "pick": "first", "tries": 3,
         },
     }  # fmt: skip
     assert complete.facts["licence"] == "mine"
@@ -196,6 +198,52 @@ def test_without_clusters_every_entry_gives_a_chain(folder: Path) -> None:
     assert found["1AAA"] == "1AAA_A"
     assert found["5EEE"] == "5EEE_A"
     assert set(found) == {"1AAA", "2BBB", "3CCC", "4DDD", "5EEE"}
+
+
+def test_entries_are_drawn_with_any_method_and_resolution_and_a_chain_of_each(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`rcsb@entries` from a mirror: what the filters of the clusters leave out is there."""
+    long = {
+        name: peptide(length, seed, sequence=("ACDEFGHIKLMNPQRSTVWY" * 2)[:length])
+        for seed, (name, length) in enumerate({"a": 30, "b": 34, "c": 38, "short": 9}.items())
+    }
+    write_chains(folder / "1aaa.cif", [long["a"], long["short"], long["b"]], resolution=2.5)
+    write_chains(folder / "2bbb.cif", [long["c"]], method="SOLUTION NMR", resolution=None)
+    write_chains(folder / "3ccc.cif", [long["c"]], resolution=9.0)
+    table = [*TABLE, ("4DDD", "2.0", "X-RAY DIFFRACTION")]
+    for path in folder.iterdir():
+        body = gzip.compress(path.read_bytes(), mtime=0)
+        server.put(f"/files.rcsb.org/download/{path.stem.upper()}.cif.gz", body)
+    server.put("/files.wwpdb.org/pub/pdb/derived_data/index/entries.idx", entries_idx(table))
+    monkeypatch.setenv("MATTERALIGN_MIRRORS", server.address(""))
+    found = chosen(find_source("rcsb@entries", {}))
+    assert found.pop("1AAA") in ("1AAA_A", "1AAA_C")
+    assert found == {
+        "2BBB": "2BBB_A",
+        "3CCC": "3CCC_A",
+        "4DDD": "4DDD: 3 residues",
+        "5EEE": "5EEE: 10 residues",
+    }
+    # One table, and each entry once: no clusters.
+    assert len(server.gets()) == 6
+
+
+def test_the_chain_of_an_entry_is_drawn_evenly_and_is_the_same_for_all(folder: Path) -> None:
+    three = [peptide(6, seed, sequence="MKTAYI") for seed in range(3)]
+    for path in folder.iterdir():
+        path.unlink()
+    for number in range(60):
+        write_chains(folder / f"1a{number:02d}.cif", three)
+    raw = {"clusters": None, "methods": [], "resolution": None}
+    drawn = chosen(source(folder, pick="drawn", **raw))
+    assert drawn == chosen(source(folder, pick="drawn", **raw))
+    counts = [sum(row.endswith(f"_{name}") for row in drawn.values()) for name in "ABC"]
+    # Chi-squared of 2 degrees of freedom is below 13.8 in 999 of 1,000 draws.
+    assert sum((count - 20) ** 2 / 20 for count in counts) < 13.8
+    assert set(chosen(source(folder, pick="first", **raw)).values()) == {
+        f"{entry}_A" for entry in drawn
+    }
 
 
 def test_a_damaged_file_is_skipped_with_its_name(folder: Path) -> None:

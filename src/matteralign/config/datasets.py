@@ -94,7 +94,7 @@ def _as_on_card(description: str, **limits: Any) -> Any:
 
 
 class ProteinArchive(Described):
-    """Chains of the Protein Data Bank, one of each cluster of sequences, chosen otherwise.
+    """Chains of the Protein Data Bank, one of each cluster or entry, chosen otherwise.
 
     What is left out is as on the card of the dataset rcsb.
     """
@@ -114,6 +114,9 @@ class ProteinArchive(Described):
         "worst resolution in Å, entries without one are left out; null: any"
     )
     residues: Between = _as_on_card("length of the whole chain's sequence")
+    pick: Literal["first", "drawn"] = _as_on_card(
+        "of several chains that fit: the first by name, or one drawn by a hash of entry and chain"
+    )
     tries: int = _as_on_card("members of a cluster looked at before it is left out", ge=1)
 
     @property

@@ -24,7 +24,7 @@ _ELEMENTS = (7, 6, 6, 8)
 _TWENTY = frozenset(LETTERS.values())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chain:
     """A protein chain, or why it is not one that can be used.
 

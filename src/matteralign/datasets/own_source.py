@@ -33,7 +33,7 @@ _REVISIONS: Mapping[str, int] = {
     "sdf": 2,
     "smiles-csv": 2,
     "fasta": 2,
-    "structure-folder": 1,
+    "structure-folder": 2,
 }
 
 

@@ -1,8 +1,9 @@
-"""Chains of the Protein Data Bank, one of each cluster of similar sequences."""
+"""Chains of the Protein Data Bank: one of each cluster of sequences, or of each entry."""
 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 
 from matteralign.config.datasets import ProteinArchive
 from matteralign.core.errors import MatterAlignError, UserError
-from matteralign.datasets.attempt import BadRecordError, attempt
+from matteralign.datasets.attempt import BadRecordError, RecordWarning, attempt
 from matteralign.datasets.base import Dataset, Skipped
 from matteralign.datasets.card import DatasetCard, Version
-from matteralign.datasets.chains import chains_of
+from matteralign.datasets.chains import Chain, chains_of
 from matteralign.datasets.mmcif import columns, read_block, read_entry
 from matteralign.datasets.rcsb_lists import Entity, Entry, in_order, read_clusters, read_entries
+from matteralign.datasets.sample import rank
 from matteralign.registry.pinned import PinnedFile, UrlSource
 from matteralign.sources.wanted import Wanted, bring_all
 from matteralign.store.structures import Structure
@@ -29,7 +31,7 @@ _RESOLUTION = (
 
 
 class ProteinDataBank(Dataset):
-    """One chain of each cluster: the first member, in their order, that fits.
+    """One chain of each cluster: the first member, in their order, that fits; or of each entry.
 
     A row is named by the first of its cluster's members in alphabetical order, which need not
     be the one that is taken. The options of a version are the fields of `ProteinArchive`;
@@ -83,7 +85,8 @@ class ProteinDataBank(Dataset):
 
     def _chain(self, name: str) -> Structure | Skipped:
         members = in_order(self._clusters[name], self._entries)
-        place, reasons, warned = f"cluster of {name}", list[str](), tuple[str, ...]()
+        place = f"cluster of {name}" if self._config.clusters else f"entry {name}"
+        reasons, warned = list[str](), tuple[str, ...]()
         for member in members[: self._config.tries]:
             # Outside: a file that is damaged here must not make another row than elsewhere.
             path = self._path(member.entry)
@@ -109,20 +112,21 @@ class ProteinDataBank(Dataset):
         ]
         # A, B, … Z, AA: the shortest first.
         chains.sort(key=lambda chain: (len(chain.name), chain.name))
-        if not chains:
-            raise _UnfitError("no protein chain with coordinates")
-        for chain in chains:
-            if isinstance(chain.made, Structure) and self._fits(chain.made):
-                return chain.made
-        made = chains[0].made
-        raise _UnfitError(
-            f"chain {chains[0].name}: {made}"
-            if isinstance(made, str)
-            else f"{len(made.sequence or '')} residues"
-        )
-
-    def _fits(self, chain: Structure) -> bool:
-        return self._config.residues.holds(len(chain.sequence or ""))
+        fit = {
+            chain: chain.made
+            for chain in chains
+            if isinstance(chain.made, Structure)
+            and self._config.residues.holds(len(chain.made.sequence or ""))
+        }
+        if not fit:
+            raise _UnfitError(_unfit(chains))
+        chosen = next(iter(fit))
+        if self._config.pick == "drawn":
+            # Not by the draw's seed: a row must not depend on the slice that asks for it.
+            chosen = min(fit, key=lambda chain: rank(0, f"{member.entry}_{chain.name}"))
+        for text in chosen.warnings:
+            warnings.warn(text, RecordWarning, stacklevel=2)
+        return fit[chosen]
 
     def _path(self, entry: str) -> Path:
         return self._remote(entry).bring(_quiet) if self._folder is None else self._folder[entry]
@@ -148,6 +152,16 @@ class ProteinDataBank(Dataset):
                     raise _UnfitError(f"resolution {resolution:g} Å")
                 return
         raise _UnfitError("no resolution")
+
+
+def _unfit(chains: Sequence[Chain]) -> str:
+    """Return why none of an entry's chains is taken."""
+    if not chains:
+        return "no protein chain with coordinates"
+    made = chains[0].made
+    if isinstance(made, str):
+        return f"chain {chains[0].name}: {made}"
+    return f"{len(made.sequence or '')} residues"
 
 
 class _UnfitError(BadRecordError):

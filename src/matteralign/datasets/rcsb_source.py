@@ -76,7 +76,11 @@ class ProteinSource:
 
     def identity(self) -> dict[str, Any]:
         """Return what decides the rows beside the draw and the contents of the files."""
-        return {"dataset": self.name, "rcsb": self._whole.decisive()}
+        return {
+            "dataset": self.name,
+            "dataset_version": self._published.card.revision,
+            "rcsb": self._whole.decisive(),
+        }
 
     def wanted(self) -> list[Wanted]:
         """Return the lists that are fetched; entries are fetched when they are drawn."""
