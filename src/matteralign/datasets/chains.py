@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -217,8 +217,9 @@ def _without_sequence(entry: Entry, mine: AtomTable) -> Iterator[_Placed | str]:
     if mine.placed.any():
         # What the file does not number as part of a polymer is a ligand.
         mine = mine.take(mine.placed)
-        fields = vars(mine) | {"number": mine.place, "insertion": np.zeros(len(mine), "U1")}
-        mine = AtomTable(**fields)
+        if (mine.place != mine.number).any():
+            # Else programs copied the author's numbers, and insertion codes still count.
+            mine = replace(mine, number=mine.place, insertion=np.zeros(len(mine), "U1"))
     residues = in_order(residues_of(mine, entry.parents))
     for rows in of_polymer(residues):
         part = residues.take(rows)

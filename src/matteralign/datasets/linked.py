@@ -120,7 +120,9 @@ def once(atoms: AtomTable) -> AtomTable:
         If it is the backbone, with atoms too far from one another: these are two residues.
     """
     keys = np.char.add(np.char.add(atoms.place.astype(str), " "), atoms.name)
-    names, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    _, first, inverse, counts = np.unique(
+        keys, return_index=True, return_inverse=True, return_counts=True
+    )
     if (counts == 1).all():
         return atoms
     warnings.warn(
@@ -130,13 +132,15 @@ def once(atoms: AtomTable) -> AtomTable:
         stacklevel=2,
     )
     kept = np.ones(len(atoms), bool)
-    for key in np.flatnonzero(counts > 1):
+    twice = np.flatnonzero(counts > 1)
+    for key in twice[np.argsort(first[twice])]:
         rows = np.flatnonzero(inverse == key)
         name = str(atoms.name[rows[0]])
         spread = np.ptp(atoms.positions[rows], axis=0)
         if name in _BACKBONE and np.linalg.norm(spread) > _ONE:
-            place = str(names[key]).partition(" ")[0]
-            raise IntegrityError(f"residue {place} has its atom {name} more than once")
+            raise IntegrityError(
+                f"residue {atoms.place[rows[0]]} has its atom {name} more than once"
+            )
         kept[rows] = rows == rows[np.argmax(atoms.occupancy[rows])]
     return atoms.take(kept)
 
@@ -201,8 +205,8 @@ def _groups(atoms: AtomTable) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int
     """Return the index of each atom's residue, and the segment of each residue.
 
     A residue is what shares number, insertion code and component. Components of one place are
-    one residue where all their atoms are alternatives. A place that comes again, with atoms that
-    it has already, begins another chain of the same letter.
+    one residue where all their atoms are alternatives. A place that comes again, not with more
+    atoms of the same residue, begins another chain of the same letter.
     """
     changed = np.ones(len(atoms), bool)
     changed[1:] = (
@@ -227,8 +231,7 @@ def _groups(atoms: AtomTable) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int
         place = int(atoms.number[start]), str(atoms.insertion[start])
         index = _joined(mine, [(i, names[i]) for i in known.get(place, [])])
         if index is None:
-            again = any(not mine.isdisjoint(names[i]) for i in known.get(place, []))
-            if again and place != _place(atoms, int(start) - 1):
+            if place in known and place != _place(atoms, int(start) - 1):
                 open_segment += 1
                 known = {}
             index = len(segments)
