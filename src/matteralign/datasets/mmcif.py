@@ -189,9 +189,10 @@ def _atoms(block: Any, polymers: Mapping[str, Polymer], path: Path) -> AtomTable
     chain, author = text("label_asym_id", "auth_asym_id"), text("auth_asym_id", "label_asym_id")
     author_number, insertion = _author_places(site, serial, path)
     element = np.char.upper(text("type_symbol"))
-    for row in np.flatnonzero(element == ""):
-        element = element.astype("U2") if element.dtype.itemsize < 8 else element
-        element[row] = element_of(str(name[row]), str(comp[row]))
+    missing = np.flatnonzero(element == "")
+    told = np.array([element_of(str(name[row]), str(comp[row])) for row in missing], "U2")
+    element = np.array(element, dtype=np.result_type(element, told))
+    element[missing] = told
     return AtomTable(
         serial=serial,
         name=name,
