@@ -6,7 +6,6 @@ Every function returns what is wrong as a sentence, None where nothing is.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -133,13 +132,18 @@ def _with_images(
     fractions = inside @ fractions_of
     # 1 over the distance between the planes of a lattice: with reduced vectors never large.
     margins = CLOSEST * np.linalg.norm(fractions_of, axis=0)
-    found, origins = [inside], [np.arange(len(points))]
-    for turns in product(*(range(-int(m) - 1, int(m) + 2) for m in margins)):
-        if not any(turns):
-            continue
-        moved = fractions + np.array(turns)
-        near = ((moved > -margins) & (moved < 1 + margins)).all(axis=1)
-        found.append(inside[near] + np.array(turns) @ vectors)
-        origins.append(np.flatnonzero(near))
+    turns, origins = np.zeros_like(fractions), np.arange(len(points))
+    for axis, margin in enumerate(margins):
+        # Images along one axis of all that was found along those before it, after it.
+        step = np.eye(len(margins))[axis]
+        found, whose = [turns], [origins]
+        most = int(margin) + 1
+        for turn in (*range(-most, 0), *range(1, most + 1)):
+            moved = fractions[origins, axis] + turn
+            near = (moved > -margin) & (moved < 1 + margin)
+            found.append(turns[near] + turn * step)
+            whose.append(origins[near])
+        turns, origins = np.concatenate(found), np.concatenate(whose)
+    images = inside[origins] + turns @ vectors
     shortest = float(np.linalg.norm(vectors, axis=1).min())
-    return np.concatenate(found), np.concatenate(origins), shortest
+    return images, origins, shortest
