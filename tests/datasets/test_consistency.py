@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from matteralign.datasets.consistency import (
     CLOSEST,
+    closest_pair,
     formula,
     lowest_multiplicity,
     too_close,
@@ -64,7 +65,12 @@ def test_who_is_too_close_is_named() -> None:
     assert too_close(across, cell, pbc) == "atoms 0 and 1 are 0.200 Å apart, closer than 0.5 Å"
     assert too_close(across, cell, np.array([False, True, True])) is None
     assert too_close(np.array([[0.0, 0, 0], [4, 4, 0]]), cell, pbc) is not None
-    assert "its own image" in str(too_close(across[:1], np.diag([0.4, 4, 4]), pbc))
+    assert "atom 0 is 0.400 Å from its own image" in str(
+        too_close(across[:1], np.diag([0.4, 4, 4]), pbc)
+    )
+    assert "0.000 Å from its own image" in str(too_close(across[:1], np.diag([1e-6, 4, 4]), pbc))
+    assert closest_pair(across, cell, pbc, within=0.1) is None
+    assert closest_pair(across, cell, pbc, within=4.1) == (0, 1, pytest.approx(0.2))
 
 
 def test_a_bond_of_hydrogen_is_not_too_close() -> None:

@@ -1,6 +1,6 @@
 """What the fields of one record must keep to, whatever its format.
 
-Every function returns what is wrong as a sentence, None where nothing is.
+What is wrong is returned as a sentence, None where nothing is.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from scipy.spatial import cKDTree
 
 CLOSEST = 0.5
 """Å between two atoms, at least: the shortest bond there is, of H2, has 0.74."""
+
+_THIN = 0.1
+"""Å. A lattice with a shorter vector has images of each atom by the million."""
 
 
 def lowest_multiplicity(electrons: int) -> int:
@@ -81,7 +84,23 @@ def too_close(
     cell: npt.NDArray[np.float64] | None = None,
     pbc: npt.NDArray[np.bool_] | None = None,
 ) -> str | None:
-    """Return which two atoms are closer than `CLOSEST`, images of a cell among them.
+    """Return which two atoms are closer than `CLOSEST`; parameters as of `closest_pair`."""
+    found = closest_pair(positions, cell, pbc)
+    if found is None:
+        return None
+    first, second, distance = found
+    if first == second:
+        return f"atom {first} is {distance:.3f} Å from its own image, closer than {CLOSEST} Å"
+    return f"atoms {first} and {second} are {distance:.3f} Å apart, closer than {CLOSEST} Å"
+
+
+def closest_pair(
+    positions: npt.NDArray[np.float64],
+    cell: npt.NDArray[np.float64] | None = None,
+    pbc: npt.NDArray[np.bool_] | None = None,
+    within: float = CLOSEST,
+) -> tuple[int, int, float] | None:
+    """Return the two closest atoms and their distance in Å, images of a cell among them.
 
     Parameters
     ----------
@@ -91,35 +110,38 @@ def too_close(
         Vectors in Å as rows, shape (3, 3), of which the periodic ones are independent.
     pbc
         Which are periodic, shape (3,).
+    within
+        None is returned where no two are closer than this, in Å.
     """
     points = np.asarray(positions, np.float64)
     count = len(points)
     origins = np.arange(count)
     if count and cell is not None and pbc is not None and np.any(pbc):
-        points, origins, image = _with_images(points, cell, np.asarray(pbc, bool))
-        if image < CLOSEST:
-            return f"every atom is {image:.3f} Å from its own image, closer than {CLOSEST} Å"
+        points, origins, image = _with_images(points, cell, np.asarray(pbc, bool), within)
+        if image < min(within, _THIN):
+            return 0, 0, image
     if len(points) < 2:
         return None
     # Points in one place are no work for a tree.
     unique, first, back = np.unique(points, axis=0, return_index=True, return_inverse=True)
     if len(unique) < len(points):
-        second = int(np.flatnonzero(first[back.ravel()] != np.arange(len(points)))[0])
-        return _pair(origins[first[back.ravel()[second]]], origins[second], 0.0)
+        earlier = first[back.ravel()]
+        second = int(np.flatnonzero(earlier != np.arange(len(points)))[0])
+        one, other = sorted((int(origins[earlier[second]]), int(origins[second])))
+        return one, other, 0.0
     distances, nearest = cKDTree(points).query(points[:count], k=2)
     row = int(np.argmin(distances[:, 1]))
-    if distances[row, 1] >= CLOSEST:
+    if distances[row, 1] >= within:
         return None
-    return _pair(origins[row], origins[nearest[row, 1]], float(distances[row, 1]))
-
-
-def _pair(a: int, b: int, distance: float) -> str:
-    first, second = sorted((int(a), int(b)))
-    return f"atoms {first} and {second} are {distance:.3f} Å apart, closer than {CLOSEST} Å"
+    one, other = sorted((int(origins[row]), int(origins[nearest[row, 1]])))
+    return one, other, float(distances[row, 1])
 
 
 def _with_images(
-    points: npt.NDArray[np.float64], cell: npt.NDArray[np.float64], pbc: npt.NDArray[np.bool_]
+    points: npt.NDArray[np.float64],
+    cell: npt.NDArray[np.float64],
+    pbc: npt.NDArray[np.bool_],
+    within: float,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], float]:
     """Return the atoms of a cell, images near enough to matter, of which each is, and a length.
 
@@ -127,11 +149,14 @@ def _with_images(
     """
     reduced, _ = minkowski_reduce(cell, pbc)
     vectors = reduced[pbc]
+    shortest = float(np.linalg.norm(vectors, axis=1).min())
+    if shortest < min(within, _THIN):
+        return points, np.arange(len(points)), shortest
     fractions_of = np.linalg.pinv(vectors)
     inside = points - np.floor(points @ fractions_of) @ vectors
     fractions = inside @ fractions_of
     # 1 over the distance between the planes of a lattice: with reduced vectors never large.
-    margins = CLOSEST * np.linalg.norm(fractions_of, axis=0)
+    margins = within * np.linalg.norm(fractions_of, axis=0)
     turns, origins = np.zeros_like(fractions), np.arange(len(points))
     for axis, margin in enumerate(margins):
         # Images along one axis of all that was found along those before it, after it.
@@ -144,6 +169,4 @@ def _with_images(
             found.append(turns[near] + turn * step)
             whose.append(origins[near])
         turns, origins = np.concatenate(found), np.concatenate(whose)
-    images = inside[origins] + turns @ vectors
-    shortest = float(np.linalg.norm(vectors, axis=1).min())
-    return images, origins, shortest
+    return inside[origins] + turns @ vectors, origins, shortest
