@@ -322,8 +322,8 @@ CRYSTALS = {
     "two crystals": (CIF + CIF.replace(b"data_x", b"data_y"), "2 crystals in it"),
     "none": (b"", "0 crystals in it"),
     "too many sites": (
-        CIF + b"".join(b"Cu Cu%d 0.1 0.2 %f\n" % (i, i / 9999) for i in range(3000)),
-        "3,002 atoms; from 1 to 2,000",
+        CIF + b"".join(b"Cu Cu%d 0.1 0.2 %f\n" % (i, i / 99999) for i in range(10000)),
+        "10,002 atoms; from 1 to 10,000",
     ),
     "too many operations": (
         CIF.replace(

@@ -27,9 +27,9 @@ _GIVES: Mapping[str, frozenset[str]] = {
 _PERIODIC: Mapping[str, bool | None] = {"extxyz": None, "ase-db": None, "cif-folder": True}
 # Raised whenever the same files would give other rows: slices are then drawn anew.
 _REVISIONS: Mapping[str, int] = {
-    "extxyz": 2,
-    "ase-db": 2,
-    "cif-folder": 2,
+    "extxyz": 3,
+    "ase-db": 3,
+    "cif-folder": 3,
     "sdf": 2,
     "smiles-csv": 2,
     "fasta": 2,
