@@ -117,6 +117,18 @@ def test_the_table_shows_values_and_what_went_wrong(folder: Path) -> None:
     assert "twonn" in call(folder, "dimension", "a.npy").stdout
 
 
+def test_rows_that_a_scaling_cannot_take_are_told_with_what_it_does(folder: Path) -> None:
+    odd = np.abs(X) + 0.1
+    odd[[2, 9]] *= -1.0
+    np.save(folder / "odd.npy", odd)
+    words = ["compare", "odd.npy", "a.npy", "--metric", "cka", "--normalize", "row_max"]
+    (one,) = rows(folder, *words)
+    assert (one["n"], one["normalize"]) == (int((X.max(axis=1) > 0).sum()) - 2, "row_max")
+    shown = call(folder, *words).stdout
+    assert "odd.npy: 2 of 40 rows have no positive element" in shown
+    assert "row_max scaling: each row divided by its largest element" in shown
+
+
 def test_options_after_a_metric_are_its_own(folder: Path) -> None:
     words = "--metric cknna --definition text --k 3 --k 5 --metric dcor --definition squared"
     found = rows(folder, "compare", "a.npy", "b.npy", *words.split(), "--normalize", "none")

@@ -254,6 +254,25 @@ def test_plots_of_one_score_on_two_scalings_are_told_apart() -> None:
     ]  # fmt: skip
 
 
+def test_matrices_of_one_definition_are_told_apart_and_their_scaling_is_in_words(
+    scores: pd.DataFrame,
+) -> None:
+    params = '{"k":25,"normalize":"row_max"}'
+    again = scores[(scores["metric"] == "cknna") & (scores["definition"] == "text")]
+    both = pd.concat([scores, again.assign(params=params)], ignore_index=True)
+    max_ = '{"k":25,"normalize":"max"}'
+    shown = [score_matrix(both, "cknna", "text", p) for p in (max_, params)]
+    other = score_matrix(both, "cka", "plain")
+    assert told_apart([*shown, other]) == [
+        "k = 25, normalize = max",
+        "k = 25, normalize = row_max",
+        "",
+    ]
+    first, second = (heatmap_caption(matrix, "qm9") for matrix in shown)
+    assert "normalize = max (whole array divided by its largest absolute element)" in first
+    assert "normalize = row_max (each row divided by its largest element)" in second
+
+
 def test_scores_without_a_floor_and_an_empty_sweep_have_no_figure(
     demo: SimpleNamespace, scores: pd.DataFrame
 ) -> None:
