@@ -22,7 +22,7 @@ from matteralign.analysis.tree import model_tree
 from matteralign.core.errors import UserError
 from matteralign.figures.bars import dimension_bars
 from matteralign.figures.calibration import calibration_figure
-from matteralign.figures.captions import dimension_caption, heatmap_caption
+from matteralign.figures.captions import dimension_caption, heatmap_caption, told_apart
 from matteralign.figures.grid import plot_titles
 from matteralign.figures.heatmap import MISSING_NOTE, clustered_heatmap
 from matteralign.figures.phylogram import tree_figure
