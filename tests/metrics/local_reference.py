@@ -4,22 +4,33 @@ from __future__ import annotations
 
 import numpy as np
 
+from matteralign.metrics.kernels.keys import mixed
+from matteralign.metrics.members import open_member
+from matteralign.metrics.ties import tie_labels
 
-def ordered(kernel, length):
-    """Columns of the largest elements of every row, itself left out, ties by lower column."""
+
+def tie_keys(x):
+    """What decides between equally near rows: a hash of the sum of two rows' labels."""
+    labels = tie_labels(open_member(x, "x"))
+    sums = labels[:, None] + labels[None]
+    return mixed(sums.ravel()).reshape(sums.shape)
+
+
+def ordered(kernel, length, keys):
+    """Columns of the largest elements of every row, itself left out."""
     shown = kernel.copy()
     np.fill_diagonal(shown, -np.inf)
-    return np.argsort(-shown, axis=1, kind="stable")[:, :length].astype(np.int32)
+    return np.lexsort((keys, -shown), axis=1)[:, :length].astype(np.int32)
 
 
 def inner_lists(x, length):
     x = x.astype(np.float64)
-    return ordered(x @ x.T, length)
+    return ordered(x @ x.T, length, tie_keys(x))
 
 
 def euclid_lists(x, length):
     x = x.astype(np.float64)
-    return ordered(-((x[:, None] - x[None]) ** 2).sum(axis=2), length)
+    return ordered(-((x[:, None] - x[None]) ** 2).sum(axis=2), length, tie_keys(x))
 
 
 def mask_of(index, k):

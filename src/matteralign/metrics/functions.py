@@ -39,7 +39,7 @@ def cknna(
     """Centred kernel nearest-neighbour alignment (Huh et al. 2024, arXiv 2405.07987).
 
     Neighbours are the k largest inner products of the rows as given, without the row
-    itself, equal ones by lower index.
+    itself; which of equal ones are taken is drawn, the same for the same embedding.
 
     Parameters
     ----------
@@ -169,8 +169,8 @@ def information_imbalance(x: ArrayLike, y: ArrayLike, k: int = 1) -> float:
     """Information imbalance from x to y (Glielmo et al. 2022, PNAS Nexus 1, pgac039).
 
     ``Delta(x -> y) = 2/N * mean rank in y of the k nearest neighbours in x``, Euclidean
-    ranks counted from 1 without the row itself, equal distances by lower index. Identical
-    embeddings give (k + 1)/N, unrelated ones about 1.
+    ranks counted from 1 without the row itself, equal distances sharing the mean of theirs.
+    Identical embeddings without ties give (k + 1)/N, unrelated ones about 1.
 
     Parameters
     ----------

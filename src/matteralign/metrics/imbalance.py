@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from matteralign.metrics.backend import Backend
 from matteralign.metrics.inputs import IndexArray, require_neighbors, require_rows
-from matteralign.metrics.members import BoolArray, Member
-from matteralign.metrics.neighbors import place_of
+from matteralign.metrics.members import BoolArray, Member, place_of
 from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
 from matteralign.metrics.rank_exact import exact_ranks
 from matteralign.metrics.rank_null import RankNulls
@@ -91,13 +90,11 @@ class Imbalance:
         Parameters
         ----------
         bounds : dtype, optional
-            Work out the squared distances of the edges in this precision.
+            Work out the bounds of the edges for tiles of this precision.
         only : int, optional
             One of the limits; default all.
         """
         member = self.members[target]
-        x = member.compact() if bounds is not None else None
-        places = place_of(member.valid)
         out = []
         for limit in self.limits if only is None else [only]:
             by_rows: dict[bytes, list[int]] = {}
@@ -108,14 +105,14 @@ class Imbalance:
             for mask, sources in by_rows.items():
                 common = np.frombuffer(mask, bool)
                 near = np.hstack([self.lists[f, target, limit][:limit, : self.k] for f in sources])
-                squares: npt.NDArray[Any] = np.empty((limit, 0))
-                if x is not None and bounds is not None:
-                    squares = rank_bounds(x, places, near, bounds)
+                between: npt.NDArray[Any] = np.empty((limit, 0, 2))
+                if bounds is not None:
+                    between = rank_bounds(member, near, bounds)
                 out.append(
                     RankRequest(
                         limit,
                         near,
-                        squares,
+                        between,
                         np.repeat(np.asarray(sources), self.k),
                         target,
                         self.sums[limit],
@@ -159,7 +156,7 @@ class Imbalance:
         found = pairing_null(edges, self.nulls.of(g, common), n)
         if found is None:
             return {}
-        # Every rank is as likely: their mean is n / 2, and the imbalance 1.
+        # Every rank is as likely, their mean n / 2 with ties or without, and the imbalance 1.
         sd = 2.0 / n * found[1] / edges.total
         return {"null_mean": 1.0, "null_sd": sd, "null_p": normal_p(-value, -1.0, sd)}
 
@@ -214,5 +211,5 @@ def fits_the_pass(
     held = math.fsum(held for held, _ in edges_per_row)
     return (
         max((compared for _, compared in edges_per_row), default=0.0) <= COUNTED_EDGES
-        and held * n * (itemsize + 4) <= 3 * memory_bytes / 8
+        and held * n * (2 * itemsize + 4) <= 3 * memory_bytes / 8
     )

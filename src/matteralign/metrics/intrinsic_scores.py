@@ -14,6 +14,7 @@ from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.neighbors import Neighbors, slack
 from matteralign.metrics.specs import MetricSpec, Scored
 from matteralign.metrics.standard import first_of_codes, row_codes
+from matteralign.metrics.ties import tie_labels
 from matteralign.stats.blocks import block_of
 
 
@@ -67,13 +68,13 @@ def _among(
     if len(part.short):
         rows = np.flatnonzero(distinct)
         x = member.compact()[distinct[member.valid]]
-        norms = row_norms(x)
+        norms, labels = row_norms(x), tie_labels(member)[distinct[member.valid]]
         width = part.index.shape[1]
         wanted = min(width, len(rows) - 1)
         found = np.full((len(part.short), wanted), -1, np.int32)
         for number, place in enumerate(np.searchsorted(rows, part.short).tolist()):
             scores = np.full(wanted, np.inf)
-            search_row(x, norms, DISTANCE, place, len(x), found[number], scores)
+            search_row(x, norms, labels, DISTANCE, place, len(x), found[number], scores)
             distance[part.short[number]] = np.inf
             distance[part.short[number], :wanted] = np.sqrt(scores) * member.unit
         part.replace(part.short, rows[found].astype(np.int32))

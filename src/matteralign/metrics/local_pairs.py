@@ -24,6 +24,7 @@ from matteralign.metrics.local_scores import cknna_printed, cknna_text, mutual_k
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.neighbors import Neighbors, slack
 from matteralign.metrics.specs import MetricSpec, Scored, SweepPoint
+from matteralign.metrics.ties import Labels, tie_labels
 
 Kind = Literal["euclid", "inner"]
 Asked = tuple[str, str, Kind]  # metric, definition, what it reads
@@ -108,6 +109,7 @@ class LocalPairs:
         for pair in pairs:
             self._blocks.setdefault(self._block_of(*pair), []).append(pair)
         self._results: dict[tuple[str, str], list[Future[Scores]]] = {}
+        self._labels: dict[str, Labels] = {}
 
     def score(self, a: str, b: str, spec: MetricSpec) -> tuple[Scored, Scored]:
         """Return the scores of (a, b) and (b, a)."""
@@ -234,12 +236,21 @@ class LocalPairs:
             found = np.full((len(part.short), wanted), -1, np.int32)
             with self._reading:
                 x = self._rows(name, len(common))[common]
-                norms = row_norms(x)
+                norms, labels = row_norms(x), self._labels_of(name)[rows]
                 for line, place in zip(found, places.tolist(), strict=True):
                     scores = np.full(wanted, np.inf)
-                    search_row(x, norms, _CODES[kind], place, len(x), line, scores)
+                    search_row(x, norms, labels, _CODES[kind], place, len(x), line, scores)
             part.replace(part.short, rows[found].astype(np.int32))
         return part
+
+    def _labels_of(self, name: str) -> Labels:
+        """Return the labels of a member's rows, shape (n,); of masked ones zero."""
+        member = self._members[name]
+        if name not in self._labels:
+            labels = np.zeros(member.n, np.uint64)
+            labels[member.valid] = tie_labels(member)
+            self._labels[name] = labels
+        return self._labels[name]
 
     def _rows(self, name: str, limit: int | None) -> npt.NDArray[Any]:
         """Return the scaled rows of a member, masked ones zero."""

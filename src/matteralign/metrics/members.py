@@ -289,6 +289,11 @@ class _Elements:
             yield _rows(self.source, start, stop, self.name)[self.valid[start:stop]]
 
 
+def place_of(valid: BoolArray) -> npt.NDArray[np.int32]:
+    """Return where each row of the sample set stands among the valid ones, -1 if masked."""
+    return np.where(valid, np.cumsum(valid) - 1, -1).astype(np.int32)
+
+
 def _facts(member: Member) -> tuple[FloatArray, bool]:
     """Return the mean of the valid rows and whether they are all equal, as none are."""
     total = np.zeros(member.d)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
 from matteralign.metrics.backend import Backend, open_backend
 from matteralign.metrics.errors import MetricInputError
@@ -15,6 +14,7 @@ from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.kernels.exact import COSINE, DISTANCE, PRODUCT
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.search import Effort, Found, search
+from matteralign.metrics.ties import tie_labels
 from matteralign.stats.blocks import BLOCKS, block_edges, sweep_blocks
 
 DEFAULT_MEMORY_BYTES = 4 * 1024**3
@@ -138,6 +138,7 @@ def find_neighbors(
         found, effort = search(
             member.compact(),
             member.mean,
+            tie_labels(member),
             wanted,
             edges=_distinct(edges),
             backend=backend or open_backend("cpu"),
@@ -201,8 +202,3 @@ class _Placing:
 def _distinct(edges: Sequence[int]) -> list[int]:
     """Drop borders of blocks that hold no valid row."""
     return sorted(set(edges))
-
-
-def place_of(valid: BoolArray) -> npt.NDArray[np.int32]:
-    """Return where each row of the sample set stands among the valid ones, -1 if masked."""
-    return np.where(valid, np.cumsum(valid) - 1, -1).astype(np.int32)

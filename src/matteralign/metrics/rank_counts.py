@@ -1,8 +1,9 @@
 """Sums of ranks for the information imbalance, counted while distance tiles stream by.
 
 An edge joins a row to one of its neighbours in a source embedding. Its rank in a target is
-one more than the number of rows that are nearer there, so it is a count over the target's
-tiles against one bound per edge, known beforehand.
+one more than the number of rows that are nearer there and half of those that are as near, so
+it is a count over the target's tiles against bounds of each edge, known beforehand. As near
+is what the precision of the tiles cannot tell apart.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.inputs import IndexArray
-from matteralign.metrics.kernels.ranks import edge_squares
-from matteralign.metrics.members import BoolArray
+from matteralign.metrics.kernels.exact import row_norms
+from matteralign.metrics.kernels.ranks import edge_bounds
+from matteralign.metrics.members import BoolArray, Member, place_of
+from matteralign.metrics.scores import SUMMED_AGAIN, likely_rounding
 
 
 @dataclass
@@ -30,11 +33,12 @@ class RankSums:
     edges_touching : ndarray of int64, shape (F, G, B)
         Edges with an end in a block.
     nearer : ndarray of int64, shape (F, G)
-        Rows nearer than the far end, summed over edges.
+        Rows nearer than the far end, two for each, and rows as near as it, one for each, summed
+        over edges: twice what is added to a rank of 1.
     nearer_touching : ndarray of int64, shape (F, G, B)
         The same over edges with an end in a block.
     nearer_inside : ndarray of int64, shape (F, G, B)
-        Nearer rows that lie in a block, over edges with no end in it.
+        The same of rows that lie in a block, over edges with no end in it.
     """
 
     edges: npt.NDArray[np.int64]
@@ -60,9 +64,12 @@ class RankSums:
         )
 
     def imbalance(self, f: int, g: int, n: int) -> float:
-        """Return ``2/n`` times the mean rank over the edges, ranks counted from 1."""
+        """Return ``2/n`` times the mean rank over the edges.
+
+        Ranks count from 1; rows that are equally far have the mean of their ranks.
+        """
         edges = int(self.edges[f, g])
-        return 2.0 / n * (edges + int(self.nearer[f, g])) / edges
+        return (2 * edges + int(self.nearer[f, g])) / (n * edges)
 
     def replicates(self, f: int, g: int, sizes: Sequence[int]) -> list[float]:
         """Return the imbalance without each block in turn.
@@ -80,7 +87,7 @@ class RankSums:
                 - self.nearer_touching[f, g, block]
                 - self.nearer_inside[f, g, block]
             )
-            out.append(2.0 / n * (edges + nearer) / edges if edges else float("nan"))
+            out.append((2 * edges + nearer) / (n * edges) if edges else float("nan"))
         return out
 
     def count_edges(
@@ -104,8 +111,8 @@ class RankRequest:
     limit : int
     nearest : ndarray of int32, shape (limit, F)
         Far ends of the edges of each source, in rows of the sample set; -1 where absent.
-    bounds : ndarray, shape (limit, F)
-        Their squared distances in the target.
+    bounds : ndarray, shape (limit, F, 2)
+        Between these squared distances a row of the target is as near as the far end.
     sources : ndarray of int, shape (F,)
         Row of `sums` that each column belongs to; with k neighbours a row stands k times.
     target : int
@@ -167,10 +174,27 @@ def _add(
     np.add.at(sums.nearer_inside, at, inside)
 
 
-def rank_bounds(
-    x: npt.NDArray[Any], places: IndexArray, nearest: IndexArray, dtype: npt.DTypeLike
-) -> npt.NDArray[Any]:
-    """Return the squared distance of every edge in a target, shape (n, F), in `dtype`."""
-    out = np.zeros(nearest.shape, dtype)
-    edge_squares(x, places, nearest, out)
+def rank_bounds(member: Member, nearest: IndexArray, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Return the `bounds` of edges in a target for tiles of type `dtype`, shape (n, F, 2).
+
+    Parameters
+    ----------
+    member : Member
+    nearest : ndarray of int32, shape (n, F)
+        Far ends, -1 where absent.
+    """
+    x = member.compact()
+    out = np.zeros((*nearest.shape, 2), dtype)
+    if nearest.size:
+        lengths = np.concatenate(
+            [
+                row_norms(member.centred(start, stop, np.float64)[member.valid[start:stop]])
+                for start, stop in member.spans()
+            ]
+        )
+        edge_bounds(
+            x, lengths, place_of(member.valid), nearest,
+            float(np.finfo(dtype).eps) / 2.0, float(SUMMED_AGAIN[np.dtype(dtype)]),
+            *likely_rounding(member.d, dtype), out,
+        )  # fmt: skip
     return out

@@ -31,8 +31,8 @@ Counts = tuple[npt.NDArray[np.int64], ...]
 def exact_ranks(member: Member, requests: Sequence[RankRequest], *, threads: int = 1) -> None:
     """Add the exact ranks of all edges in one target to the sums of the requests.
 
-    Distances are sums of squared differences in float64; equal ones rank by lower row. The
-    bounds of the requests are not used.
+    Distances are sums of squared differences in float64; equal ones share the mean of their
+    ranks. The bounds of the requests are not used.
     """
     if not requests:
         return

@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from matteralign.metrics.inputs import FloatArray
+from matteralign.metrics.kernels.ranks import share_ranks
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.neighbors import DOUBLE_ROWS
+from matteralign.metrics.scores import likely_rounding
 from matteralign.metrics.workers import Workers
 from matteralign.stats.pairing import PairingMoments
 
@@ -55,9 +58,10 @@ class RankNulls:
 def rank_moments(member: Member, common: BoolArray) -> PairingMoments:
     """Return the pairing sums of a target's ranks less their mean.
 
-    R_ij is the rank of row j seen from row i, 1 to n - 1, so every row sums to the same and
-    the squares are known. How unequal the columns are (hubs) and how much R_ij and R_ji
-    have in common is measured on `SAMPLED_ROWS` of the rows, exactly when there are no more.
+    R_ij is the rank of row j seen from row i, 1 to n - 1, rows that are equally far sharing the
+    mean of theirs, so every row sums to the same. How large the squares are (ties make them
+    smaller), how unequal the columns (hubs) and how much R_ij and R_ji have in common is
+    measured on `SAMPLED_ROWS` of the rows, exactly when there are no more.
 
     Parameters
     ----------
@@ -69,16 +73,15 @@ def rank_moments(member: Member, common: BoolArray) -> PairingMoments:
     n = len(rows)
     chosen = np.unique(np.linspace(0, n - 1, min(SAMPLED_ROWS, n)).astype(np.int64))
     m = len(chosen)
-    spread = np.arange(1, n) - n / 2.0
-    per_row = float(spread @ spread)
     if m < 2:
-        return PairingMoments(0.0, n * per_row, 0.0, 0.0, 0.0, 0.0)
+        return PairingMoments(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     scale = n * (n - 1.0) / (m * (m - 1.0))
     columns, among, squares = np.zeros(n), np.empty((m, m)), 0.0
-    distances = _squared_distances(member, rows, chosen)
+    distances, lengths = _squared_distances(member, rows, chosen)
+    rounding = likely_rounding(member.d, distances.dtype)
     for start in range(0, m, _RANKED):
         part = slice(start, start + _RANKED)
-        ranks = _ranks(distances[part]) - n / 2.0
+        ranks = _ranks(distances[part], lengths[chosen[part]], rounding) - n / 2.0
         ranks[np.arange(len(ranks)), chosen[part]] = 0.0
         columns += ranks.sum(axis=0)
         squares += float(np.einsum("ij,ij->", ranks, ranks))
@@ -87,22 +90,23 @@ def rank_moments(member: Member, common: BoolArray) -> PairingMoments:
     reciprocal = float(np.einsum("ij,ji->", among, among))
     return PairingMoments(
         total=0.0,
-        squares=n * per_row,
+        squares=n / m * squares,
         reciprocal=scale * reciprocal,
         rows=0.0,
-        columns=max(0.0, n * per_row + scale * crossed),
+        columns=max(0.0, n / m * squares + scale * crossed),
         crossed=0.0,
     )
 
 
 def _squared_distances(
     member: Member, rows: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64]
-) -> npt.NDArray[Any]:
-    """Return squared distances, less the chosen row's length, shape (m, n); self lowest."""
+) -> tuple[npt.NDArray[Any], FloatArray]:
+    """Return squared distances, shape (m, n), self infinite, and the lengths of all rows."""
     # Of many rows only the sums matter, to the precision of a sample.
     dtype = np.float64 if len(rows) <= DOUBLE_ROWS else np.float32
     some = np.concatenate([member.centred(r, r + 1, dtype) for r in rows[chosen]])
     squares = np.empty((len(chosen), len(rows)), dtype)
+    lengths = np.empty(len(rows), dtype)
     counted = np.zeros(member.n, bool)
     counted[rows] = True
     place = 0
@@ -110,16 +114,21 @@ def _squared_distances(
         part = member.centred(start, stop, dtype)[counted[start:stop]]
         for low in range(0, len(part), _READ_ROWS):
             piece = part[low : low + _READ_ROWS]
-            lengths = np.einsum("ij,ij->i", piece, piece)
-            np.matmul(-2.0 * some, piece.T, out=squares[:, place : place + len(piece)])
-            squares[:, place : place + len(piece)] += lengths
+            at = slice(place, place + len(piece))
+            lengths[at] = np.einsum("ij,ij->i", piece, piece)
+            np.matmul(-2.0 * some, piece.T, out=squares[:, at])
+            squares[:, at] += lengths[at]
             place += len(piece)
-    squares[np.arange(len(chosen)), chosen] = -np.inf
-    return squares
+    squares += lengths[chosen, None]
+    squares[np.arange(len(chosen)), chosen] = np.inf
+    return squares, np.sqrt(lengths.astype(np.float64))
 
 
-def _ranks(squares: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def _ranks(
+    squares: npt.NDArray[Any], lengths: FloatArray, rounding: tuple[float, float]
+) -> FloatArray:
+    """Return the ranks of every row, shape (r, n), from 1; that of the row itself is void."""
     order = np.argsort(squares, axis=1)
     ranks = np.empty(order.shape)
-    np.put_along_axis(ranks, order, np.arange(order.shape[1], dtype=np.float64)[None], axis=1)
+    share_ranks(squares, order, lengths, *rounding, ranks)
     return ranks

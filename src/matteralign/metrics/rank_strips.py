@@ -27,9 +27,8 @@ def strip_ranks(
 ) -> None:
     """Add the ranks of all edges in one target to the sums of the requests.
 
-    Distances come from single-precision products of centred rows; one that differs from a
-    bound by less than rounding may fall on either side. An edge's bound is read from the
-    same row of distances, so its far end never counts itself. The bounds of the requests
+    Distances come from single-precision products of centred rows; those that differ by less
+    than rounding count as equal and share the mean of their ranks. The bounds of the requests
     are not used.
     """
     x = member.centred(0, member.n, np.float32)

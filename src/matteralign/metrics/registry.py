@@ -13,7 +13,7 @@ from matteralign.metrics.errors import MetricSpecError
 
 ParamValue = int | float | str
 
-LISTS_VERSION = 1
+LISTS_VERSION = 2
 """Version of neighbour lists on disk, raised when the search may find or order others."""
 
 
@@ -169,7 +169,7 @@ _INFOS = (
     _metric(
         "cknna",
         "pair",
-        4,
+        5,
         "inner-product kNN once per model O(N^2 d), then O(N k) per pair",
         DefinitionInfo(
             "huh2024",
@@ -213,7 +213,7 @@ _INFOS = (
     _metric(
         "mutual_knn",
         "pair",
-        2,
+        3,
         "kNN once per model O(N^2 d), then O(N k) per pair",
         DefinitionInfo(
             "inner",
@@ -305,7 +305,7 @@ _INFOS = (
     _metric(
         "information_imbalance",
         "pair",
-        4,
+        5,
         "k = 1: O(N^2) per pair in the pass; larger k: O(N^2 d) per model beside it",
         DefinitionInfo(
             "rank",

@@ -24,6 +24,12 @@ import numpy.typing as npt
 from matteralign.metrics.inputs import FloatArray
 from matteralign.metrics.kernels.exact import COSINE, DISTANCE, row_norms
 
+SUMMED_AGAIN: dict[np.dtype[Any], Any] = {
+    np.dtype(np.float32): np.float32(2e-4),
+    np.dtype(np.float64): np.float64(1e-6),
+}
+"""Share of the squared lengths below which a pass sums a squared distance from differences."""
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -94,6 +100,16 @@ def rounding(d: int, dtype: npt.DTypeLike) -> tuple[float, float]:
     slack = (d + 16) * float(np.finfo(dtype).eps) / 2.0
     # What falls below the smallest number is lost whole. Working units keep elements near 1.
     return slack, 16.0 * (d + 16) * float(np.finfo(dtype).tiny)
+
+
+def likely_rounding(d: int, dtype: npt.DTypeLike) -> tuple[float, float]:
+    """Return how far a squared distance from a product of `d` terms is off, all but surely.
+
+    As `rounding`, with errors that grow as the root of the number of terms (Higham & Mary 2019,
+    SIAM J. Sci. Comput. 41, A2815).
+    """
+    slack, lost = rounding(d, dtype)
+    return min(slack, (4.0 * np.sqrt(d) + 16) * float(np.finfo(dtype).eps) / 2.0), lost
 
 
 def form(kind: int, geometry: Geometry, dtype: npt.DTypeLike) -> Form:

@@ -24,6 +24,7 @@ from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.kernels.exact import rank_candidates, search_row
 from matteralign.metrics.plan import Piece, Step, steps
 from matteralign.metrics.scores import Form, Geometry, form
+from matteralign.metrics.ties import Labels
 from matteralign.metrics.workers import Workers
 
 _CHUNK_BYTES = 256 * 1024**2
@@ -38,7 +39,7 @@ class Found:
     ----------
     limit : int
     index : ndarray of int32, shape (limit, k)
-        Nearest first, ties by lower index.
+        Nearest first, equally near ones as `ties` says.
     score : ndarray of float64, shape (limit, k)
         Squared distance, or negative inner product, in working units.
     """
@@ -60,6 +61,7 @@ class Effort:
 def search(
     x: npt.NDArray[Any],
     mean: FloatArray,
+    labels: Labels,
     wanted: Mapping[int, int],
     *,
     edges: Sequence[int],
@@ -77,6 +79,8 @@ def search(
     x : ndarray of float32 or float64, shape (n, d)
         Rows in working units.
     mean : ndarray of float64, shape (d,)
+    labels : ndarray of uint64, shape (n,)
+        See `tie_labels`.
     wanted : mapping of int to int
         Kind (`exact.DISTANCE`, `PRODUCT`, `COSINE`) to neighbours per row, below n.
     edges : sequence of int
@@ -103,7 +107,7 @@ def search(
     wide = np.result_type(x, dtype)
     centred = np.subtract(x, mean.astype(wide), dtype=wide).astype(dtype, copy=False)
     cut = backend.search_cut(x.shape[1], centred.itemsize, memory_bytes)
-    whole = _Search(backend, cut, x, centred, mean, wanted, threads)
+    whole = _Search(backend, cut, x, centred, mean, labels, wanted, threads)
     found: dict[int, list[Found]] = {}
     for kind, k in wanted.items():
         found[kind] = [_empty(limit, k) for limit in (*sorted(set(limits) - {n}), n)]
@@ -129,11 +133,12 @@ class _Search:
         x: npt.NDArray[Any],
         centred: npt.NDArray[Any],
         mean: FloatArray,
+        labels: Labels,
         wanted: Mapping[int, int],
         threads: int,
     ) -> None:
         self.backend, self.cut = backend, cut
-        self.x, self.centred, self.mean = x, centred, mean
+        self.x, self.centred, self.mean, self.labels = x, centred, mean, labels
         self.geometry = Geometry.of(x, centred, mean)
         self.keep = {kind: min(k + backend.margin, len(x)) for kind, k in wanted.items()}
         self.wanted = wanted
@@ -270,8 +275,9 @@ class _Search:
             at = slice(start, start + _ORDERED)
             some = proposed.part(at.start, at.stop)
             rank_candidates(
-                self.x, self.geometry.norms, kind, part[at], k, some.columns, some.scores,
-                some.order(), some.counts, f.constant[part[at]], index[at], score[at],
+                self.x, self.geometry.norms, self.labels, kind, part[at], k,
+                some.columns, some.scores, some.order(), some.counts, f.constant[part[at]],
+                index[at], score[at],
             )  # fmt: skip
         out.index[part], out.score[part] = index, score
         if k == 0:
@@ -307,7 +313,7 @@ class _Search:
         out.index[row], out.score[row] = -1, np.inf
         k = min(self.wanted[kind], out.limit - 1)
         search_row(
-            self.x, self.geometry.norms, kind, row, out.limit,
+            self.x, self.geometry.norms, self.labels, kind, row, out.limit,
             out.index[row, :k], out.score[row, :k],
         )  # fmt: skip
 

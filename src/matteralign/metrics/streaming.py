@@ -23,15 +23,10 @@ from matteralign.metrics.kernels.tiles import GRAM_SIDE
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.plan import Piece, Step, steps
 from matteralign.metrics.rank_counts import RankRequest, RankSums
+from matteralign.metrics.scores import SUMMED_AGAIN
 from matteralign.metrics.sums import BlockSums, MatrixSums
 from matteralign.metrics.workers import Workers
 from matteralign.stats.blocks import block_edges, block_order
-
-# Share of the squared lengths below which a squared distance is summed from differences.
-_LEAST = {
-    np.dtype(np.float32): np.float32(2e-4),
-    np.dtype(np.float64): np.float64(1e-6),
-}
 
 
 class Checkpoint(Protocol):
@@ -270,7 +265,7 @@ class _Pass:
             squares = self.squares[place]
             backend.to_squares(
                 tile, squares[piece.start : piece.stop], squares[first : step.stop],
-                rows, across, _LEAST[self.dtype],
+                rows, across, SUMMED_AGAIN[self.dtype],
             )  # fmt: skip
             self._count(place, piece, parts, tile)
         if self.distances:
@@ -310,7 +305,7 @@ class _Pass:
             else:
                 self.backend.products_to_distances(
                     tile, shift, squares[at], squares[across], x_rows,
-                    x_columns[shift : shift + part.size], _LEAST[self.dtype], offsets, out,
+                    x_columns[shift : shift + part.size], SUMMED_AGAIN[self.dtype], offsets, out,
                 )  # fmt: skip
             if not self.complete[place]:
                 self.backend.clear_masked(out, mask[at], mask[across])

@@ -182,7 +182,6 @@ def test_ranks_agree_with_the_cpu(device, specs, masked):
 @device
 def test_ranks_among_ties_agree_in_single_precision(device):
     rng = np.random.default_rng(5)
-    # Equal distances may fall on either side of a bound, a few more or less of them here.
     arrays = {f"m{i}": rng.integers(0, 5, (400, 6)).astype(np.float32) for i in range(3)}
     options = {"precision": "single", "valid": {"m1": masks(400)["m1"]}}
     for specs in (RANKS[:1], RANKS):

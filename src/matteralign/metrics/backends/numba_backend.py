@@ -16,7 +16,7 @@ from matteralign.metrics.kernels import ranks, tiles
 from matteralign.metrics.kernels.select import scan_columns, scan_rows
 from matteralign.metrics.plan import PANEL, PIECE, Piece
 from matteralign.metrics.rank_counts import RankRequest
-from matteralign.metrics.scores import Form
+from matteralign.metrics.scores import Form, likely_rounding
 from matteralign.metrics.workers import Workers
 
 _GRAM_PARTS = 8
@@ -214,6 +214,7 @@ class NumbaBackend:
 
     def strips(self, x: Matrix, squares: Matrix, blocks: npt.NDArray[Any]) -> Strips:
         """Sort the bounds of each row, a table over them tells where a distance belongs."""
+        lengths, off = np.sqrt(squares.astype(np.float64)), likely_rounding(x.shape[1], x.dtype)
 
         def part(request: RankRequest, start: int, stop: int) -> tuple[Matrix, ...]:
             strip = x[start:stop] @ x[: request.limit].T
@@ -228,8 +229,9 @@ class NumbaBackend:
             total = np.zeros(sources, np.int64)
             touched, seen = np.zeros((2, sources, size), np.int64)
             ranks.add_strip_ranks(
-                strip, request.nearest[start:stop], blocks, start, total, touched, seen
-            )
+                strip, lengths[start:stop], *off, request.nearest[start:stop], blocks, start,
+                total, touched, seen,
+            )  # fmt: skip
             return total, touched, seen
 
         return part

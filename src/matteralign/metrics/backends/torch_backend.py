@@ -23,7 +23,7 @@ from matteralign.metrics.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.kernels.exact import COSINE
 from matteralign.metrics.plan import Piece
 from matteralign.metrics.rank_counts import RankRequest
-from matteralign.metrics.scores import Form
+from matteralign.metrics.scores import Form, likely_rounding
 from matteralign.metrics.workers import Workers
 
 Tensor = Any
@@ -346,7 +346,7 @@ class TorchBackend:
         """Compare with the bounds, a few of them at a time."""
         bounds, nearest, common = counting.edges
         at = slice(rows.start, rows.stop)
-        bounds, far = bounds[at], nearest[at].long()
+        bounds, far = bounds[at].flatten(1), nearest[at].long()
         if common is not None:
             squares = torch.where(common[columns.start : columns.stop], squares, torch.inf)
         squares = squares.contiguous()
@@ -358,11 +358,13 @@ class TorchBackend:
             ],
             dim=1,
         ).long()
-        # The far end itself is not nearer than it is.
+        # The far end itself is no other row that is as near.
         place = far - columns.start
-        own = squares.gather(1, place.clamp(0, columns.size - 1)) < bounds
-        counts -= (own & (place >= 0) & (place < columns.size)).long()
-        counts *= far >= 0
+        inside = (place >= 0) & (place < columns.size)
+        at_end = squares.gather(1, place.clamp(0, columns.size - 1))
+        own = at_end.repeat_interleave(2, dim=1) < bounds
+        counts = (counts - (own & inside.repeat_interleave(2, dim=1)).long()).unflatten(1, (-1, 2))
+        counts = counts.sum(dim=2) * (far >= 0)
         end = counting.blocks[far.clamp(min=0)]
         total = counts.sum(dim=0)
         counting.total.add_(total)
@@ -377,6 +379,7 @@ class TorchBackend:
     ) -> Strips:
         """Sort the bounds of each row, search them for every distance, and add up by block."""
         rows, lengths, block_of = self.array(x), self.array(squares), self._index(blocks)
+        long, (slack, lost) = lengths.double().sqrt(), likely_rounding(x.shape[1], x.dtype)
 
         def part(request: RankRequest, start: int, stop: int) -> tuple[npt.NDArray[Any], ...]:
             limit, size = request.limit, request.sums.nearer_touching.shape[2]
@@ -387,14 +390,19 @@ class TorchBackend:
             strip.diagonal(start).fill_(torch.inf)
             far = self._index(request.nearest[start:stop])
             present = far >= 0
-            bounds = torch.where(present, strip.gather(1, far.clamp(min=0)), -torch.inf)
-            nearer = _below(strip, bounds, block_of[:limit], size)
+            at = strip.gather(1, far.clamp(min=0)).double()
+            other = long[start:stop, None] + at.sqrt()
+            off = 2.0 * (slack * (long[start:stop, None].square() + other.square()) + lost)
+            between = torch.cat([at - off, at + off], dim=1).to(strip.dtype)
+            nearer = _below(strip, between, block_of[:limit], size)
+            nearer = nearer[:, : far.shape[1]] + nearer[:, far.shape[1] :]
             end, own = block_of[far.clamp(min=0)], block_of[start:stop]
-            nearer *= present[:, :, None]
-            counts = nearer.sum(dim=2)
             ids = torch.arange(size, device=self._device)
             at_row = own[:, None, None] == ids
             at_end = end[:, :, None] == ids
+            nearer -= at_end.long()  # as near as itself
+            nearer *= present[:, :, None]
+            counts = nearer.sum(dim=2)
             touched = (counts[:, :, None] * (at_row | at_end)).sum(dim=0)
             seen = (nearer * ~(at_row | at_end)).sum(dim=0)
             return tuple(self.numpy(part) for part in (counts.sum(dim=0), touched, seen))

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.kernels.jit import jit, jit_sums
+from matteralign.metrics.kernels.keys import pair_key
 
 DISTANCE, PRODUCT, COSINE = 0, 1, 2
 
@@ -47,20 +48,28 @@ def pair_score(x, norms, i, j, kind):
 
 
 @jit
-def _insert(score, column, scores, columns, filled):
-    """Insert into lists ordered by score, then by column; return how many are filled."""
+def _before(score, column, other_score, other, labels, row):
+    """Whether a column with its score comes before another in the list of a row."""
+    if score != other_score:
+        return score < other_score
+    key = pair_key(labels[row], labels[column])
+    other_key = pair_key(labels[row], labels[other])
+    return key < other_key or (key == other_key and column < other)
+
+
+@jit
+def _insert(score, column, scores, columns, filled, labels, row):
+    """Insert into the ordered list of a row; return how many are filled."""
     size = len(scores)
     if filled == size:
         last = size - 1
-        if score > scores[last] or (score == scores[last] and column > columns[last]):
+        if not _before(score, column, scores[last], columns[last], labels, row):
             return filled
         place = last
     else:
         place = filled
         filled += 1
-    while place > 0 and (
-        scores[place - 1] > score or (scores[place - 1] == score and columns[place - 1] > column)
-    ):
+    while place > 0 and _before(score, column, scores[place - 1], columns[place - 1], labels, row):
         scores[place] = scores[place - 1]
         columns[place] = columns[place - 1]
         place -= 1
@@ -71,15 +80,28 @@ def _insert(score, column, scores, columns, filled):
 
 @jit
 def rank_candidates(
-    x, norms, kind, rows, limit, candidates, proposed, order, counts, constant, out_index, out_score
+    x,
+    norms,
+    labels,
+    kind,
+    rows,
+    limit,
+    candidates,
+    proposed,
+    order,
+    counts,
+    constant,
+    out_index,
+    out_score,
 ):
-    """Order the candidates of some rows by exact score, ties by lower column.
+    """Order the candidates of some rows by exact score, equal ones as `ties` says.
 
     They are scored as they were proposed, best first, until the next one, with the most that
     its proposed score may be off, lies behind `limit` exact scores.
 
     Parameters
     ----------
+    labels : (n,) of uint64
     rows : (R,)
     limit : int
         Neighbours wanted, at most the width of the output.
@@ -106,20 +128,20 @@ def rank_candidates(
                 break
             column = np.int64(candidates[r, c])
             score = pair_score(x, norms, row, column, kind)
-            filled = _insert(score, column, scores, columns, filled)
+            filled = _insert(score, column, scores, columns, filled, labels, row)
         for c in range(filled):
             out_index[r, c] = columns[c]
             out_score[r, c] = scores[c]
 
 
 @jit
-def search_row(x, norms, kind, row, limit, out_index, out_score):
+def search_row(x, norms, labels, kind, row, limit, out_index, out_score):
     """Fill the lists of one row from every other row below `limit`."""
     filled = 0
     for j in range(limit):
         if j != row:
             score = pair_score(x, norms, row, j, kind)
-            filled = _insert(score, j, out_score, out_index, filled)
+            filled = _insert(score, j, out_score, out_index, filled, labels, row)
 
 
 def row_norms(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
