@@ -18,6 +18,7 @@ from matteralign.align.layout import Layout
 from matteralign.align.sample import sample_slice
 from matteralign.align.study import Study
 from matteralign.config.schema import StudyConfig
+from matteralign.core.hashing import canonical_json
 from matteralign.core.paths import CACHE_VARIABLE, cache_root
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
@@ -231,6 +232,7 @@ class TinyStudy:
             "dataset": "g2",
             "sample_set_id": sample_set_id or self.sample_set_id,
             "model": key,
+            "made_by": self.study.embed_identity(key, self.layout.slice),
             "checkpoint": {"weights": weights},
         }
         return write_latent(self.layout.latent(key), values.astype(np.float32), rows, identity)
@@ -252,7 +254,10 @@ def tiny_study_at() -> Callable[..., TinyStudy]:
         structures = [
             replace(base, id=f"w{i}", positions=base.positions + 0.01 * i) for i in range(n)
         ]
-        identity = write_structures(layout.structures, structures, slice_name="tiny", dataset="g2")
+        info = {"seed": "0", "drawn": canonical_json(study.sample_identity("tiny"))}
+        identity = write_structures(
+            layout.structures, structures, slice_name="tiny", dataset="g2", info=info
+        )
         return TinyStudy(study, layout, structures, identity)
 
     return make

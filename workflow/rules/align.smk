@@ -2,13 +2,13 @@
 # holds is not computed again, so a new model costs its own pairs and nothing else.
 rule score:
     input:
+        wanted=wanted("score"),
         structures=PATTERN.structures,
         latents=lambda wildcards: [
             layout(wildcards.slice).latent_sidecar(key) for key in panel(wildcards)
         ],
         neighbors=lambda wildcards: [
-            layout(wildcards.slice).neighbors(key).with_suffix(".json")
-            for key in panel(wildcards)
+            layout(wildcards.slice).neighbors_sidecar(key) for key in panel(wildcards)
         ],
     output:
         **SWEEP_OUTPUT,
@@ -18,7 +18,5 @@ rule score:
     benchmark:
         RESULTS / "_logs" / "{slice}" / "score.tsv"
     threads: THREADS
-    params:
-        identity=lambda wildcards: sha256_json(STUDY.score_identity(wildcards.slice)),
     shell:
         "matteralign score {wildcards.slice:q} --threads {threads} 2>&1 | tee {log:q}"

@@ -1,12 +1,12 @@
 rule tables:
     input:
+        wanted=wanted("tables"),
         scores=PATTERN.scores,
         latents=lambda wildcards: [
             layout(wildcards.slice).latent_sidecar(key) for key in panel(wildcards)
         ],
         neighbors=lambda wildcards: [
-            layout(wildcards.slice).neighbors(key).with_suffix(".json")
-            for key in panel(wildcards)
+            layout(wildcards.slice).neighbors_sidecar(key) for key in panel(wildcards)
         ],
     output:
         # Not the folder: Snakemake would empty it, a user's own files included.
@@ -14,8 +14,6 @@ rule tables:
     log:
         RESULTS / "_logs" / "{slice}" / "tables.log",
     threads: 1
-    params:
-        identity=lambda wildcards: STUDY.figure_identity(wildcards.slice),
     shell:
         "matteralign tables {wildcards.slice:q} 2>&1 | tee {log:q}"
 
@@ -23,6 +21,7 @@ rule tables:
 rule figures:
     input:
         **SWEEP_OUTPUT,
+        wanted=wanted("figures"),
         scores=PATTERN.scores,
         tables=PATTERN.table_list,
     output:
@@ -30,8 +29,6 @@ rule figures:
     log:
         RESULTS / "_logs" / "{slice}" / "figures.log",
     threads: 1
-    params:
-        identity=lambda wildcards: STUDY.figure_identity(wildcards.slice),
     shell:
         "matteralign figures {wildcards.slice:q} 2>&1 | tee {log:q}"
 
@@ -39,6 +36,7 @@ rule figures:
 rule report:
     input:
         **SWEEP_OUTPUT,
+        wanted=wanted("report"),
         structures=PATTERN.structures,
         scores=PATTERN.scores,
         tables=PATTERN.table_list,
@@ -48,7 +46,5 @@ rule report:
     log:
         RESULTS / "_logs" / "{slice}" / "report.log",
     threads: 1
-    params:
-        identity=lambda wildcards: STUDY.figure_identity(wildcards.slice),
     shell:
         "matteralign report {wildcards.slice:q} 2>&1 | tee {log:q}"

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from matteralign.align.layout import Layout
 from matteralign.align.study import open_study
+from matteralign.align.wanted import settle_record, settle_slice
 from matteralign.cli.common import CONFIG_VARIABLE, put_program_on_path
 from matteralign.config.load import read_yaml, resolve
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.files import write_json
 from matteralign.core.hashing import sha256_json
-from matteralign.registry.environments import get_environment
 
 
 def read_study():
@@ -73,10 +73,42 @@ wildcard_constraints:
 
 
 def weights_record(wildcards):
-    folder = SHARED / "weights"
-    if STUDY.weights(wildcards.slice) != "trained":
-        folder = folder / STUDY.weights(wildcards.slice)
-    return folder / f"{wildcards.model}.json"
+    return layout(wildcards.slice).weights_record(
+        wildcards.model, STUDY.weights(wildcards.slice)
+    )
+
+
+SETTLED = set()
+
+
+def say(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+def wanted(stage):
+    """Return the input that makes a result run again when what is there is not of today.
+
+    A slice is looked at once, when the first of its rules is asked for.
+    """
+
+    def find(wildcards):
+        place = layout(wildcards.slice)
+        if workflow.is_main_process and wildcards.slice not in SETTLED:
+            SETTLED.add(wildcards.slice)
+            settle_slice(STUDY, place, say)
+        return place.wanted(stage, wildcards.get("model"))
+
+    return find
+
+
+def wanted_record(record, identity):
+    """As `wanted`, of a record that slices share."""
+
+    def find(wildcards):
+        path, values = Path(expand(str(record), **wildcards)[0]), identity(wildcards)
+        return settle_record(PATTERN, path, values, write=workflow.is_main_process)
+
+    return find
 
 
 def panel(wildcards):

@@ -1,22 +1,20 @@
 rule embed:
     input:
+        wanted=wanted("embed"),
         structures=PATTERN.structures,
         weights=weights_record,
-        environment=lambda wildcards: SHARED
-        / "environments"
-        / f"{STUDY.cards[wildcards.model].environment}.json",
+        environment=lambda wildcards: PATTERN.environment_record(
+            STUDY.cards[wildcards.model].environment
+        ),
     output:
-        latent=PATTERN.latent("{model}"),
-        sidecar=PATTERN.latent_sidecar("{model}"),
-        predictions=PATTERN.predictions("{model}"),
+        # Left in place for the job, which keeps what is of the same card and structures.
+        latent=update(PATTERN.latent("{model}")),
+        sidecar=update(PATTERN.latent_sidecar("{model}")),
+        predictions=update(PATTERN.predictions("{model}")),
     log:
         RESULTS / "_logs" / "{slice}" / "embed" / "{model}.log",
     benchmark:
         RESULTS / "_logs" / "{slice}" / "embed" / "{model}.tsv"
     threads: 1
-    params:
-        identity=lambda wildcards: sha256_json(
-            STUDY.embed_identity(wildcards.model, wildcards.slice)
-        ),
     shell:
         "matteralign embed {wildcards.slice:q} {wildcards.model:q} --threads {threads} 2>&1 | tee {log:q}"

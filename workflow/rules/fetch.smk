@@ -2,53 +2,63 @@ rule fetch:
     input:
         # A user's own files; what comes from elsewhere has none.
         lambda wildcards: STUDY.dataset(wildcards.dataset).inputs(),
+        wanted=wanted_record(
+            PATTERN.dataset_record("{dataset}"),
+            lambda wildcards: STUDY.dataset_identity(wildcards.dataset),
+        ),
     output:
-        SHARED / "datasets" / "{dataset}.json",
+        PATTERN.dataset_record("{dataset}"),
     log:
         RESULTS / "_logs" / "fetch" / "{dataset}.log",
     threads: 1
-    params:
-        # Of a folder with more files than a workflow should watch one by one.
-        listing=lambda wildcards: STUDY.dataset(wildcards.dataset).listing(),
     shell:
         "matteralign fetch --dataset {wildcards.dataset:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule weights:
+    input:
+        wanted=wanted_record(
+            PATTERN.weights_record("{model}", "trained"),
+            lambda wildcards: STUDY.weights_identity(wildcards.model, "trained"),
+        ),
     output:
-        SHARED / "weights" / "{model}.json",
+        PATTERN.weights_record("{model}", "trained"),
     log:
         RESULTS / "_logs" / "weights" / "{model}.log",
     threads: 1
-    params:
-        checkpoint=lambda wildcards: STUDY.cards[wildcards.model].checkpoint.origin(),
     shell:
         "matteralign fetch --model {wildcards.model:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
 # As above, for slices where an untrained network may stand in for weights that are missing.
 rule weights_or_architecture:
+    input:
+        wanted=wanted_record(
+            PATTERN.weights_record("{model}", "untrained-where-missing"),
+            lambda wildcards: STUDY.weights_identity(
+                wildcards.model, "untrained-where-missing"
+            ),
+        ),
     output:
-        SHARED / "weights" / "untrained-where-missing" / "{model}.json",
+        PATTERN.weights_record("{model}", "untrained-where-missing"),
     log:
         RESULTS / "_logs" / "weights" / "untrained-where-missing" / "{model}.log",
     threads: 1
-    params:
-        checkpoint=lambda wildcards: sha256_json(
-            STUDY.cards[wildcards.model].checkpoint.model_dump(mode="json")
-        ),
     shell:
         "matteralign fetch --model {wildcards.model:q} --weights untrained-where-missing"
         " --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule environment:
+    input:
+        wanted=wanted_record(
+            PATTERN.environment_record("{environment}"),
+            lambda wildcards: STUDY.environment_identity(wildcards.environment),
+        ),
     output:
-        SHARED / "environments" / "{environment}.json",
+        PATTERN.environment_record("{environment}"),
     log:
         RESULTS / "_logs" / "environments" / "{environment}.log",
     threads: 1
-    params:
-        lock=lambda wildcards: get_environment(wildcards.environment).lock_digest(),
     shell:
         "matteralign environment {wildcards.environment:q} --out {output:q} 2>&1 | tee {log:q}"

@@ -1,14 +1,12 @@
 rule sample:
     input:
-        lambda wildcards: SHARED
-        / "datasets"
-        / f"{STUDY.slice(wildcards.slice).dataset}.json",
+        lambda wildcards: PATTERN.dataset_record(STUDY.slice(wildcards.slice).dataset),
+        wanted=wanted("sample"),
     output:
-        PATTERN.structures,
+        # Left in place for the job, which keeps what is of the same draw.
+        update(PATTERN.structures),
     log:
         RESULTS / "_logs" / "{slice}" / "sample.log",
     threads: 2
-    params:
-        identity=lambda wildcards: sha256_json(STUDY.sample_identity(wildcards.slice)),
     shell:
         "matteralign sample {wildcards.slice:q} --threads {threads} 2>&1 | tee {log:q}"

@@ -14,6 +14,7 @@ from matteralign.models.catalogue import wrapper_version
 from matteralign.models.contract import CONTRACT_VERSION
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
+from matteralign.registry.stand_in import stand_in_identity
 
 State = Literal["pass", "fail", "outdated", "never"]
 
@@ -66,9 +67,7 @@ def check_identity(card: ModelCard, weights: str) -> str:
             "card": card.digest(),
             "claims": card.claims.model_dump(),
             "parameters": card.parameters.measured,
-            "stand_in": None
-            if card.checkpoint.stand_in is None
-            else card.checkpoint.stand_in.model_dump(mode="json"),
+            "stand_in": None if card.checkpoint.stand_in is None else stand_in_identity(card),
             "weights": weights,
             "wrapper_version": wrapper_version(card.wrapper),
             "contract": CONTRACT_VERSION,

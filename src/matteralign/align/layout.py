@@ -27,6 +27,28 @@ class Layout:
         return self.results / self.slice
 
     @property
+    def shared(self) -> Path:
+        """Folder of what slices share: records of fetched data, weights, environments."""
+        return self.results / "_shared"
+
+    def dataset_record(self, dataset: str) -> Path:
+        """Record of a fetched dataset."""
+        return self.shared / "datasets" / f"{dataset}.json"
+
+    def weights_record(self, key: str, weights: str) -> Path:
+        """Record of a model's fetched weights, by whether untrained ones may stand in."""
+        folder = self.shared / "weights"
+        return (folder if weights == "trained" else folder / weights) / f"{key}.json"
+
+    def environment_record(self, name: str) -> Path:
+        """Record of a built environment."""
+        return self.shared / "environments" / f"{name}.json"
+
+    def wanted(self, stage: str, key: str | None = None) -> Path:
+        """Return the file that tells the workflow what a result must be made from."""
+        return self.root / ".wanted" / stage / f"{key or 'all'}.json"
+
+    @property
     def structures(self) -> Path:
         """The sample set."""
         return self.root / "structures.parquet"
@@ -60,6 +82,10 @@ class Layout:
     def neighbors(self, key: str) -> Path:
         """Neighbour lists of a model; sidecar with its intrinsic dimensions beside them."""
         return self.root / "neighbors" / f"{key}.npz"
+
+    def neighbors_sidecar(self, key: str) -> Path:
+        """Sidecar of a model's neighbour lists."""
+        return self.neighbors(key).with_suffix(".json")
 
     @property
     def ledger(self) -> Path:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from matteralign.align.layout import Layout
+from matteralign.align.standing import Standing, contents_digest
 from matteralign.align.study import Study
-from matteralign.core.errors import UserError
+from matteralign.core.errors import IntegrityError, UserError
 from matteralign.core.files import write_json
-from matteralign.core.hashing import sha256_json
+from matteralign.core.hashing import canonical_json
 from matteralign.datasets.draw import Walk, draw_structures
-from matteralign.store.structures import write_structures
+from matteralign.sources.wanted import JOBS
+from matteralign.store.structures import read_structures, write_structures
 
 _SHOWN = 10
 
@@ -39,6 +41,11 @@ def sample_slice(
     """
     chosen = study.slice(layout.slice)
     source = study.dataset(chosen.dataset)
+    contents = contents_digest(source.record(report, JOBS))
+    kept = _kept(study, layout, contents)
+    if kept is not None:
+        report(f"{layout.slice}: the structures that are there are those of this draw; kept")
+        return kept
     try:
         rows = source.open(report)
         rows.threads, rows.report = threads, report
@@ -52,7 +59,8 @@ def sample_slice(
         "skipped": str(len(walk.skipped)),
         "warned": str(len(walk.warned)),
         "warnings": json.dumps(kinds.most_common(_SHOWN), ensure_ascii=False),
-        "identity": sha256_json(study.sample_identity(layout.slice)),
+        "drawn": canonical_json(study.sample_identity(layout.slice)),
+        "contents": contents,
     }
     report(f"{layout.slice}: {len(structures):,} structures drawn, {walk.read:,} rows read")
     write_json(layout.skipped, [asdict(record) for record in walk.skipped])
@@ -68,6 +76,19 @@ def sample_slice(
         dataset=chosen.dataset,
         info=info,
     )
+
+
+def _kept(study: Study, layout: Layout, contents: str) -> str | None:
+    """Return the id of the sample set that is there where it is that of this draw."""
+    if not all(path.exists() for path in (layout.structures, layout.skipped, layout.warnings)):
+        return None
+    try:
+        if Standing(study, layout).of_sample() is not None:
+            return None
+        sample = read_structures(layout.structures)
+    except IntegrityError:
+        return None
+    return sample.id if sample.info.get("contents") == contents else None
 
 
 def _tell_warnings(

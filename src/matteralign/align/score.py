@@ -19,6 +19,7 @@ from matteralign.align.layout import Layout
 from matteralign.align.lists import StoredLists
 from matteralign.align.measure import Measure, Row, by_scaling, statistics
 from matteralign.align.progress import Progress
+from matteralign.align.standing import scores_made_of
 from matteralign.align.study import Study
 from matteralign.align.upkeep import drop_stale
 from matteralign.core.scaling import SCALINGS
@@ -224,7 +225,7 @@ def _write(work: _Work, ledger: Ledger, identity: Row) -> None:
         latents={key: latent.sha256 for key, latent in work.latents.items()},
         measures=work.measures,
     )
-    write_rows(work.layout.scores, rows, SCORES)
+    write_rows(work.layout.scores, rows, SCORES, scores_made_of(work.study, work.layout))
     if work.sweep:
         write_rows(work.layout.sweep, sweep, SWEEP)
     else:

@@ -25,6 +25,7 @@ from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
 from matteralign.registry.load import get_card, load_cards
 from matteralign.registry.lock import with_lock
+from matteralign.registry.stand_in import stand_in_identity
 from matteralign.store.tidy import SCORES
 
 
@@ -84,6 +85,26 @@ class Study:
         """Return whether untrained networks may stand in for missing weights on a slice."""
         return self.slice(slice_name).weights or self.config.weights
 
+    def dataset_identity(self, name: str) -> dict[str, Any]:
+        """Return what decides which files of a dataset are fetched, and how local ones lie."""
+        source = self.dataset(name)
+        return {"dataset": source.identity(), "listing": source.listing()}
+
+    def weights_identity(self, key: str, weights: Weights) -> dict[str, Any]:
+        """Return what decides which weights of a model are fetched, or built in their place."""
+        card = get_card(key, self.cards)
+        if weights == "trained":
+            return {"checkpoint": card.checkpoint.origin()}
+        built = None if card.checkpoint.stand_in is None else stand_in_identity(card)
+        return {
+            "checkpoint": sha256_json(card.checkpoint.model_dump(mode="json")),
+            "stand_in": built,
+        }
+
+    def environment_identity(self, name: str) -> dict[str, Any]:
+        """Return what decides an environment."""
+        return {"lock": get_environment(name).lock_digest()}
+
     def sample_identity(self, slice_name: str) -> dict[str, Any]:
         """Return what decides the rows of a slice."""
         chosen = self.slice(slice_name)
@@ -98,13 +119,13 @@ class Study:
             "wrapper_version": wrapper_version(card.wrapper),
             "environment": get_environment(card.environment).lock_digest(),
         }
-        if card.checkpoint.digest() is None:
+        if card.checkpoint.files and card.checkpoint.digest() is None:
             # Bytes that no card knows: those of another address are other weights.
             identity["origin"] = card.checkpoint.origin()
         stand_in = card.checkpoint.stand_in
         allowed = self.weights(slice_name) != "trained" or card.checkpoint.weights == "untrained"
         if stand_in is not None and allowed:
-            identity["stand_in"] = stand_in.model_dump(mode="json")
+            identity["stand_in"] = stand_in_identity(card)
         return identity
 
     def summary_identity(self, slice_name: str) -> dict[str, Any]:
@@ -123,6 +144,7 @@ class Study:
             "statistics": self.config.metrics.statistics,
             "sweep": self.config.metrics.sweep,
             "columns": SCORES.names,
+            "lists": LISTS_VERSION,
         }
 
     def figure_identity(self, slice_name: str) -> str:

@@ -8,9 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.align.layout import Layout
-from matteralign.align.lists import arrays_of, leading_of
+from matteralign.align.lists import arrays_of, leading_of, read_summary
 from matteralign.align.measure import Measure, Row, by_scaling, interval
+from matteralign.align.standing import differences
 from matteralign.align.study import Study
+from matteralign.core.errors import IntegrityError
+from matteralign.core.hashing import sha256_file
 from matteralign.metrics import MetricSpec, Scored, Summary, summarize_scalings
 from matteralign.metrics.engine import LOCAL
 from matteralign.metrics.local_pairs import kind_of
@@ -35,6 +38,8 @@ def summarize_model(study: Study, layout: Layout, key: str, *, threads: int) -> 
     """
     sample = read_structures(layout.structures)
     with open_latent(layout.latent(key), sample_set_id=sample.id) as latent:
+        if _kept(study, layout, key, latent.sha256):
+            return f"summarize {key}: what is there is of these latents and metrics; kept"
         identity = {
             "slice": layout.slice,
             "dataset": sample.dataset,
@@ -43,6 +48,17 @@ def summarize_model(study: Study, layout: Layout, key: str, *, threads: int) -> 
             "latent_sha256": latent.sha256,
         }
         return _summarize(study, layout, latent, identity, threads)
+
+
+def _kept(study: Study, layout: Layout, key: str, latent_sha256: str) -> bool:
+    """Return whether a model's neighbours are there, whole and for these metrics."""
+    path = layout.neighbors(key)
+    try:
+        sidecar = read_summary(layout, key, latent_sha256=latent_sha256)
+        whole = path.exists() and sha256_file(path) == sidecar["sha256"]
+    except IntegrityError:
+        return False
+    return whole and not differences(sidecar.get("made_for"), study.summary_identity(layout.slice))
 
 
 def _summarize(
@@ -77,6 +93,7 @@ def _summarize(
             outcomes += [(Measure(spec, scaling), nothing) for spec in per_model]
     sidecar = identity | {
         "lists_version": LISTS_VERSION,
+        "made_for": study.summary_identity(layout.slice),
         "n_valid": int(latent.valid.sum()),
         "scalings": scalings,
         "intrinsic": [identity | measure.outcome(s) | interval(s) for measure, s in outcomes],

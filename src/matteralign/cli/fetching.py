@@ -98,7 +98,7 @@ def fetch(
         if isinstance(found, MatterAlignError):
             raise found
         if out is not None:
-            write_json(out, found)
+            write_json(out, found | {"asked": _asked(study, targets)})
         return
     _summarize(done)
 
@@ -165,6 +165,13 @@ def _fetch(
 def _model_record(card: ModelCard) -> dict[str, object]:
     files = {p.name: {"sha256": p.sha256, "size": p.size} for p in card.checkpoint.files}
     return weights_record(card) | {"files": files}
+
+
+def _asked(study: Study, targets: _Targets) -> dict[str, object]:
+    """Return what decides the record of the one model or dataset that was named."""
+    for key, weights in targets.models.items():
+        return study.weights_identity(key, weights)
+    return study.dataset_identity(targets.datasets[0])
 
 
 def _summarize(done: dict[str, dict[str, object] | MatterAlignError]) -> None:

@@ -58,6 +58,7 @@ def environment(
     chosen = get_environment(name)
     python = ensure_environment(chosen, say)
     if out is not None:
-        write_json(out, {"name": name, "lock_sha256": chosen.lock_digest()})
+        digest = chosen.lock_digest()
+        write_json(out, {"name": name, "lock_sha256": digest, "asked": {"lock": digest}})
     else:
         typer.echo(python)

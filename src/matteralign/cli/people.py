@@ -10,6 +10,9 @@ from typing import Annotated
 
 import typer
 
+from matteralign.align.layout import Layout
+from matteralign.align.standing import Standing
+from matteralign.align.study import Study
 from matteralign.cli.common import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,
@@ -20,7 +23,7 @@ from matteralign.cli.common import (
     study_of,
 )
 from matteralign.cli.passed_on import check_passed_on
-from matteralign.core.errors import MatterAlignError, UserError
+from matteralign.core.errors import IntegrityError, MatterAlignError, UserError
 from matteralign.core.files import writing
 
 
@@ -42,7 +45,8 @@ def run(
     """
     from filelock import FileLock, Timeout
 
-    layout = layout_of(study_of(config), slice_name)
+    study = study_of(config)
+    layout = layout_of(study, slice_name)
     if not snakefile.exists():
         raise UserError(f"{snakefile}: no workflow here; run this in the project's folder")
     dry = check_passed_on(context.args, [o for p in context.command.params for o in p.opts])
@@ -69,5 +73,23 @@ def run(
             f"slice {slice_name!r} did not finish (see above); finished work is kept, "
             "run again to go on"
         )
-    if layout.report.exists() and not dry:
-        say(f"\n{slice_name} is complete. Open {layout.report.resolve()}")
+    if dry or not layout.report.exists():
+        return
+    _require_complete(study, layout)
+    say(f"\n{slice_name} is complete. Open {layout.report.resolve()}")
+
+
+def _require_complete(study: Study, layout: Layout) -> None:
+    """Refuse to call a slice complete of which something is not of today's configuration.
+
+    Raises
+    ------
+    IntegrityError
+        In one line: what, and why.
+    """
+    for result in Standing(study, layout).results():
+        why = result.differs() if result.there else "is missing"
+        if why is not None:
+            raise IntegrityError(
+                f"{layout.slice} is not complete: {result.outputs[-1]}: {why}; run it to its end"
+            )

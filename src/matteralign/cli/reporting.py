@@ -15,6 +15,7 @@ from matteralign.analysis.tables import not_scored_table
 from matteralign.cli.drawing import matrices, tree_of
 from matteralign.cli.drawn import read_drawn
 from matteralign.cli.slice_view import SliceView
+from matteralign.core.errors import IntegrityError
 from matteralign.core.files import read_record
 from matteralign.core.hashing import sha256_file
 from matteralign.core.scaling import SCALINGS
@@ -57,8 +58,7 @@ def report_data(view: SliceView) -> ReportData:
     IntegrityError
         If a file of an earlier stage is missing or damaged.
     """
-    layout, study = view.layout, view.study
-    chosen = study.slice(layout.slice)
+    layout = view.layout
     sample = read_structures(layout.structures)
     tables = view.tables
     no_tree = _no_tree(view)
@@ -67,7 +67,7 @@ def report_data(view: SliceView) -> ReportData:
         dataset=sample.dataset,
         n=len(sample),
         sample_set_id=sample.id,
-        seed=chosen.seed,
+        seed=_seed(sample),
         models=view.facts,
         coverage=tables["coverage"],
         masked_reasons=tables["masked_reasons"],
@@ -88,6 +88,7 @@ def report_data(view: SliceView) -> ReportData:
         hashes=_hashes(view),
         configuration=yaml.safe_dump(_configuration(view), sort_keys=False, allow_unicode=True),
         newick="" if no_tree else (layout.figures / "tree.nwk").read_text(encoding="utf-8").strip(),
+        results=view.identity,
         notes=[
             *_skipped(sample),
             *_warned(sample),
@@ -100,6 +101,12 @@ def report_data(view: SliceView) -> ReportData:
             *no_tree,
         ],
     )
+
+
+def _seed(sample: SampleSet) -> int | None:
+    """Return the seed that the rows were drawn with, as their file says; None: it does not."""
+    said = sample.info.get("seed", "")
+    return int(said) if said.isdecimal() else None
 
 
 def _skipped(sample: SampleSet) -> list[str]:
@@ -262,7 +269,19 @@ def _environments(view: SliceView) -> dict[str, tuple[str, dict[str, str]]]:
 def _hashes(view: SliceView) -> dict[str, str]:
     layout = view.layout
     swept = [layout.sweep] if view.sweep is not None else []
-    tables = [layout.tables / name for name in sorted(read_record(layout.table_list))]
+    listed = read_record(layout.table_list, ("results", "files"))
+    if listed["results"] != view.identity:
+        raise IntegrityError(
+            f"{layout.table_list}: the tables are of other results or settings; write them again: "
+            f"`matteralign tables {layout.slice}`"
+        )
+    tables = [layout.tables / name for name in sorted(listed["files"])]
+    for path in tables:
+        if sha256_file(path) != listed["files"][path.name]:
+            raise IntegrityError(
+                f"{path}: was changed since it was written; write the tables again: "
+                f"`matteralign tables {layout.slice}`"
+            )
     files = [layout.structures, layout.scores, *swept]
     files += [path for path in tables if path.suffix == ".parquet"]
     return {path.relative_to(layout.root).as_posix(): sha256_file(path) for path in files}

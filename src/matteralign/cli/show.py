@@ -40,7 +40,7 @@ def tables(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> 
         for path in write_table(frame, view.layout.tables / stem)
     ]
     hashes = {path.name: sha256_file(path) for path in written}
-    write_json(view.layout.table_list, hashes)
+    write_json(view.layout.table_list, {"results": view.identity, "files": hashes})
     keep_only(view.layout.tables, [*written, view.layout.table_list])
     say(f"tables {slice_name}: {len(view.tables)} below {view.layout.tables}")
 
@@ -84,7 +84,10 @@ def report(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> 
 
 
 def _view(slice_name: str, config: ConfigOption) -> SliceView:
+    from matteralign.align.standing import require_today
     from matteralign.cli.slice_view import SliceView
 
     study = study_of(config)
-    return SliceView(study, layout_of(study, slice_name))
+    layout = layout_of(study, slice_name)
+    require_today(study, layout)
+    return SliceView(study, layout)

@@ -15,10 +15,10 @@ from matteralign.align.embed import check_weights
 from matteralign.align.layout import Layout
 from matteralign.align.lists import read_summary
 from matteralign.align.measure import Measure
+from matteralign.align.standing import Standing
 from matteralign.align.study import Study
 from matteralign.analysis.tables import ModelFacts, build_tables, facts_of, told_apart
 from matteralign.core.errors import IntegrityError
-from matteralign.core.hashing import sha256_file, sha256_json
 from matteralign.store.latents import read_sidecar
 from matteralign.store.tidy import DIMENSIONS, SCORES, SWEEP, read_frame
 
@@ -60,11 +60,7 @@ class SliceView:
     @cached_property
     def identity(self) -> str:
         """Hash of everything that is shown: results, names and settings."""
-        layout = self.layout
-        sidecars = [layout.neighbors(key).with_suffix(".json") for key in self.keys]
-        swept = [layout.sweep] if self.study.config.metrics.sweep else []
-        files = [layout.structures, layout.scores, *swept, *sidecars]
-        return sha256_json([self.study.figure_identity(layout.slice), *map(sha256_file, files)])
+        return Standing(self.study, self.layout).shown
 
     @cached_property
     def scores(self) -> pd.DataFrame:

@@ -82,6 +82,8 @@ class ReportData:
         Text of the configuration used.
     newick
         Tree text, "" when there is no tree.
+    results
+        Hash of the results and settings that the page shows, by which it is known to be of them.
     notes
         Further remarks shown at the top, such as restricted licences.
     """
@@ -107,6 +109,7 @@ class ReportData:
     hashes: Mapping[str, str] = field(default_factory=dict)
     configuration: str = ""
     newick: str = ""
+    results: str = ""
     notes: Sequence[str] = ()
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from matteralign.core.code import code_digest, imported_files
 from matteralign.core.errors import UserError
 from matteralign.core.hashing import sha256_json
 from matteralign.core.suggest import unknown
@@ -48,12 +51,36 @@ def check_options(
         raise UserError(f"stand_in.options lacks {', '.join(missing)}")
 
 
+_MODELS = Path(__file__).resolve().parents[1] / "models"
+
+
+@cache
+def builder_digest(wrapper: str) -> str | None:
+    """Return the hash of the code that builds a wrapper's untrained network; None: there is none.
+
+    Another builder may make a network that today's wrapper cannot load. Building takes seconds,
+    so that the code itself decides, and no version kept by hand.
+    """
+    path = _MODELS / "architectures" / f"{wrapper}.py"
+    if not path.is_file():
+        return None
+    # The list of builders imports none of them; it and the wrappers decide nothing here.
+    left_out = ("architectures/__init__.py",)
+    files = imported_files([path], _MODELS, "matteralign.models", left_out)
+    return code_digest(files, _MODELS)
+
+
+def stand_in_identity(card: ModelCard) -> dict[str, Any]:
+    """Return what decides a card's untrained network beside its environment."""
+    return stand_in_of(card).model_dump(mode="json") | {"builder": builder_digest(card.wrapper)}
+
+
 def stand_in_key(card: ModelCard) -> str:
     """Return the identity of a card's untrained files: builder, options, seed and packages."""
     return sha256_json(
         {
             "wrapper": card.wrapper,
-            "stand_in": stand_in_of(card).model_dump(mode="json"),
+            "stand_in": stand_in_identity(card),
             "files": [pinned.name for pinned in card.checkpoint.files],
             "environment": get_environment(card.environment).lock_digest(),
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,8 +25,21 @@ def read_parquet(path: str | Path, stage: str = "the stage that writes it") -> p
     IntegrityError
         If the file is missing or damaged.
     """
-    try:
+    with _faults_told(path, stage):
         return pq.read_table(path)
+
+
+def read_metadata(path: str | Path, stage: str = "the stage that writes it") -> dict[str, str]:
+    """Return the metadata of a file without its rows; parameters and errors as `read_parquet`."""
+    with _faults_told(path, stage):
+        found = pq.read_schema(path).metadata or {}
+    return {name.decode(): value.decode() for name, value in found.items()}
+
+
+@contextmanager
+def _faults_told(path: str | Path, stage: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as error:
         raise IntegrityError(f"{path}: file is missing; run {stage}") from error
     except PermissionError:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from matteralign.core.files import atomic_path
+from matteralign.store.parquet import read_metadata
 
 SCHEMA = pa.schema(
     [
@@ -20,6 +21,21 @@ SCHEMA = pa.schema(
         pa.field("reason", pa.string(), metadata={"doc": "empty when ok"}),
     ]
 )
+
+
+_PREFIX = "matteralign."
+
+
+def read_predictions_metadata(path: str | Path) -> dict[str, str]:
+    """Return what a file of predictions says of itself: slice, sample set, model, card.
+
+    Raises
+    ------
+    IntegrityError
+        If it is missing or damaged.
+    """
+    found = read_metadata(path, "`embed` for this model")
+    return {k.removeprefix(_PREFIX): v for k, v in found.items() if k.startswith(_PREFIX)}
 
 
 def write_predictions(
@@ -50,6 +66,6 @@ def write_predictions(
             rows.append((identifier, float(energies[row]), "ok", ""))
     table = pa.Table.from_pylist(
         [dict(zip(SCHEMA.names, row, strict=True)) for row in rows], schema=SCHEMA
-    ).replace_schema_metadata({f"matteralign.{k}": v for k, v in metadata.items()})
+    ).replace_schema_metadata({f"{_PREFIX}{k}": v for k, v in metadata.items()})
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")

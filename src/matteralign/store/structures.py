@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path
-from matteralign.store.parquet import read_parquet
+from matteralign.store.parquet import read_metadata, read_parquet
 
 SCHEMA_VERSION = "3"
 
@@ -174,6 +174,44 @@ class SampleSet:
         return len(self.structures)
 
 
+@dataclass(frozen=True)
+class SampleHeader:
+    """What a file of structures says of itself; its rows are not looked at.
+
+    Attributes
+    ----------
+    sample_set_id, slice, dataset, info
+        As of `SampleSet`.
+    """
+
+    sample_set_id: str
+    slice: str
+    dataset: str
+    info: dict[str, str]
+
+
+def read_header(path: str | Path) -> SampleHeader:
+    """Read what a file of structures says of itself.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing, damaged or does not say what it is.
+    """
+    meta = read_metadata(path, "`sample` for this slice")
+    try:
+        return SampleHeader(
+            meta["matteralign.sample_set_id"],
+            meta["matteralign.slice"],
+            meta["matteralign.dataset"],
+            _info(meta),
+        )
+    except KeyError as error:
+        raise IntegrityError(
+            f"{path}: does not say its {error.args[0]}; sample this slice again"
+        ) from error
+
+
 def write_structures(
     path: str | Path,
     structures: Sequence[Structure],
@@ -229,11 +267,14 @@ def read_structures(path: str | Path) -> SampleSet:
             f"{path}: rows hash to {identity[:12]}…, the file says "
             f"{meta.get('matteralign.sample_set_id', 'nothing')[:12]}…; sample this slice again"
         )
-    prefix = "matteralign.info."
-    info = {k.removeprefix(prefix): v for k, v in meta.items() if k.startswith(prefix)}
     return SampleSet(
-        structures, identity, meta["matteralign.slice"], meta["matteralign.dataset"], info
+        structures, identity, meta["matteralign.slice"], meta["matteralign.dataset"], _info(meta)
     )
+
+
+def _info(meta: Mapping[str, str]) -> dict[str, str]:
+    prefix = "matteralign.info."
+    return {k.removeprefix(prefix): v for k, v in meta.items() if k.startswith(prefix)}
 
 
 def _row(s: Structure) -> dict[str, Any]:

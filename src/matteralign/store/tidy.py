@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pyarrow.parquet as pq
 
 from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path
-from matteralign.store.parquet import read_parquet
+from matteralign.core.hashing import canonical_json
+from matteralign.store.parquet import read_metadata, read_parquet
 
 _STATISTICS = (
     "debiased",
@@ -117,8 +119,21 @@ SWEEP = pa.schema(
 """One row per ordered pair of models, metric and size of a nested sample."""
 
 
-def write_rows(path: str | Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> None:
+_MADE_OF = "matteralign.made_of"
+
+
+def write_rows(
+    path: str | Path,
+    rows: Sequence[dict[str, Any]],
+    schema: pa.Schema,
+    made_of: Mapping[str, Any] | None = None,
+) -> None:
     """Write rows of a fixed schema atomically.
+
+    Parameters
+    ----------
+    made_of
+        What decides the rows, kept in the file; see `read_made_of`.
 
     Raises
     ------
@@ -133,7 +148,21 @@ def write_rows(path: str | Path, rows: Sequence[dict[str, Any]], schema: pa.Sche
         if "status" in names and (row["value"] is not None) != (row["status"] == "ok"):
             raise IntegrityError(f"{path}: status {row['status']!r} with value {row['value']!r}")
     table = pa.Table.from_pylist(list(rows), schema=schema)
+    if made_of is not None:
+        table = table.replace_schema_metadata({_MADE_OF: canonical_json(made_of)})
     _write(table, path)
+
+
+def read_made_of(path: str | Path) -> dict[str, Any]:
+    """Return what decided the rows of a file, as it says itself; empty: it does not say.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing or damaged.
+    """
+    found: dict[str, Any] = json.loads(read_metadata(path).get(_MADE_OF, "{}"))
+    return found
 
 
 def read_rows(path: str | Path, schema: pa.Schema) -> list[dict[str, Any]]:
