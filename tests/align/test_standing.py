@@ -180,7 +180,7 @@ def test_what_differs_is_asked_again_by_a_newer_file_of_other_content(done: Any)
     other = with_slice(done.study, seed=7)
     said: list[str] = []
     settle_slice(other, done.layout, said.append)
-    assert said == ["tiny, sample: was drawn with seed 0, now 7; made again"]
+    assert said == ["tiny, sample: was drawn with seed 0, now 7; to be made again"]
     assert wanted.read_bytes() != before
     assert wanted.stat().st_mtime_ns > done.layout.structures.stat().st_mtime_ns
     # A job that failed puts the old file back, with a new time: it is asked again.

@@ -45,7 +45,7 @@ def settle_slice(study: Study, layout: Layout, report: Report) -> None:
             why,
         )
         if told:
-            report(f"{layout.slice}, {result.name}: {why}; made again")
+            report(f"{layout.slice}, {result.name}: {why}; to be made again")
 
 
 def settle_record(
