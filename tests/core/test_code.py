@@ -64,4 +64,4 @@ def test_imports_are_followed_through_the_package_and_no_further(tmp_path: Path)
         (tmp_path / name).write_text(text)
     found = imported_files([tmp_path / "a.py"], tmp_path, "toy", ("left.py",))
     names = {path.relative_to(tmp_path).as_posix() for path in found}
-    assert names == {"a.py", "inner.py", "names.py", "sub/__init__.py", "sub/deep.py"}
+    assert names == {"a.py", "inner.py", "names.py", "sub/deep.py"}
