@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from typing import Any
 
@@ -71,12 +72,13 @@ def test_another_k_concerns_lists_and_scores(done: Any) -> None:
     require_today(other, done.layout)
 
 
-def test_a_smaller_panel_concerns_the_scores(done: Any, make_card: Callable[..., Any]) -> None:
+def test_a_model_that_is_not_there_yet_is_no_difference(
+    done: Any, make_card: Callable[..., Any]
+) -> None:
     cards = {**done.study.cards, "gamma": make_card("gamma", 2)}
     other = with_slice(Study(done.study.config, cards), panel=["alpha", "gamma"])
-    found = told(other, done.layout)
-    # What is missing is no difference: it is made anyway.
-    assert set(found) <= {"score"}
+    # What is missing is no difference: it is made, and what follows from it after it.
+    assert told(other, done.layout) == {}
 
 
 @pytest.mark.parametrize(
@@ -212,6 +214,25 @@ def test_differences_are_told_in_words() -> None:
     assert differences({"f": {"c": 0}}, {"f": {"c": 1}}) == "f.c 0, now 1"
     assert differences({"x": "a" * 64}, {"x": "b" * 64}) == "another x"
     assert differences({"x": 1}, {}) == "x 1, now none"
+
+
+def test_what_is_there_for_the_same_metrics_is_not_summarized_again(done: Any) -> None:
+    path = done.layout.neighbors("alpha")
+    before = path.stat().st_mtime_ns
+    assert "kept" in summarize_model(done.study, done.layout, "alpha", threads=1)
+    assert path.stat().st_mtime_ns == before
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "kept" not in summarize_model(done.study, done.layout, "alpha", threads=1)
+    done.write("alpha", np.random.default_rng(8).normal(size=(40, 4)))
+    assert "kept" not in summarize_model(done.study, done.layout, "alpha", threads=1)
+
+
+def test_a_smaller_panel_concerns_the_scores(done: Any, tiny_study: Callable[..., Any]) -> None:
+    made = tiny_study([*KEYS, "gamma"], 40, METRICS, root="larger")
+    shutil.copytree(done.layout.root, made.layout.root, dirs_exist_ok=True)
+    made.write("gamma", np.random.default_rng(5).normal(size=(40, 4)))
+    summarize_model(made.study, made.layout, "gamma", threads=1)
+    assert told(made.study, made.layout) == {"score": "was made from no latents.gamma"}
 
 
 def test_a_card_that_changes_what_decides_its_latents_is_another(

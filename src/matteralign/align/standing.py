@@ -191,6 +191,8 @@ class Standing:
         IntegrityError
             If they are of other latents or another version, or a sidecar is damaged.
         """
+        if not self.layout.latent_sidecar(key).exists():
+            return None  # made first, and this after it
         latent = read_sidecar(self.layout.latent(key))
         sidecar = read_summary(self.layout, key, latent_sha256=str(latent["sha256"]))
         if "made_for" not in sidecar:
@@ -199,6 +201,8 @@ class Standing:
         return f"was made for {told}" if told else None
 
     def _of_scores(self) -> str | None:
+        if not self._whole():
+            return None
         found = read_made_of(self.layout.scores)
         if not found:
             return "does not say what it was made from"
@@ -214,18 +218,29 @@ class Standing:
         IntegrityError
             If a file of the slice is missing.
         """
+        files = self._files()
+        for path in files:
+            if not path.exists():
+                raise IntegrityError(f"{path}: file is missing; run the stage that writes it")
+        settings = self.study.figure_identity(self.layout.slice)
+        return sha256_json([__version__, settings, *map(sha256_file, files)])
+
+    def _files(self) -> list[Path]:
+        """Return what is shown of the slice beside its settings, or decides it."""
         layout = self.layout
         files = [layout.structures, layout.scores]
         files += [layout.sweep] if self.study.config.metrics.sweep else []
         for card in self._panel:
             files += [layout.latent_sidecar(card.key), layout.neighbors_sidecar(card.key)]
-        for path in files:
-            if not path.exists():
-                raise IntegrityError(f"{path}: file is missing; run the stage that writes it")
-        settings = self.study.figure_identity(layout.slice)
-        return sha256_json([__version__, settings, *map(sha256_file, files)])
+        return files
+
+    def _whole(self) -> bool:
+        """Return whether nothing is missing; what is, is made, and all that follows after it."""
+        return all(path.exists() for path in self._files())
 
     def _of(self, path: Path, read: Callable[[Path], str | None]) -> str | None:
+        if not self._whole():
+            return None
         return None if read(path) == self.shown else "is of other results or settings"
 
 
@@ -288,7 +303,8 @@ def differences(found: Any, wanted: Any) -> str:
     wanted = json.loads(canonical_json(wanted))  # as it is read back from a file
     for name, before, after in _differing("", found, wanted):
         if before is _ABSENT:
-            told.append(f"no {name}, now {_short(after)}" if after is not None else f"no {name}")
+            untold = after is None or _is_hash(after)
+            told.append(f"no {name}" if untold else f"no {name}, now {_short(after)}")
         elif after is _ABSENT:
             told.append(f"{name} {_short(before)}, now none")
         elif _is_hash(before) and _is_hash(after):
