@@ -13,7 +13,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from matteralign.align.embed import check_weights
+from matteralign.align.standing import check_weights
 from matteralign.align.study import open_study
 from matteralign.cli.app import app
 from matteralign.config.load import LOCK_NAME, load_config

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 from matteralign.align.layout import Layout
-from matteralign.align.standing import differences, made_by
+from matteralign.align.standing import check_weights, differences, made_by
 from matteralign.align.study import Study
 from matteralign.core.errors import IntegrityError
 from matteralign.core.hashing import sha256_json
@@ -39,37 +37,12 @@ def identity_of(
     }
 
 
-def check_weights(card: ModelCard, sidecar: Mapping[str, Any], where: Path) -> None:
-    """Refuse latents of trained weights whose files are not those of the card or the lock.
-
-    Parameters
-    ----------
-    where
-        The latents, for the message.
-
-    Raises
-    ------
-    IntegrityError
-        If a file that made them has another hash.
-    """
-    used = sidecar.get("checkpoint", {})
-    if used.get("weights") != "trained":
-        return
-    for pinned in card.checkpoint.files:
-        wanted, found = pinned.sha256 or pinned.locked, used.get("files", {}).get(pinned.name)
-        if None not in (wanted, found) and wanted != found:
-            whose = "the card" if pinned.sha256 else "the lock of weights"
-            raise IntegrityError(
-                f"{where}: made with {pinned.name} of sha256 {found}, {whose} has {wanted}; "
-                f"embed {card.key} again"
-            )
-
-
 def _kept(study: Study, layout: Layout, card: ModelCard, sample_set_id: str) -> bool:
     """Return whether a model's latents and energies are there, whole and of this card."""
     path, key = layout.latent(card.key), card.key
     try:
         sidecar = check_latent(path, sample_set_id=sample_set_id)
+        check_weights(card, sidecar, path)
         energies = read_predictions_metadata(layout.predictions(key))
     except IntegrityError:
         return False

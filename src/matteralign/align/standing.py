@@ -175,6 +175,7 @@ class Standing:
         told = differences(made_by(sidecar), self.study.embed_identity(card.key, layout.slice))
         if told:
             return f"was made with {told}"
+        check_weights(card, sidecar, layout.latent(card.key))
         least = int(sidecar["n_rows"]) * int(sidecar["dim"]) * 4
         if layout.latent(card.key).stat().st_size < least:
             return "the array is cut off"
@@ -260,6 +261,32 @@ def made_by(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
         "wrapper_version": sidecar.get("wrapper_version"),
         "environment": sidecar.get("environment", {}).get("lock_sha256"),
     }
+
+
+def check_weights(card: ModelCard, sidecar: Mapping[str, Any], where: Path) -> None:
+    """Refuse latents of trained weights whose files are not those of the card or the lock.
+
+    Parameters
+    ----------
+    where
+        The latents, for the message.
+
+    Raises
+    ------
+    IntegrityError
+        If a file that made them has another hash.
+    """
+    used = sidecar.get("checkpoint", {})
+    if used.get("weights") != "trained":
+        return
+    for pinned in card.checkpoint.files:
+        wanted, found = pinned.sha256 or pinned.locked, used.get("files", {}).get(pinned.name)
+        if None not in (wanted, found) and wanted != found:
+            whose = "the card" if pinned.sha256 else "the lock of weights"
+            raise IntegrityError(
+                f"{where}: made with {pinned.name} of sha256 {found}, {whose} has {wanted}; "
+                f"embed {card.key} again"
+            )
 
 
 def scores_made_of(study: Study, layout: Layout) -> dict[str, Any]:

@@ -11,11 +11,10 @@ from typing import Any
 import pandas as pd
 
 from matteralign.align.assemble import check_dimensions, check_scores
-from matteralign.align.embed import check_weights
 from matteralign.align.layout import Layout
 from matteralign.align.lists import read_summary
 from matteralign.align.measure import Measure
-from matteralign.align.standing import Standing
+from matteralign.align.standing import Standing, check_weights
 from matteralign.align.study import Study
 from matteralign.analysis.tables import ModelFacts, build_tables, facts_of, told_apart
 from matteralign.core.errors import IntegrityError
