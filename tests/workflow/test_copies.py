@@ -18,6 +18,7 @@ pytestmark = [
     pytest.mark.workflow,
     pytest.mark.models,
     pytest.mark.network,
+    pytest.mark.slow,
     pytest.mark.timeout(1500),
 ]
 ROWS = 26_000
