@@ -133,12 +133,12 @@ def test_fields_of_the_wrong_kind_skip_the_record(frames: list[Any], tmp_path: P
     write(tmp_path / "a.xyz", frames, format="extxyz")
     assert reasons(take("extxyz", tmp_path / "a.xyz", columns={"spin": "m"})) == {
         "a.xyz, frame 0": "spin is 'high', no number",
-        "a.xyz, frame 1": "spin is 1.5, no whole number",
+        "a.xyz, frame 1": "spin is '1.5', no whole number",
         "a.xyz, frame 2": "a spin multiplicity of 3 is impossible for 9 electrons",
     }
-    found = reasons(take("extxyz", tmp_path / "a.xyz", columns={"energy": "enrgy"}))
+    found = reasons(take("extxyz", tmp_path / "a.xyz", columns={"charge": "totl_charge"}))
     assert found["a.xyz, frame 0"] == (
-        "columns.energy: unknown name 'enrgy': did you mean 'energy'?"
+        "columns.charge: unknown name 'totl_charge': did you mean 'total_charge'?"
     )
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import io
+import re
+import warnings
 from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import islice
-from typing import Any
 
 from ase.io import read
-from ase.io.extxyz import key_val_str_to_dict
 
 from matteralign.core.errors import IntegrityError
-from matteralign.datasets.attempt import BadRecordError, blamed
+from matteralign.datasets.attempt import BadRecordError, RecordWarning, blamed
 from matteralign.datasets.formats.fields import (
     MOST_ATOMS,
     read_fields,
@@ -25,6 +25,15 @@ from matteralign.datasets.own import Format, Record, refused, unread
 from matteralign.store.structures import Structure
 
 _MOST_COLUMNS = 1000
+_PIECES = re.compile(
+    r"""(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[^}]*\}|\[[^\]]*\])"""
+    r"""|(?P<escaped>\\.)|(?P<equals>=)|(?P<space>\s+)|(?P<text>[^\s='"{\[\\]+|.)""",
+    re.DOTALL,
+)
+_NAMES = {"pos": "pos", "species": "species", "z": "Z"}
+_BOOLEANS = {"t": "T", "true": "T", "1": "T", "f": "F", "false": "F", "0": "F"}
+# Names by which other programs write a cell, some by rows, some by columns.
+_CELLS = frozenset({"cell", "box", "unit_cell", "unitcell", "lattice_vectors", "cell_vectors"})
 
 
 class ExtXyz(Format):
@@ -52,7 +61,7 @@ class ExtXyz(Format):
                 if there < count and count > MOST_ATOMS:
                     raise IntegrityError(f"{where}: {count:,} atoms announced, {there:,} are there")
                 if places is None:
-                    yield Record(place, record_id(_keys(comment), self.config), unread)
+                    yield Record(place, record_id(comment_texts(comment), self.config), unread)
                 elif wanted:
                     make = partial(self._make, [head, comment, *body], place)
                     yield Record(place, None, make if wrong is None else refused(wrong))
@@ -63,13 +72,10 @@ class ExtXyz(Format):
             raise BadRecordError(
                 f"{lines[0].strip()} atoms announced, {len(lines) - 2} lines follow"
             )
-        _refuse_columns(lines[1])
+        values = comment_texts(lines[1])
+        frame = "".join([lines[0], _geometry(values), *lines[2:]])
         with blamed("not readable as extended XYZ"):
-            atoms = read(io.StringIO("".join(lines)), format="extxyz", index=0)
-        values: dict[str, Any] = dict(_keys(lines[1]))
-        # ASE moves results of a calculation from the line into a calculator.
-        if atoms.calc is not None:
-            values |= {k: v for k, v in atoms.calc.results.items() if k not in values}
+            atoms = read(io.StringIO(frame), format="extxyz", index=0)
         return structure_of(atoms, read_fields(values, self.config, place), place)
 
 
@@ -96,19 +102,101 @@ def _refuse_head(line: str, count: int, where: str) -> None:
         )
 
 
-def _refuse_columns(comment: str) -> None:
-    """Refuse columns that ASE would make by the million before it looks at the lines."""
-    widths = str(_keys(comment).get("Properties", "")).split(":")[2::3]
+def comment_texts(comment: str) -> dict[str, str]:
+    """Return keys and values of a comment line, each value as it is written.
+
+    A value may stand in quotes, braces or brackets; a key without one is a flag, ``T``. Nothing
+    is taken for a number: an id may be ``007`` or ``1e5``.
+    """
+    found: dict[str, str] = {}
+    key, value, ended, quoted = "", None, False, False
+
+    def keep() -> None:
+        if key:
+            found[key] = "T" if value is None else value
+
+    for piece in _PIECES.finditer(comment):
+        kind, text = piece.lastgroup, piece[0]
+        if kind == "space":
+            ended = bool(key) and (value != "" or quoted)
+            continue
+        if kind == "equals" and value is None:
+            value, ended, quoted = "", False, False
+            continue
+        if ended:
+            keep()
+            key, value, ended, quoted = "", None, False, False
+        if kind == "quoted":
+            quoted = True
+            text = re.sub(r"\\(.)", r"\1", text[1:-1])
+        elif kind == "escaped":
+            text = text[1:]
+        if value is None:
+            key += text
+        else:
+            value += text
+    keep()
+    return found
+
+
+def _geometry(values: dict[str, str]) -> str:
+    """Return the line of what tells cell and columns, as ASE wants it.
+
+    Raises
+    ------
+    BadRecordError
+        If the cell cannot be read, or has a name that is none of the format.
+    """
+    told = {name: _spelled(values, name) for name in ("Lattice", "pbc", "Properties")}
+    lattice, periods = told["Lattice"], _periods(told["pbc"])
+    other = next((key for key in values if key.lower() in _CELLS), None)
+    if lattice is None and (other is not None or (periods is not None and "T" in periods)):
+        hint = "" if other is None else f"; rename {other!r}, if it holds the vectors"
+        raise BadRecordError(f"its cell is not under the key Lattice{hint}")
+    parts = [f"Properties={_columns(told['Properties'] or 'species:S:1:pos:R:3')}"]
+    if lattice is not None:
+        if len(lattice.replace(",", " ").split()) != 9:
+            raise BadRecordError(f"Lattice is {lattice[:80]!r}; nine numbers are its vectors")
+        parts.append(f'Lattice="{lattice}"')
+    if periods is not None:
+        parts.append(f'pbc="{periods}"')
+    return f"{' '.join(parts)}\n"
+
+
+def _spelled(values: dict[str, str], name: str) -> str | None:
+    """Return the value of a key of the format, in whatever case it is written."""
+    found = {key: text for key, text in values.items() if key.lower() == name.lower()}
+    if len(set(found.values())) > 1:
+        raise BadRecordError(f"{' and '.join(found)} say different things")
+    if found and name not in found:
+        spelled = next(iter(found))
+        warnings.warn(f"{spelled!r} is taken as {name}", RecordWarning, stacklevel=1)
+    return next(iter(found.values()), None)
+
+
+def _periods(text: str | None) -> str | None:
+    if text is None:
+        return None
+    words = [_BOOLEANS.get(word.lower()) for word in text.replace(",", " ").split()]
+    if len(words) != 3 or None in words:
+        raise BadRecordError(f"pbc is {text[:40]!r}; three of T and F are right")
+    return " ".join(word for word in words if word is not None)
+
+
+def _columns(properties: str) -> str:
+    """Return the columns with the names of the format; refuse those that are no atoms.
+
+    ASE would make columns by the million before it looks at the lines.
+    """
+    parts = properties.split(":")
+    widths = parts[2::3]
     declared = sum(int(width) for width in widths if width.isascii() and width.isdigit())
     if declared > _MOST_COLUMNS:
         raise BadRecordError(
             f"Properties names {declared:,} columns; up to {_MOST_COLUMNS:,} can be read"
         )
-
-
-def _keys(comment: str) -> dict[str, Any]:
-    try:
-        return dict(key_val_str_to_dict(comment))
-    except Exception:  # noqa: BLE001 - a library may raise anything
-        # Said when the record is parsed, by ASE's own reader.
-        return {}
+    names = [_NAMES.get(name.lower(), name) for name in parts[::3]]
+    if "pos" not in names or not {"species", "Z"} & set(names):
+        raise BadRecordError(f"Properties is {properties[:80]!a}; it needs pos and species or Z")
+    parts[::3] = names
+    return ":".join(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,8 @@ from ase import Atoms
 from ase.units import kcal, kJ, mol
 
 from matteralign.config.datasets import OwnDataset
-from matteralign.core.suggest import unknown
-from matteralign.datasets.attempt import BadRecordError
+from matteralign.core.suggest import nearest, unknown
+from matteralign.datasets.attempt import BadRecordError, RecordWarning
 from matteralign.datasets.card import EV
 from matteralign.datasets.consistency import (
     lowest_multiplicity,
@@ -40,6 +41,25 @@ _CELL = (0.5, 10_000.0)
 """Shortest and longest cell vector in Å that a crystal may have."""
 
 _FAR = 1e6  # Å
+
+# Names of files for fields, and values that say what is taken anyway.
+_LIKELY: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
+    "energy": (
+        frozenset(
+            {"energy", "total_energy", "dft_energy", "ref_energy", "e", "e_tot", "etot",
+             "energy_dft", "potential_energy", "free_energy", "toten"}
+        ),
+        frozenset({"", "None"}),
+    ),
+    "charge": (
+        frozenset({"charge", "total_charge", "net_charge", "molecular_charge", "tot_charge", "q"}),
+        frozenset({"", "None", "0", "0.0"}),
+    ),
+    "spin": (
+        frozenset({"spin", "multiplicity", "mult", "spin_multiplicity", "total_spin"}),
+        frozenset({"", "None"}),
+    ),
+}  # fmt: skip
 
 _LONGEST_SMILES = 10_000
 """Characters. Making a SMILES canonical takes seconds at this length, and grows with its square."""
@@ -85,8 +105,18 @@ def read_fields(values: Mapping[str, Any], config: OwnDataset, fallback: str) ->
         if name is None:
             return None
         if name not in values:
-            there = map(printable, values)
-            raise BadRecordError(f"columns.{field}: {unknown('name', name, there)}")
+            if field != "energy":
+                there = map(printable, values)
+                raise BadRecordError(f"columns.{field}: {unknown('name', name, there)}")
+            # The rest of the record is as good without it.
+            near = nearest(name, values)
+            hint = "" if near is None else f"; did you mean {printable(near)!r}?"
+            warnings.warn(
+                f"columns.energy: there is no {name!r}, the energy is null{hint}",
+                RecordWarning,
+                stacklevel=1,
+            )
+            return None
         found = values[name]
         if found is None or str(found).strip() == "":
             return None
@@ -102,6 +132,7 @@ def read_fields(values: Mapping[str, Any], config: OwnDataset, fallback: str) ->
     if spin is not None and spin < 1:
         raise BadRecordError(f"spin is {spin}; it is the multiplicity 2S+1, at least 1")
     smiles, split = value("smiles"), value("split")
+    _tell_unused(values, config)
     return Fields(
         id=fallback if named is None else str(named).strip(),
         smiles=None if smiles is None else str(smiles).strip(),
@@ -110,6 +141,21 @@ def read_fields(values: Mapping[str, Any], config: OwnDataset, fallback: str) ->
         energy=None if energy is None else _energy(energy, config),
         split=None if split is None else str(split),
     )
+
+
+def _tell_unused(values: Mapping[str, Any], config: OwnDataset) -> None:
+    """Say which names look like a field that is not mapped, where that changes the structure."""
+    for field, (names, same) in _LIKELY.items():
+        if getattr(config.columns, field) is not None:
+            continue
+        for name, found in values.items():
+            if name.lower() in names and str(found).strip() not in same:
+                warnings.warn(
+                    f"{printable(name)!r} is in the record and not used; "
+                    f"`columns: {{{field}: {printable(name)}}}` maps it",
+                    RecordWarning,
+                    stacklevel=1,
+                )
 
 
 def record_id(values: Mapping[str, Any], config: OwnDataset) -> str | None:

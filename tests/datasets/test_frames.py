@@ -1,0 +1,183 @@
+"""Frames and rows as programs write them: cells, ids, energies, names that nobody mapped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ase import Atoms
+from ase.db import connect
+from hypothesis import given
+from hypothesis import strategies as st
+
+from matteralign.config.datasets import OwnDataset
+from matteralign.datasets.base import Skipped
+from matteralign.datasets.formats.extxyz import comment_texts
+from matteralign.datasets.own_source import OwnSource
+
+CELL = "4 0 0 0 5 0 0 0 6"
+
+
+def read(kind: str, path: Path, **more: Any) -> tuple[dict[str, Any], dict[str, tuple[str, ...]]]:
+    config = OwnDataset.model_validate({"kind": kind, "path": str(path)} | more)
+    rows = OwnSource("d", config).open(print)
+    ids = list(rows.ids())
+    return dict(zip(ids, rows.take(ids), strict=True)), rows.warned
+
+
+def frames(folder: Path, *comments: str, atoms: str = "Na 0 0 0\nCl 2 2 2\n") -> Path:
+    path = folder / "a.xyz"
+    path.write_text("".join(f"2\n{comment}\n{atoms}" for comment in comments))
+    return path
+
+
+PERIODIC = {
+    "as written": (f'Lattice="{CELL}"', [True, True, True]),
+    "in small letters": (f'lattice="{CELL}" properties=species:S:1:pos:R:3', [True, True, True]),
+    "in capitals": (f'LATTICE="{CELL}" PROPERTIES=Species:S:1:Pos:R:3', [True, True, True]),
+    "in single quotes": (f"Lattice='{CELL}'", [True, True, True]),
+    "in braces": (f"Lattice={{{CELL}}}", [True, True, True]),
+    "with commas": (f'Lattice="{CELL.replace(" ", ", ")}"', [True, True, True]),
+    "a slab": (f'Lattice="{CELL}" pbc="T T F"', [True, True, False]),
+    "a slab, in words": (f'Lattice="{CELL}" PBC="true True false"', [True, True, False]),
+    "a slab, in digits": (f'Lattice="{CELL}" pbc="1 1 0"', [True, True, False]),
+    "a box without periods": (f'Lattice="{CELL}" pbc="F F F"', [False, False, False]),
+    "none": ("", [False, False, False]),
+    "none, as the program says": ('pbc="F F F"', [False, False, False]),
+}
+
+
+@pytest.mark.parametrize("kind", PERIODIC)
+def test_a_cell_is_read_however_its_key_is_spelled(kind: str, tmp_path: Path) -> None:
+    comment, periods = PERIODIC[kind]
+    found, _ = read("extxyz", frames(tmp_path, comment))
+    row = found["a.xyz, frame 0"]
+    assert row.pbc.tolist() == periods
+    if "4" in comment:
+        assert row.cell.tolist() == [[4, 0, 0], [0, 5, 0], [0, 0, 6]]
+
+
+CELLS = {
+    "another name": (f'Cell="{CELL}" pbc="T T T"', "rename 'Cell', if it holds the vectors"),
+    "another name alone": (f'unit_cell="{CELL}"', "not under the key Lattice"),
+    "periods alone": ('pbc="T T T"', "not under the key Lattice"),
+    "two cells": (f'Lattice="{CELL}" lattice="9 0 0 0 9 0 0 0 9"', "say different things"),
+    "three lengths": ('Lattice="4 5 6"', "nine numbers"),
+    "periods of one letter": (f'Lattice="{CELL}" pbc=T', "three of T and F"),
+    "fractions": (f'Lattice="{CELL}" Properties=species:S:1:frac_pos:R:3', "it needs pos"),
+    "atoms in one place": (f'Lattice="{CELL}" Properties=Z:I:1:pos:R:3', ""),
+}
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_a_cell_that_is_not_certain_is_a_reason(kind: str, tmp_path: Path) -> None:
+    comment, expected = CELLS[kind]
+    (row,) = read("extxyz", frames(tmp_path, comment))[0].values()
+    assert isinstance(row, Skipped)
+    assert expected in row.reason
+
+
+def test_images_of_a_cell_may_not_touch(tmp_path: Path) -> None:
+    path = frames(tmp_path, f'Lattice="{CELL}"', atoms="Na 0.1 0 0\nCl 3.9 0 0\n")
+    (row,) = read("extxyz", path)[0].values()
+    assert isinstance(row, Skipped)
+    assert "atoms 0 and 1 are 0.200 Å apart" in row.reason
+
+
+def test_columns_in_another_order_and_symbols_in_capitals(tmp_path: Path) -> None:
+    path = frames(
+        tmp_path,
+        f'Lattice="{CELL}" Properties=pos:R:3:force:R:3:species:S:1',
+        atoms="0 0 0 1 1 1 NA\n2 2 2 1 1 1 CL\n",
+    )
+    (row,) = read("extxyz", path)[0].values()
+    assert row.numbers.tolist() == [11, 17]
+
+
+IDS = [
+    "007",
+    "7",
+    "12e34567",
+    "1e5",
+    "0x10",
+    "T",
+    "nan",
+    "None",
+    "1_000",
+    "-0",
+    "mp 149",
+    "1.50",
+    "é",
+]
+
+
+def test_ids_are_text_as_they_are_written(tmp_path: Path) -> None:
+    path = frames(tmp_path, *(f'name="{name}"' for name in IDS))
+    assert list(read("extxyz", path, columns={"id": "name"})[0]) == IDS
+    bare = [name for name in IDS if " " not in name]
+    path = frames(tmp_path, *(f"energy=1 name={name} x=2" for name in bare))
+    assert list(read("extxyz", path, columns={"id": "name", "split": "name"})[0]) == bare
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True),
+        st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"])),
+        max_size=5,
+    )
+)
+def test_what_was_quoted_is_read_back(values: dict[str, str]) -> None:
+    def quoted(text: str) -> str:
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+
+    line = " ".join(f"{key}={quoted(text)}" for key, text in values.items())
+    assert comment_texts(line) == values
+
+
+def test_flags_and_spaces_of_a_comment_line() -> None:
+    line = "energy = -1.5  relaxed name=a=b forces=[1, 2] note='x y' empty=\"\" z=1"
+    assert comment_texts(line) == {
+        "energy": "-1.5", "relaxed": "T", "name": "a=b", "forces": "1, 2", "note": "x y",
+        "empty": "", "z": "1",
+    }  # fmt: skip
+    assert comment_texts("") == {}
+
+
+def test_a_frame_without_energy_keeps_its_row(tmp_path: Path) -> None:
+    path = frames(tmp_path, "energy=-1.5", "name=x", "Energy=-2")
+    found, warned = read("extxyz", path, columns={"energy": "energy"})
+    assert [row.energy for row in found.values()] == [-1.5, None, None]
+    assert warned["a.xyz, frame 1"] == ("columns.energy: there is no 'energy', the energy is null",)
+    assert warned["a.xyz, frame 2"][0].endswith("did you mean 'Energy'?")
+
+
+def test_names_that_look_like_fields_are_said(tmp_path: Path) -> None:
+    path = frames(tmp_path, "dft_energy=-1 charge=-1 multiplicity=3", "dft_energy=-1 charge=0")
+    found, warned = read("extxyz", path)
+    assert [(row.charge, row.energy) for row in found.values()] == [(0, None)] * 2
+    assert warned["a.xyz, frame 0"] == tuple(
+        f"'{name}' is in the record and not used; `columns: {{{field}: {name}}}` maps it"
+        for field, name in (
+            ("energy", "dft_energy"), ("charge", "charge"), ("spin", "multiplicity"),
+        )
+    )  # fmt: skip
+    assert len(warned["a.xyz, frame 1"]) == 1
+    columns = {"energy": "dft_energy", "charge": "charge"}
+    assert read("extxyz", path, columns=columns | {"spin": "multiplicity"})[1] == {}
+
+
+def test_rows_of_a_database_keep_charge_and_spin_where_they_are_mapped(tmp_path: Path) -> None:
+    with connect(tmp_path / "a.db") as database:
+        database.write(Atoms("OH", [(0, 0, 0), (0, 0, 0.97)]), data={"charge": -1, "spin": 1})
+        database.write(Atoms("Cu", cell=[3, 3, 0.1], pbc=True))
+        database.write(Atoms("Cu2", [(0, 0, 0), (0, 0, 2.9)], cell=[3, 3, 3], pbc=True))
+    found, warned = read("ase-db", tmp_path / "a.db")
+    told = warned["a.db, row 1"]
+    assert ["charge" in told[0], "spin" in told[1], len(told)] == [True, True, 2]
+    assert "0.1" in found["a.db, row 2"].reason
+    assert "0.100 Å apart" in found["a.db, row 3"].reason
+    columns = {"charge": "charge", "spin": "spin"}
+    row = read("ase-db", tmp_path / "a.db", columns=columns)[0]["a.db, row 1"]
+    assert (row.charge, row.spin) == (-1, 1)
