@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,7 +15,10 @@ from hypothesis import strategies as st
 from matteralign.config.datasets import OwnDataset
 from matteralign.datasets.atoms import element_of
 from matteralign.datasets.base import Skipped
+from matteralign.datasets.formats.pdb import read_pdb
+from matteralign.datasets.linked import residues_of
 from matteralign.datasets.own import OwnRows, open_format
+from matteralign.datasets.placed import by_sequence
 from matteralign.store.structures import Structure
 from tests.datasets.pdb_lines import cif_of, pdb_lines, seqres
 
@@ -215,25 +219,33 @@ def test_a_gap_is_placed_by_bonds_then_by_numbers(read: Read) -> None:
 
 @given(st.data())
 def test_any_subset_of_a_sequence_finds_its_place(data: st.DataObject) -> None:
-    from matteralign.datasets.linked import residues_of
-    from matteralign.datasets.placed import by_sequence
-
     names = st.sampled_from(["ALA", "GLY", "SER", "MET", "TRP"])
     comps = data.draw(st.lists(names, min_size=2, max_size=20))
     seen = sorted(data.draw(st.sets(st.integers(0, len(comps) - 1), min_size=1)))
     lines = [
         line for i in seen for line in pdb_lines([comps[i]], [i + 1], first=i)
     ]  # fmt: skip
-    import tempfile
-
-    from matteralign.datasets.formats.pdb import read_pdb
-
     with tempfile.NamedTemporaryFile(suffix=".pdb") as file:
         Path(file.name).write_text("\n".join(lines))
         residues = residues_of(read_pdb(Path(file.name), 1 << 20).atoms, {})
     places = by_sequence(residues, [[comp] for comp in comps], {}, "SEQRES")
     # Numbers count the sequence here, so they are the answer.
     assert places.tolist() == seen
+
+
+@pytest.mark.parametrize("comp", ["GLU", "TRP", "LEU"])
+@pytest.mark.parametrize("number", [301, -50])
+def test_a_ligand_in_atom_records_takes_no_place_of_the_sequence(
+    comp: str, number: int, read: Read
+) -> None:
+    """GLU and LEU end the sequence, TRP is not in it."""
+    free = pdb_lines([comp], [number], shift=40.0)
+    lines = pdb_lines(MKTAY, range(3, 8))
+    lines = lines + free if number > 0 else free + lines
+    found = read(p_pdb=seqres(WHOLE) + lines, c_cif=cif_of(lines, polymer=WHOLE, label="."))
+    for row in found.values():
+        assert isinstance(row, Structure)
+        assert (row.sequence, row.n_atoms) == ("GSMKTAYLE", 20)
 
 
 def test_parents_that_the_file_names_come_first(letters: Letters) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from biotite.structure.info.ccd import get_ccd
 from biotite.structure.io import pdbx
 
 from matteralign.datasets.chains import read_chains
-from matteralign.datasets.residues import LETTERS
+from matteralign.datasets.residues import COMMON, LETTERS
 
 pytestmark = pytest.mark.assets
 
@@ -81,3 +82,20 @@ def test_chains_known_by_name(
     ]
     assert (len(found.sequence), found.sequence[:30]) == (length, start)
     assert np.isnan(found.backbone[:, :3]).any(axis=(1, 2)).sum() == unresolved
+
+
+@pytest.mark.slow
+def test_the_common_table_is_that_of_the_component_dictionary() -> None:
+    table = get_ccd()["chem_comp"]
+    columns = ("id", "type", "mon_nstd_parent_comp_id", "one_letter_code")
+    listed = {}
+    for comp, kind, parent, letter in zip(*(table[c].as_array(str) for c in columns), strict=True):
+        if "PEPTIDE" in kind.upper():
+            told = LETTERS.get(parent, letter if letter in LETTERS.values() else None)
+            if told is not None:
+                listed[str(comp)] = told
+    differ = {comp for comp, letter in listed.items() if COMMON.get(comp) != letter}
+    # Of force fields, which are met oftener: glutamic acid and histidine, not the dictionary's
+    # glutamine derivative and homoserine.
+    assert differ == {"GLH", "HSE"}
+    assert len(listed) > 1_200

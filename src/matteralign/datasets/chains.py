@@ -15,7 +15,7 @@ from matteralign.datasets.attempt import listening
 from matteralign.datasets.contents import LARGEST
 from matteralign.datasets.linked import Residues, in_order, joined, once, one_location, residues_of
 from matteralign.datasets.mmcif import read_block, read_entry
-from matteralign.datasets.placed import UnplacedError, by_numbers, by_sequence, of_polymer
+from matteralign.datasets.placed import UnplacedError, by_numbers, by_sequence, of_polymer, stray
 from matteralign.datasets.residues import LETTERS, NUCLEOTIDES, WATERS, letter_of
 from matteralign.store.structures import Structure
 
@@ -187,13 +187,20 @@ def _with_sequence(entry: Entry, mine: AtomTable, polymer: Polymer) -> Iterator[
         if len(kept):
             parts.append(kept)
     for rows in joined(parts, residues):
-        part = residues.take(rows)
-        try:
-            places = by_sequence(part, polymer.comps, entry.parents, entry.numbering)
-        except UnplacedError as error:
-            yield str(error)
-        else:
-            yield _placed(part.atoms.at(places[part.atoms.place] + 1), len(polymer.comps))
+        yield _aligned(entry, residues.take(rows), polymer)
+
+
+def _aligned(entry: Entry, part: Residues, polymer: Polymer) -> _Placed | str:
+    try:
+        places = by_sequence(part, polymer.comps, entry.parents, entry.numbering)
+        end = stray(part, places)
+    except UnplacedError as error:
+        end = stray(part)
+        if end is None:
+            return str(error)
+    if end is not None:
+        return _aligned(entry, part.take(np.delete(np.arange(len(part)), end)), polymer)
+    return _placed(part.atoms.at(places[part.atoms.place] + 1), len(polymer.comps))
 
 
 def _listed(part: Residues, listed: set[str], follows: bool) -> npt.NDArray[np.bool_]:

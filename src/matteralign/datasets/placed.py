@@ -80,6 +80,24 @@ def by_sequence(
     return places
 
 
+def stray(residues: Residues, places: Places | None = None) -> int | None:
+    """Return a residue at either end that is rather a ligand than of the chain; None: none is.
+
+    It has no peptide bond to the rest, which has bonds, its number is not next to the rest's, and
+    the places, where given, skip others than the numbers do.
+    """
+    last = len(residues) - 1
+    if not residues.linked.any():
+        return None
+    for row, index in ((last - 1, last), (0, 0)):
+        gap = _gap(residues, row)
+        told = gap is not None and places is not None and places[row + 1] - places[row] - 1 == gap
+        if not residues.linked[row] and gap != 0 and not told:
+            _say(_ALONE)
+            return index
+    return None
+
+
 def by_numbers(residues: Residues) -> Places:
     """Return the place of each residue from the numbering, from 0, with room for what is missing.
 
