@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gemmi
 import numpy as np
 import pytest
 
@@ -20,7 +21,6 @@ from matteralign.registry.pinned import PackageSource
 from matteralign.sources.package import fetch_archive
 from matteralign.store.structures import Structure
 
-gemmi = pytest.importorskip("gemmi")
 pytestmark = pytest.mark.network
 
 PACKAGES = {
