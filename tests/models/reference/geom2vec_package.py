@@ -14,11 +14,13 @@ from matteralign.models.atoms import to_atoms
 from matteralign.models.base import Wrapper
 from matteralign.models.contract import relative_deviation
 from matteralign.models.geom2vec import NearestEdges
+from matteralign.models.placement import placed
 from matteralign.store.structures import Structure
 
 
 def deviations(wrapper: Wrapper, path: Path, structures: list[Structure]) -> dict[str, float]:
     """Return how far the wrapper's batch is from the package's own results."""
+    structures = [placed(s, wrapper.card) for s in structures]
     batch = wrapper.embed(structures)
     state = {
         name.removeprefix("representation_model."): value
