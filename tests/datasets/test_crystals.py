@@ -224,6 +224,9 @@ def test_symbols_of_every_case_and_charge(number: int) -> None:
 
 
 def test_formulas_in_the_ways_they_are_written() -> None:
+    assert elements.read_unit("Ca(CO3)") == {20: 1, 6: 1, 8: 3}
+    assert elements.read_unit("Cu(DHO)2") == {29: 1, 1: 4, 8: 2}
+    assert elements.read_unit("Qq") is elements.read_unit("(") is elements.read_unit("") is None
     assert (
         elements.read_formula("H2 Mg O2") == elements.read_formula("MgO2H2") == {1: 2, 8: 2, 12: 1}
     )

@@ -95,7 +95,13 @@ def read_unit(text: str) -> dict[int, Fraction] | None:
         counts = Formula(text.replace(" ", "")).count()
     except ValueError:
         return None
-    return {atomic_numbers[symbol]: Fraction(count) for symbol, count in counts.items()} or None
+    found: dict[int, Fraction] = {}
+    for symbol, count in counts.items():
+        number = element(symbol)
+        if number is None:
+            return None
+        found[number] = found.get(number, Fraction(0)) + count  # D beside H
+    return found or None
 
 
 def disagreement(
