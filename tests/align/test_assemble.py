@@ -15,6 +15,7 @@ CKA = Measure(MetricSpec("cka", "plain"), "max")
 CKA_L2 = Measure(MetricSpec("cka", "plain"), "l2")
 TWONN = Measure(MetricSpec("twonn", "fit"), "max")
 MLE = Measure(MetricSpec("mle", "levina_bickel"), "max")
+CKNNA = Measure(MetricSpec("cknna", "huh2024"), "l2")
 IMBALANCE = Measure(MetricSpec("information_imbalance", "rank"), "max")
 LATENTS = {"a": "1" * 64, "b": "2" * 64, "c": "3" * 64}
 
@@ -62,6 +63,17 @@ def test_the_family_of_a_directed_metric_counts_both_ways() -> None:
     assert [r["p_holm"] for r in rows] == pytest.approx(holm(p))
 
 
+def test_a_nearly_symmetric_metric_counts_a_pair_once_with_its_larger_p() -> None:
+    p = {("a", "b"): 0.01, ("a", "c"): 0.03, ("b", "c"): 0.4}
+    p |= {("b", "a"): 0.012, ("c", "a"): 0.02, ("c", "b"): 0.5}
+    rows = [row(a, b, CKNNA, q) for (a, b), q in p.items()]
+    adjust(rows, [CKNNA])
+    assert [r["p_holm"] for r in rows] == pytest.approx([*holm([0.012, 0.03, 0.5])] * 2)
+    assert [r["p_adjusted"] for r in rows] == pytest.approx(
+        [*benjamini_hochberg([0.012, 0.03, 0.5])] * 2
+    )
+
+
 def test_parameter_sets_are_families_of_their_own_and_no_p_stays_none() -> None:
     rows = [row("a", "b", CKA, 0.01), row("a", "b", CKA_L2, 0.02), row("a", "c", CKA, None)]
     adjust(rows, [CKA, CKA_L2])
@@ -81,7 +93,7 @@ def test_another_sample_set_is_refused() -> None:
 def test_scores_by_another_version_of_the_metric_are_refused() -> None:
     rows = table(CKA)
     rows[2]["metric_version"] -= 1
-    with pytest.raises(IntegrityError, match=r"scores\.parquet: cka by version 1 .* today's is 2"):
+    with pytest.raises(IntegrityError, match=r"scores\.parquet: cka by version 2 .* today's is 3"):
         check(rows, CKA)
 
 

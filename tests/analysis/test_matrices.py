@@ -14,6 +14,8 @@ from matteralign.analysis.matrices import (
     score_matrix,
     select_scores,
 )
+from matteralign.analysis.tables import not_scored_table
+from matteralign.analysis.tree import model_tree
 from matteralign.core.errors import MatterAlignError, UserError
 
 K25, K50 = '{"k":25}', '{"k":50}'
@@ -91,9 +93,9 @@ def test_inconsistent_tables_are_refused() -> None:
     with pytest.raises(MatterAlignError, match="is symmetric, but"):
         score_matrix(tidy({("a", "b"): 0.5, ("b", "a"): 0.4}, "dcor"), "dcor", "root")
     # The released CKNNA is not exactly symmetric: both directions are kept.
-    kept = score_matrix(tidy({("a", "b"): 0.5, ("b", "a"): 0.4}), "cknna", "huh2024")
+    kept = score_matrix(tidy({("a", "b"): 0.5, ("b", "a"): 0.48}), "cknna", "huh2024")
     assert kept.values.loc["a", "b"] == 0.5
-    assert kept.values.loc["b", "a"] == 0.4
+    assert kept.values.loc["b", "a"] == 0.48
     with pytest.raises(MatterAlignError, match="no finite value"):
         score_matrix(both({("a", "b"): np.nan}), "cknna", "huh2024")
     with pytest.raises(MatterAlignError, match="not JSON"):
@@ -153,3 +155,41 @@ def test_imbalance_pairs_keep_directions_apart_and_reasons() -> None:
     ]
     assert pairs["status"].tolist() == ["ok", "absent", "ok"]
     assert np.isnan(pairs["forward"].iloc[1])
+
+
+def contradicting():
+    rows = []
+    for a in "wxyz":
+        for b in "wxyz":
+            if a != b:
+                value = {("w", "x"): 7.67, ("x", "w"): -6.88}.get((a, b), 0.4)
+                rows.append((a, b, value + (0.01 if a < b else 0.0)))
+    frame = pd.DataFrame(rows, columns=["model_a", "model_b", "value"])
+    fixed = {
+        "slice": "s", "metric": "cknna", "definition": "huh2024", "params": '{"k":25}',
+        "n": 27, "status": "ok", "reason": "", "note": "",
+    }  # fmt: skip
+    return frame.assign(**fixed)
+
+
+def test_directions_that_contradict_each_other_have_no_mean():
+    scores = contradicting()
+    matrix = score_matrix(scores, "cknna", "huh2024")
+    assert np.isnan(matrix.values.loc["w", "x"])
+    assert np.isnan(matrix.values.loc["x", "w"])
+    assert matrix.values.loc["y", "z"] == pytest.approx(0.41)
+    told = matrix.missing.set_index(["model_a", "model_b"])["reason"]
+    assert "7.68 from w to x and -6.88 back" in told["w", "x"]
+    assert len(told) == 2
+    assert ("w", "x") in cluster_order(matrix).filled
+    tree = model_tree(matrix)
+    assert tree.dropped == ("x",)
+    listed = not_scored_table(scores)
+    assert set(zip(listed["model_a"], listed["model_b"], strict=True)) == {("w", "x"), ("x", "w")}
+    assert "no mean" in listed["reason"][0]
+
+
+def test_notes_are_counted():
+    scores = contradicting().iloc[4:].reset_index(drop=True)
+    scores.loc[:1, "note"] = "k is large"
+    assert score_matrix(scores, "cknna", "huh2024").notes[0] == "k is large (2 of 8 scores)"

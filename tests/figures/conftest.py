@@ -177,6 +177,7 @@ def _row(a: str, b: str, metric: str, definition: str, params: str, value: float
         "value": value,
         "status": "ok",
         "reason": "",
+        "note": "",
         "metric_version": 1,
         **empty,
         "latent_sha256_a": SHA,
@@ -231,6 +232,7 @@ def intrinsic_frame() -> pd.DataFrame:
             "value": value * factor,
             "status": "ok",
             "reason": "",
+            "note": "",
             "metric_version": 1,
             "latent_sha256": SHA,
         }

@@ -7,8 +7,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from matteralign.metrics import MetricInputError, MetricSpec
-from matteralign.metrics.intrinsic import ListBlocks, estimates
-from matteralign.stats.blocks import block_of
+from matteralign.metrics.intrinsic import estimates
 
 
 def lists(x, length):
@@ -44,31 +43,53 @@ def direct(spec, distance):
     return direct_mle(distance, spec.integer("k"), spec.params["average"])
 
 
-def test_values_and_replicates_equal_the_definitions():
+def test_values_equal_the_definitions():
     n = 200
     x = np.random.RandomState(0).standard_normal((n, 4))
     distance, index = lists(x, 45)
-    block = block_of(n)
-    found = estimates(SPECS, distance, ListBlocks(block, block[index]))
-    for spec, score in zip(SPECS, found, strict=True):
-        assert score.value == pytest.approx(direct(spec, distance), rel=1e-12)
-        for lane in range(16):
-            left = lists(x[block != lane], 20)[0]
-            assert score.replicates[lane] == pytest.approx(direct(spec, left), rel=1e-10)
-        row = score.scored()
-        assert row.ci_low < row.value < row.ci_high
+    for spec, scored in zip(SPECS, estimates(SPECS, distance, index), strict=True):
+        assert scored.value == pytest.approx(direct(spec, distance), rel=1e-12)
+        assert 0.0 < scored.ci_low < scored.value < scored.ci_high
 
 
-def test_intervals_cover_the_dimension_of_flat_data():
-    hits = 0
-    for seed in range(30):
-        x = np.random.RandomState(seed).random_sample((1500, 2))
-        distance, index = lists(x, 12)
-        block = block_of(1500)
-        row = estimates([MetricSpec("twonn")], distance, ListBlocks(block, block[index]))[0]
-        low, high = row.scored().ci_low, row.scored().ci_high
-        hits += low <= 2.0 <= high
-    assert hits >= 23  # 95 % of 30 misses 8 in 1 of 10,000 runs
+def thick(n, rng):
+    """Some rows on a line, others in a volume: places differ in dimension."""
+    x = rng.normal(size=(n, 6))
+    x[: n // 2, 1:] *= 0.02
+    return x[rng.permutation(n)]
+
+
+DATA = {
+    "flat": lambda rng: rng.uniform(size=(400, 2)),
+    "wide": lambda rng: rng.normal(size=(400, 10)),
+    "thick": lambda rng: thick(400, rng),
+}
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_intervals_are_as_wide_as_estimates_scatter(data):
+    specs = [
+        MetricSpec("twonn"),
+        MetricSpec("mle", params={"k": 5}),
+        MetricSpec("mle", params={"k": 15}),
+    ]
+    logs, widths = [], []
+    for seed in range(60):
+        found = estimates(specs, *lists(DATA[data](np.random.default_rng(seed)), 25))
+        logs.append([np.log(s.value) for s in found])
+        widths.append([np.log(s.ci_high / s.ci_low) / 4.0 for s in found])
+    ratio = np.sqrt(np.square(widths).mean(axis=0)) / np.std(logs, axis=0, ddof=1)
+    # The deviation of 60 values is itself known to a tenth.
+    assert (ratio > 0.75).all(), ratio
+    assert (ratio < 1.45).all(), ratio
+
+
+def test_the_interval_of_a_few_rows_is_positive():
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    for scored in estimates(
+        [MetricSpec("twonn"), MetricSpec("mle", params={"k": 3})], *lists(x, 25)
+    ):
+        assert 0.0 < scored.ci_low < scored.value < scored.ci_high
 
 
 def test_what_cannot_be_estimated_says_why_and_spoils_no_other():
@@ -78,7 +99,7 @@ def test_what_cannot_be_estimated_says_why_and_spoils_no_other():
     first, second = estimates(specs, distance)
     assert "k = 40 needs at least 41 distinct rows, got 30" in first.reason
     assert second.value is not None
-    assert second.scored().ci_low is None
+    assert second.ci_low is None
     with pytest.raises(MetricInputError, match="lists of 25 distances, got 20"):
         estimates([MetricSpec("mle", params={"k": 25})], distance[:, :20])
     grid = np.ones((40, 6))

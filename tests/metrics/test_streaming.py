@@ -206,6 +206,22 @@ def test_stress_cases(name, precision, tolerance):
         assert values == pytest.approx(expected, abs=tolerance)
 
 
+@pytest.mark.parametrize("row", [0, 57, 199])
+def test_one_row_far_out_costs_no_digits(row):
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(200, 6))
+    y = x + rng.normal(size=(200, 6))
+    x[row] *= 1e8
+    # In long double: what is left after centring is 1e-8 of the entries.
+    a, b = (cdist(z, z).astype(np.longdouble) for z in (x, y))
+    far = x.astype(np.longdouble) - x[row].astype(np.longdouble)
+    a[row] = a[:, row] = np.sqrt((far * far).sum(axis=1))
+    expected = float(ratio(u_centred(a), u_centred(b)))
+    spec = MetricSpec("dcor", "debiased")
+    for score in compare({"x": x, "y": y}, [("x", "y")], [spec], precision="double"):
+        assert score.scored.value == pytest.approx(expected, abs=1e-9)
+
+
 def named(n=150, count=5):
     return {f"m{i}": x for i, x in enumerate(embeddings(n, count))}
 

@@ -23,9 +23,9 @@ from matteralign.store.tidy import (
 
 COLUMNS = [
     "slice", "dataset", "sample_set_id", "n", "model_a", "model_b", "weights_a", "weights_b",
-    "metric", "definition", "params", "scaling", "value", "status", "reason", "metric_version",
-    "debiased", "debiased_low", "debiased_high", "null_mean", "null_sd", "null_p", "p_adjusted",
-    "p_holm", "ci_low", "ci_high", "latent_sha256_a", "latent_sha256_b",
+    "metric", "definition", "params", "scaling", "value", "status", "reason", "note",
+    "metric_version", "debiased", "debiased_low", "debiased_high", "null_mean", "null_sd",
+    "null_p", "p_adjusted", "p_holm", "ci_low", "ci_high", "latent_sha256_a", "latent_sha256_b",
 ]  # fmt: skip
 INTEGERS = {"n", "metric_version"}
 FLOATS = {"value", *empty_statistics()}
@@ -35,8 +35,8 @@ def score(**changes: Any) -> dict[str, Any]:
     row = {
         "slice": "s", "dataset": "d", "sample_set_id": "a", "n": 5, "model_a": "x", "model_b": "y",
         "metric": "cka", "definition": "plain", "params": "{}", "scaling": "w", "value": 0.25,
-        "status": "ok", "reason": "", "metric_version": 1, "latent_sha256_a": "1",
-        "latent_sha256_b": "2", "weights_a": "trained", "weights_b": "untrained",
+        "status": "ok", "reason": "", "note": "", "metric_version": 1,
+        "latent_sha256_a": "1", "latent_sha256_b": "2", "weights_a": "trained", "weights_b": "untrained",
     }  # fmt: skip
     return row | empty_statistics() | changes
 
@@ -53,7 +53,7 @@ def test_the_columns_and_their_order() -> None:
     assert SCORES.names == COLUMNS
     assert DIMENSIONS.names == [
         "slice", "dataset", "sample_set_id", "n", "model", "weights", "metric", "definition",
-        "params", "value", "status", "reason", "metric_version", "ci_low", "ci_high",
+        "params", "value", "status", "reason", "note", "metric_version", "ci_low", "ci_high",
         "latent_sha256",
     ]  # fmt: skip
     assert SWEEP.names == [

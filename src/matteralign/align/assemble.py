@@ -25,11 +25,12 @@ def ordered_pairs(keys: Sequence[str]) -> Iterator[tuple[str, str]]:
 def adjust(rows: Sequence[Row], measures: Iterable[Measure]) -> None:
     """Fill the columns of adjusted p-values, in place.
 
-    The family of a test is its metric, definition and parameters within the table: unordered
-    pairs where the definition is symmetric, ordered pairs where it has a direction. Rows
-    without a p-value take no part.
+    The family of a test is its metric, definition and parameters within the table: ordered
+    pairs where the two directions are two questions, else unordered ones. There the two
+    p-values are the same, or nearly (CKNNA `huh2024`), and the larger counts. Rows without a
+    p-value take no part.
     """
-    symmetric = {_measure_key(m): m.spec.definition_info.symmetric for m in measures}
+    directional = {_measure_key(m): m.spec.info.directional for m in measures}
     families: dict[tuple[str, str, str], dict[Collection[str], list[Row]]] = {}
     for row in rows:
         row |= {"p_adjusted": None, "p_holm": None}
@@ -37,10 +38,10 @@ def adjust(rows: Sequence[Row], measures: Iterable[Measure]) -> None:
             continue
         family = row["metric"], row["definition"], row["params"]
         pair = row["model_a"], row["model_b"]
-        test = frozenset(pair) if symmetric[family] else pair
+        test = pair if directional[family] else frozenset(pair)
         families.setdefault(family, {}).setdefault(test, []).append(row)
     for tests in families.values():
-        p = [same[0]["null_p"] for same in tests.values()]
+        p = [max(row["null_p"] for row in same) for same in tests.values()]
         adjusted = zip(
             tests.values(), benjamini_hochberg(p).tolist(), holm(p).tolist(), strict=True
         )

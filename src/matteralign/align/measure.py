@@ -71,6 +71,7 @@ class Measure:
             "value": scored.value,
             "status": scored.status,
             "reason": scored.reason,
+            "note": scored.note,
             "metric_version": self.spec.info.version,
         }
 

@@ -24,6 +24,10 @@ MIRROR_TOLERANCE = 1e-6
 """Largest difference allowed between the two directions of a symmetric metric."""
 
 
+DIRECTION_TOLERANCE = 0.05
+"""Largest difference between the two directions of a similarity whose mean is still shown."""
+
+
 @dataclass(frozen=True)
 class ScoreMatrix:
     """One metric of one slice as a square matrix.
@@ -42,6 +46,8 @@ class ScoreMatrix:
         Smallest and largest number of structures behind a value (0 when there is none).
     column
         ``value``, or ``debiased`` for the value with its finite-sample bias removed.
+    notes
+        What must be known to read the values, and of how many of them.
     """
 
     metric: str
@@ -52,6 +58,7 @@ class ScoreMatrix:
     n_min: int
     n_max: int
     column: str = "value"
+    notes: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -80,6 +87,7 @@ class ScoreMatrix:
             self.n_min,
             self.n_max,
             self.column,
+            self.notes,
         )
 
 
@@ -225,8 +233,11 @@ def score_matrix(
     values = pd.DataFrame(
         filled, index=pd.Index(keys, name="model"), columns=pd.Index(keys, name="model_b")
     )
-    if metric in SELF_SIMILARITY and METRICS[metric].definitions[definition].symmetric:
-        _require_mirrored(values, f"{metric} {definition}")
+    if metric in SELF_SIMILARITY:
+        if METRICS[metric].definitions[definition].symmetric:
+            _require_mirrored(values, f"{metric} {definition}")
+        else:
+            values, rows = _without_contradictions(values, rows)
     n = ok["n"].to_numpy(dtype=np.int64)
     return ScoreMatrix(
         metric,
@@ -237,6 +248,7 @@ def score_matrix(
         int(n.min()) if n.size else 0,
         int(n.max()) if n.size else 0,
         column,
+        _notes(rows),
     )
 
 
@@ -317,6 +329,30 @@ def baseline_range(matrix: ScoreMatrix, baselines: Collection[str]) -> tuple[flo
     return (float(found.min()), float(found.max())) if found.size else None
 
 
+def contradictions(scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of pairs whose two directions are too far apart for a mean."""
+    found = [scores.iloc[:0]]
+    specs = scores[["metric", "definition", "params"]].drop_duplicates()
+    for metric, definition, params in specs.itertuples(index=False, name=None):
+        if metric in SELF_SIMILARITY and not METRICS[metric].definitions[definition].symmetric:
+            rows = select_scores(scores, metric, definition, params)
+            was_ok = rows["status"] == "ok"
+            rows = score_matrix(scores, metric, definition, params).missing.merge(
+                rows.loc[was_ok].drop(columns=["status", "reason"]), on=["model_a", "model_b"]
+            )
+            found.append(rows[list(scores.columns)])
+    return pd.concat(found, ignore_index=True)
+
+
+def _notes(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Return the notes of scored rows, the commonest first, each with its count."""
+    if "note" not in rows:
+        return ()
+    ok = rows[rows["status"] == "ok"]
+    counts = ok.loc[ok["note"] != "", "note"].value_counts()
+    return tuple(f"{note} ({count} of {len(ok)} scores)" for note, count in counts.items())
+
+
 def _require_mirrored(values: pd.DataFrame, what: str) -> None:
     data = values.to_numpy()
     gap = np.abs(data - data.T)
@@ -327,6 +363,28 @@ def _require_mirrored(values: pd.DataFrame, what: str) -> None:
             f"score table: {what} is symmetric, but {a} → {b} is {data[i, j]:.6g} and "
             f"{b} → {a} is {data[j, i]:.6g}; score the pair again"
         )
+
+
+def _without_contradictions(
+    values: pd.DataFrame, rows: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Take out pairs whose two directions say different things; the reason says which."""
+    data = values.to_numpy(copy=True)
+    apart = np.abs(data - data.T) > DIRECTION_TOLERANCE
+    if not apart.any():
+        return values, rows
+    rows = rows.copy()
+    place = {str(name): i for i, name in enumerate(values.index)}
+    for at, a, b in zip(rows.index, rows["model_a"], rows["model_b"], strict=True):
+        i, j = place[str(a)], place[str(b)]
+        if apart[i, j]:
+            rows.loc[at, "status"] = "not_applicable"
+            rows.loc[at, "reason"] = (
+                f"{data[i, j]:.3g} from {a} to {b} and {data[j, i]:.3g} back: directions that "
+                f"differ by more than {DIRECTION_TOLERANCE:g} have no mean (k is large against n)"
+            )
+    data[apart] = np.nan
+    return pd.DataFrame(data, index=values.index, columns=values.columns), rows
 
 
 def _with_status_of(rows: pd.DataFrame, column: str) -> pd.DataFrame:

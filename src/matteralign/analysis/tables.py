@@ -14,7 +14,12 @@ from matteralign.analysis.calibration import calibration_table, has_debiased
 from matteralign.analysis.coverage import coverage_table, masked_reasons, masked_rows
 from matteralign.analysis.dimensions import dimension_table
 from matteralign.analysis.imbalance import imbalance_pairs
-from matteralign.analysis.matrices import ScoreMatrix, parse_params, score_matrix
+from matteralign.analysis.matrices import (
+    ScoreMatrix,
+    contradictions,
+    parse_params,
+    score_matrix,
+)
 
 if TYPE_CHECKING:
     from matteralign.registry.card import ModelCard
@@ -179,8 +184,9 @@ def _with_weights(frame: pd.DataFrame, weights: Mapping[str, str]) -> pd.DataFra
 
 
 def not_scored_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """List every score whose status is not ok, with its reason."""
-    return scores.loc[scores["status"] != "ok", NOT_SCORED].reset_index(drop=True)
+    """List every score that is not ok, or whose two directions contradict each other."""
+    without = [scores.loc[scores["status"] != "ok", NOT_SCORED], contradictions(scores)[NOT_SCORED]]
+    return pd.concat([part for part in without if len(part)] or without[:1], ignore_index=True)
 
 
 def build_tables(

@@ -64,6 +64,8 @@ def compare(
     )
     legend = [f"a: {names[0]}", f"b: {names[1]}", f"{rows[0]:,} rows"]
     _print(outcomes, as_json, " · ".join(legend), left_out(arrays, measures))
+    if metric:
+        _refuse_wide_k(outcomes, rows[0])
 
 
 def dimension(
@@ -88,6 +90,8 @@ def dimension(
     )
     title = f"{x} · {len(array):,} rows"
     _print(outcomes, as_json, title, left_out({str(x): array}, measures))
+    if metric:
+        _refuse_wide_k(outcomes, len(array))
 
 
 def _measures(
@@ -102,6 +106,21 @@ def _measures(
     except UserError as error:
         # Its place in a configuration says nothing here.
         raise UserError(str(error).split(": ", 1)[-1]) from error
+
+
+def _refuse_wide_k(outcomes: Sequence[Outcome], rows: int) -> None:
+    """Fail for a k that these rows do not have, once all else is printed."""
+    from matteralign.core.errors import UserError
+
+    wrong = [
+        f"{o.measure.spec.metric} {o.measure.spec.definition}: {o.scored.reason}"
+        for o in outcomes
+        if o.scored.value is None
+        and "k" in o.measure.spec.params
+        and 2 * o.measure.spec.integer("k") > rows
+    ]
+    if wrong:
+        raise UserError("; ".join(dict.fromkeys(wrong)))
 
 
 def _print(outcomes: Sequence[Outcome], as_json: bool, title: str, left_out: Sequence[str]) -> None:

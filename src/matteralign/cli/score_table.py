@@ -34,12 +34,14 @@ def score_table(outcomes: Sequence[Outcome]) -> Table:
 
 
 def reasons(outcomes: Sequence[Outcome]) -> list[str]:
-    """Return one line for each score that could not be given."""
-    lines = [
-        f"{o.measure.spec.metric} {o.measure.spec.definition}: {o.scored.status}: {o.scored.reason}"
-        for o in outcomes
-        if o.scored.value is None
-    ]
+    """Return one line for each score that could not be given, or needs a word beside it."""
+    lines = []
+    for o in outcomes:
+        named = f"{o.measure.spec.metric} {o.measure.spec.definition}"
+        if o.scored.value is None:
+            lines.append(f"{named}: {o.scored.status}: {o.scored.reason}")
+        elif o.scored.note:
+            lines.append(f"{named}: note: {o.scored.note}")
     return list(dict.fromkeys(lines))
 
 

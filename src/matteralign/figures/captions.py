@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from matteralign.analysis.matrices import ScoreMatrix, parse_params
+from matteralign.analysis.matrices import DIRECTION_TOLERANCE, ScoreMatrix, parse_params
 from matteralign.analysis.tree import ModelTree
 from matteralign.core.scaling import SCALINGS
 from matteralign.metrics.registry import METRICS
@@ -113,6 +113,15 @@ def _basis(metric: str, definition: str, params: str, n: str) -> str:
     return f"{named}{', ' + options if options else ''}{f' ({scaled})' if scaled else ''}, {n}."
 
 
+def notes_text(matrix: ScoreMatrix, most: int = 2) -> str:
+    """Write what must be known to read the values; empty where there is nothing."""
+    if not matrix.notes:
+        return ""
+    more = len(matrix.notes) - most
+    rest = f"; {more} more in the score table" if more > 0 else ""
+    return f"Read with care: {'; '.join(matrix.notes[:most])}{rest}. "
+
+
 def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
     """Caption of a clustered heatmap."""
     name = matrix_name(matrix) + ("" if matrix.column == "value" else ",")
@@ -122,7 +131,11 @@ def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
         "The diagonal is 1 by construction and left blank. "
     )
     if not METRICS[matrix.metric].definitions[matrix.definition].symmetric:
-        text += "Cells are the mean of both directions, which differ slightly. "
+        text += (
+            f"Cells are the mean of both directions, which differ by {DIRECTION_TOLERANCE:g} at "
+            "most; where they differ by more the pair has no score here. "
+        )
+    text += notes_text(matrix)
     if matrix.column == "debiased":
         text += (
             "Finite-sample bias is removed: independent data give about 0, and a value may be "

@@ -7,22 +7,27 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from matteralign.metrics.dimension_correlation import IdCor, idcor_all
 from matteralign.metrics.errors import NotApplicable
 from matteralign.metrics.inputs import FloatArray
 from matteralign.metrics.members import BoolArray, Member
+from matteralign.metrics.near_rows import Precision, merge_near
 from matteralign.metrics.reconstruction import gfre_all, lfre_all
 from matteralign.metrics.reconstruction_run import Reconstruction
 from matteralign.metrics.specs import MetricSpec, Scored, SweepPoint
+from matteralign.metrics.standard import first_of_both, row_codes
 
 METRICS = ("idcor", "gfre", "lfre")
+
+_Group = tuple[BoolArray, list[tuple[str, str]]]
 
 _FIELDS = ("null_mean", "null_sd", "null_p", "ci_low", "ci_high")
 
 
 class ArrayPairs:
-    """Scores of all pairs, worked out together for pairs with the same common rows.
+    """Scores of all pairs, worked out together for pairs with the same rows.
 
     Parameters
     ----------
@@ -51,22 +56,58 @@ class ArrayPairs:
         self._members, self._specs, self._limits = members, specs, limits
         self._statistics = statistics
         self._memory, self._threads = memory_bytes, threads
-        self._groups: dict[bytes, list[tuple[str, str]]] = {}
-        for a, b in pairs:
-            self._groups.setdefault(self._common(a, b).tobytes(), []).append((a, b))
+        self._pairs = pairs
+        self._groups: dict[bool, dict[tuple[str, str], _Group]] = {}
+        self._codes: dict[str, npt.NDArray[np.int64]] = {}
+        self._precisions: dict[str, Precision] = {}
         self._done: dict[tuple[str, str, MetricSpec], Scored] = {}
 
     def score(self, a: str, b: str, spec: MetricSpec) -> tuple[Scored, Scored]:
         """Return the scores of (a, b) and (b, a)."""
         if (a, b, spec) not in self._done:
-            self._run(self._common(a, b), spec)
+            self._run(*self._alike(spec)[a, b], spec)
         return self._done[a, b, spec], self._done[b, a, spec]
 
-    def _common(self, a: str, b: str) -> BoolArray:
-        return self._members[a].shared_with(self._members[b])
+    def _alike(self, spec: MetricSpec) -> dict[tuple[str, str], _Group]:
+        """Return the rows of every pair, and the pairs that are scored on the same ones."""
+        repeats = spec.metric == "idcor"
+        if repeats not in self._groups:
+            groups: dict[bytes, _Group] = {}
+            for pair in self._pairs:
+                rows = self._rows(*pair, repeats=repeats)
+                groups.setdefault(rows.tobytes(), (rows, []))[1].append(pair)
+            self._groups[repeats] = {p: group for group in groups.values() for p in group[1]}
+        return self._groups[repeats]
 
-    def _run(self, common: BoolArray, spec: MetricSpec) -> None:
-        pairs = self._groups[common.tobytes()]
+    def _rows(self, a: str, b: str, *, repeats: bool) -> BoolArray:
+        """Return the rows that a pair is scored on.
+
+        A row that repeats an earlier one in both embeddings would be both fitted and
+        predicted: reconstruction leaves it out. IdCor leaves out what it must by itself.
+        """
+        common = self._members[a].shared_with(self._members[b])
+        if repeats:
+            return common
+        one, two = (self._code_of(name)[common] for name in (a, b))
+        common[common] = first_of_both(one, two)
+        return common
+
+    def _code_of(self, name: str) -> npt.NDArray[np.int64]:
+        """Return a number per row, equal for rows that repeat each other to rounding."""
+        if name not in self._codes:
+            member = self._members[name]
+            x = member.compact()
+            code = np.full(member.n, -1, np.int64)
+            code[member.valid] = merge_near(x, row_codes(x), self._precision_of(name))
+            self._codes[name] = code
+        return self._codes[name]
+
+    def _precision_of(self, name: str) -> Precision:
+        if name not in self._precisions:
+            self._precisions[name] = self._members[name].precision
+        return self._precisions[name]
+
+    def _run(self, common: BoolArray, pairs: Sequence[tuple[str, str]], spec: MetricSpec) -> None:
         swept: dict[tuple[str, str], list[SweepPoint]] = {}
         for limit in self._limits[:-1]:
             leading = common & (np.arange(len(common)) < limit)
@@ -130,6 +171,7 @@ class ArrayPairs:
             return gfre_all(arrays, pairs, **options)
         options["memory_bytes"] = self._memory
         if spec.metric == "idcor":
+            options["precisions"] = [self._precision_of(name) for name in names]
             return idcor_all(arrays, pairs, fraction=float(spec.params["fraction"]), **options)
         k = spec.integer("k")
         return [each[k] for each in lfre_all(arrays, pairs, [k], **options)]

@@ -57,9 +57,10 @@ class CentredRows:
     def offsets(self, place: int, squares: FloatArray) -> FloatArray:
         """Return what to take off the distances of every row, shape (m,).
 
-        An offset is the row's mean distance, less half the grand mean, estimated from a few
-        columns: with those of both rows taken off, little is left to lose in sums of the
-        tiles' precision. `squares` are the squared lengths.
+        An offset is the row's median distance from a few rows, less half the median of these:
+        with those of both rows taken off, little is left to lose in sums of the tiles'
+        precision. Means would do as well but for rows far out, which would leave their own
+        distance in every entry. `squares` are the squared lengths.
         """
         valid = np.flatnonzero(self._members[place].valid[self._order])
         if not len(valid):
@@ -68,13 +69,14 @@ class CentredRows:
         some = np.concatenate([self._single(place, row, row + 1) for row in chosen])
         minus_two = np.float32(-2.0) * some.T
         lengths = squares.astype(np.float32)
-        means = np.zeros(len(self._order))
+        middle = np.zeros(len(self._order))
         for start, stop in self._spans(place):
             tile = self._single(place, start, stop) @ minus_two
             tile += lengths[chosen]
             tile += lengths[start:stop, None]
-            means[start:stop] = np.sqrt(np.maximum(tile, 0.0, out=tile), out=tile).mean(axis=1)
-        return means - 0.5 * float(means[valid].mean())
+            np.sqrt(np.maximum(tile, 0.0, out=tile), out=tile)
+            middle[start:stop] = np.median(tile, axis=1)
+        return middle - 0.5 * float(np.median(middle[valid]))
 
     def _single(self, place: int, start: int, stop: int) -> npt.NDArray[np.float32]:
         return self._rows(place, start, stop).astype(np.float32, copy=False)

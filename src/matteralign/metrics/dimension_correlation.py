@@ -27,6 +27,7 @@ from matteralign.metrics.joint import (
     permutations,
 )
 from matteralign.metrics.kernels.joint import CANDIDATES
+from matteralign.metrics.near_rows import Precision
 from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.specs import MetricSpec
 from matteralign.metrics.standard import Standard, standardise
@@ -50,7 +51,8 @@ class IdCor:
     n : int
         Rows the joint dimension rests on.
     duplicates : int
-        Rows left out because both embeddings repeat an earlier row exactly.
+        Rows left out because both embeddings repeat an earlier row, exactly or but for
+        rounding.
     null_mean, null_sd : float or None
         Mean and standard deviation of the value under the permutations; None without any
         (the deviation needs two).
@@ -124,9 +126,9 @@ def idcor(
 
     Notes
     -----
-    Exact: distances equal a float64 brute force. Of rows identical in both embeddings the
-    first is kept, and likewise within each embedding. Cost O(n^2 (d_x + d_y)) once, and
-    O(n^2) per permutation.
+    Exact: distances equal a float64 brute force. Of rows identical in both embeddings, to
+    rounding, the first is kept, and likewise within each embedding. Cost
+    O(n^2 (d_x + d_y)) once, and O(n^2) per permutation.
 
     Examples
     --------
@@ -165,6 +167,7 @@ def idcor_all(
     threads: int = 1,
     intervals: bool = True,
     names: Sequence[str] = (),
+    precisions: Sequence[Precision] = (),
     progress: Progress | None = None,
 ) -> list[IdCor | NotApplicable]:
     """Return IdCor of many pairs of the same rows; parameters as `idcor`.
@@ -182,6 +185,8 @@ def idcor_all(
         Compute `ci_low` and `ci_high`, O(n log n) per pair.
     names : sequence of str, optional
         What to call the members in reasons.
+    precisions : sequence of Precision, optional
+        Of the members before they were scaled; by default as they are.
     progress : callable, optional
         Called with steps done and steps in all.
 
@@ -204,7 +209,7 @@ def idcor_all(
     for x in members[1:]:
         require_same_rows(len(members[0]), len(x), "the first member", "another")
     called = list(names) or [f"member {i}" for i in range(len(members))]
-    run = _Run(members, called, spec, threads, intervals)
+    run = _Run(members, called, spec, threads, intervals, precisions)
     with threadpool_limits(1), Workers(threads) as pool:
         return run.all(pairs, memory_bytes, pool, progress)
 
@@ -219,7 +224,9 @@ class _Run:
         spec: MetricSpec,
         threads: int,
         intervals: bool,
+        precisions: Sequence[Precision],
     ) -> None:
+        self._precisions = dict(enumerate(precisions))
         self._members, self._names, self._threads = members, names, threads
         self._n = len(members[0]) if members else 0
         self._fraction = float(spec.params["fraction"])
@@ -237,9 +244,7 @@ class _Run:
         progress: Progress | None,
     ) -> list[IdCor | NotApplicable]:
         used = sorted({m for pair in pairs for m in pair})
-        self._standard = dict(
-            zip(used, pool.map(lambda m: standardise(self._members[m]), used), strict=True)
-        )
+        self._standard = dict(zip(used, pool.map(self._standardised, used), strict=True))
         found: dict[int, IdCor | NotApplicable] = {}
         sound = []
         for at, pair in enumerate(pairs):
@@ -262,6 +267,9 @@ class _Run:
             scored = self._batch([pairs[at] for at in batch], pool, step)
             found.update(zip(batch, scored, strict=True))
         return [found[at] for at in range(len(pairs))]
+
+    def _standardised(self, m: int) -> Standard:
+        return standardise(self._members[m], self._precisions.get(m))
 
     def _batches(
         self, sound: list[int], pairs: Sequence[tuple[int, int]], memory_bytes: int

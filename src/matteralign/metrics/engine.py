@@ -13,6 +13,7 @@ import numpy.typing as npt
 from matteralign.metrics import array_pairs
 from matteralign.metrics.array_pairs import ArrayPairs
 from matteralign.metrics.backend import Backend
+from matteralign.metrics.cautions import require_local, with_note
 from matteralign.metrics.errors import NotApplicable
 from matteralign.metrics.global_scores import GlobalScores
 from matteralign.metrics.imbalance import Imbalance, Lists, count_apart, fits_the_pass, limits_of
@@ -115,7 +116,9 @@ class Engine:
             for name in (a, b):
                 if self._members[name].constant:
                     raise NotApplicable(self._members[name].why_constant)
-            both = self._applicable(a, b, n, spec)
+            require_local(spec, n)
+            forward, backward = self._applicable(a, b, n, spec)
+            both = with_note(spec, forward), with_note(spec, backward)
         except NotApplicable as reason:
             none = Scored.not_applicable(str(reason), n)
             both = none, none

@@ -147,7 +147,9 @@ class Imbalance:
         sums = self.sums[self.limits[-1]]
         inside = np.bincount(block_of(self._n)[common], minlength=sums.edges_touching.shape[2])
         left = (int(common.sum()) - inside).tolist()
-        found = interval(value, sums.replicates(f, g, left)) if len(left) > 1 else None
+        # An edge is left out with the block of either end; the k edges of a row are alike.
+        replicates = sums.replicates(f, g, left) if len(left) > 1 else []
+        found = interval(value, replicates, counted=1.0 + 1.0 / self.k)
         return dict(zip(("ci_low", "ci_high"), found, strict=True)) if found else {}
 
     def _random(self, f: int, g: int, common: BoolArray, value: float) -> dict[str, float]:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from matteralign.metrics.errors import MetricInputError, NotApplicable
-from matteralign.metrics.inputs import FloatArray, require_neighbors, require_rows
+from matteralign.metrics.inputs import FloatArray, IndexArray, require_neighbors, require_rows
 from matteralign.metrics.kernels import dimensions as loops
-from matteralign.metrics.local_result import LocalScore
-from matteralign.metrics.specs import MetricSpec
+from matteralign.metrics.specs import MetricSpec, Scored
+from matteralign.stats.neighbours import interval
 
 LEAST_ROWS = 3
 
@@ -131,25 +129,14 @@ def _averaged(inverse: FloatArray, k: int, average: str) -> float:
     return float((1.0 / inverse).mean())
 
 
-@dataclass(frozen=True)
-class ListBlocks:
-    """Which block every row and every neighbour belongs to, for the jackknife.
-
-    Attributes
-    ----------
-    row : ndarray of int, shape (n,)
-    neighbor : ndarray of int, shape (n, L)
-        -1 where there is no entry.
-    """
-
-    row: npt.NDArray[np.int16]
-    neighbor: npt.NDArray[np.int16]
+LOCAL_ROWS = 25
+"""Neighbours whose terms are averaged for what rows of one place have in common."""
 
 
 def estimates(
-    specs: Sequence[MetricSpec], distances: FloatArray, blocks: ListBlocks | None = None
-) -> list[LocalScore]:
-    """Return every intrinsic dimension that `specs` ask for, with replicates.
+    specs: Sequence[MetricSpec], distances: FloatArray, near: IndexArray | None = None
+) -> list[Scored]:
+    """Return every intrinsic dimension that `specs` ask for, with intervals.
 
     Parameters
     ----------
@@ -157,51 +144,55 @@ def estimates(
         Of metrics ``twonn`` and ``mle``; all k of ``mle`` are read from one pass.
     distances : ndarray, shape (n, L)
         Ascending neighbour distances of distinct rows.
-    blocks : ListBlocks, optional
-        For an interval. A replicate leaves a block out as rows and as neighbours; where a
-        list runs out before k entries it takes those there are, so L should exceed k.
+    near : ndarray of int, shape (n, L), optional
+        The neighbours, as places among these rows; negative for none. With it come
+        intervals: on the scale of logarithms, from what each row adds and from the products
+        of neighbours, see `stats.neighbours`.
     """
+    n = len(distances)
     ks = sorted({s.integer("k") for s in specs if s.metric == "mle"})
     ks = [k for k in ks if k <= distances.shape[1]]
     inverse: dict[int, FloatArray] = {}
-    lanes: dict[int, FloatArray] = {}
-    jackknifed = blocks is not None and bool(blocks.row.size) and int(blocks.row.max()) > 0
-    if ks and _usable(distances):
+    if ks and n and (distances[:, 0] > 0.0).all():
         inverse = dict(zip(ks, loops.inverse_dimensions(distances, np.asarray(ks)).T, strict=True))
-        if blocks is not None and jackknifed:
-            found = loops.inverse_lanes(distances, np.asarray(ks), blocks.row, blocks.neighbor)
-            lanes = {k: found[i] for i, k in enumerate(ks)}
     results = []
     for spec in specs:
-        replicates: list[float] = []
         try:
             if spec.metric == "mle" and spec.integer("k") in inverse:
                 k, average = spec.integer("k"), str(spec.params["average"])
                 _check(distances, k, "mle")
                 value = _averaged(inverse[k], k, average)
-                if k in lanes:
-                    with np.errstate(divide="ignore"):
-                        plain, reciprocal = lanes[k]
-                        found = 1.0 / plain if average == "inverse_mean" else reciprocal
-                    replicates = found.tolist()
+                found = _mle_interval(value, inverse[k], average, near)
             else:
                 value = estimate(spec, distances)
-                if blocks is not None and jackknifed:
-                    replicates = _twonn_lanes(distances, float(spec.params["fraction"]), blocks)
+                found = _twonn_interval(value, spec, distances, near)
         except NotApplicable as reason:
-            results.append(LocalScore(len(distances), None, str(reason)))
+            results.append(Scored.not_applicable(str(reason), n))
             continue
-        if not all(map(math.isfinite, replicates)):
-            replicates = []
-        results.append(LocalScore(len(distances), value, replicates=tuple(replicates)))
+        low, high = found or (None, None)
+        results.append(Scored.ok(value, n, ci_low=low, ci_high=high))
     return results
 
 
-def _usable(distances: FloatArray) -> bool:
-    return bool(len(distances)) and bool((distances[:, 0] > 0.0).all())
+def _twonn_interval(
+    value: float, spec: MetricSpec, distances: FloatArray, near: IndexArray | None
+) -> tuple[float, float] | None:
+    if near is None:
+        return None
+    without = twonn_without_each(distances[:, :2], float(spec.params["fraction"]))
+    with np.errstate(invalid="ignore"):  # an infinite slope leaves no interval
+        terms = (without.mean() - without) / value
+    return interval(value, terms, [near[:, 0]], logarithmic=True)
 
 
-def _twonn_lanes(distances: FloatArray, fraction: float, blocks: ListBlocks) -> list[float]:
-    count = int(blocks.row.max()) + 1
-    ratios = loops.first_two_lanes(distances, blocks.row, blocks.neighbor, count)
-    return [_slope(lane[np.isfinite(lane)], fraction) for lane in ratios.T]
+def _mle_interval(
+    value: float, inverse: FloatArray, average: str, near: IndexArray | None
+) -> tuple[float, float] | None:
+    if near is None:
+        return None
+    each = inverse if average == "inverse_mean" else 1.0 / inverse
+    terms = (each - each.mean()) / (each.mean() * len(each))
+    around = near[:, :LOCAL_ROWS]
+    there = around >= 0
+    local = np.where(there, terms[around], 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
+    return interval(value, terms, list(near[:, :2].T), local=local, logarithmic=True)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from matteralign.metrics.inputs import FloatArray, IndexArray
-from matteralign.metrics.intrinsic import ListBlocks, estimates, neighbors_needed
+from matteralign.metrics.intrinsic import estimates, neighbors_needed
 from matteralign.metrics.kernels.exact import DISTANCE, row_norms, search_row
 from matteralign.metrics.local_lists import restrict
 from matteralign.metrics.members import BoolArray, Member
-from matteralign.metrics.neighbors import Neighbors, slack
+from matteralign.metrics.near_rows import merge_near
+from matteralign.metrics.neighbors import Neighbors, place_of, slack
 from matteralign.metrics.specs import MetricSpec, Scored
 from matteralign.metrics.standard import first_of_codes, row_codes
 from matteralign.metrics.ties import tie_labels
-from matteralign.stats.blocks import block_of
 
 
 def intrinsic_scores(
     member: Member, neighbors: Neighbors, specs: Sequence[MetricSpec], *, statistics: bool
 ) -> tuple[int, list[Scored]]:
-    """Return how many rows repeat an earlier one, and every dimension asked for.
+    """Return how many rows repeat an earlier one to rounding, and every dimension asked for.
 
     Parameters
     ----------
@@ -37,7 +38,8 @@ def intrinsic_scores(
     x = member.compact()
     distinct = np.zeros(member.n, bool)
     if len(x):
-        distinct[np.flatnonzero(member.valid)] = first_of_codes(row_codes(x))
+        code = merge_near(x, row_codes(x), member.precision)
+        distinct[np.flatnonzero(member.valid)] = first_of_codes(code)
     count = int(distinct.sum())
     duplicates = len(x) - count
     if not specs:
@@ -49,13 +51,15 @@ def intrinsic_scores(
     index, distance = neighbors.euclid_index, neighbors.euclid_distance
     if duplicates:
         index, distance = _among(member, neighbors, distinct, longest + slack(longest))
-    blocks = None
+    near = None
     if statistics:
-        block = np.append(block_of(member.n), np.int16(-1))
         # An entry of -1 reads the sentinel behind the last row.
-        blocks = ListBlocks(block[:-1][distinct], block[index[distinct]])
-    found = estimates(specs, distance[distinct], blocks)
-    return duplicates, [score.scored() for score in found]
+        near = np.append(place_of(distinct), np.int32(-1))[index[distinct]]
+    found = estimates(specs, distance[distinct], near)
+    if duplicates:
+        left = f"{duplicates} of {len(x)} rows left out: they repeat an earlier one to rounding"
+        found = [replace(s, note=left) if s.value is not None else s for s in found]
+    return duplicates, found
 
 
 def _among(

@@ -23,6 +23,7 @@ from matteralign.metrics.inputs import (
     matrix_shape,
     refuse_non_finite,
 )
+from matteralign.metrics.near_rows import Precision
 from matteralign.metrics.scaling import (
     NormalizeMode,
     check_mode,
@@ -136,6 +137,11 @@ class Member:
                 "leaves nothing"
             )
         return constant_reason(self.name)
+
+    @property
+    def precision(self) -> Precision:
+        """Precision of the numbers as they were given; reads those of float64."""
+        return Precision.of(self.source)
 
     def shared_with(self, other: Member) -> BoolArray:
         """Return which rows, shape (n,), both have."""

@@ -19,10 +19,12 @@ from matteralign.metrics.cutoff_ridge import Source, factorise, predict
 from matteralign.metrics.errors import MetricInputError, NotApplicable
 from matteralign.metrics.inputs import ArrayLike, FloatArray, as_matrix, require_same_rows
 from matteralign.metrics.local_fits import local_squares, nearest
+from matteralign.metrics.near_rows import Precision, merge_near
 from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.reconstruction_run import Outcome, Parts, Run, Spread
 from matteralign.metrics.specs import MetricSpec
 from matteralign.metrics.splits import Split, row_order
+from matteralign.metrics.standard import first_of_both, row_codes
 from matteralign.metrics.workers import Workers
 
 
@@ -58,7 +60,8 @@ def global_reconstruction_error(x: ArrayLike, y: ArrayLike, *, seed: int = 0) ->
     Notes
     -----
     Equals scikit-matter's ``global_reconstruction_error`` with its defaults for the same
-    training rows and folds. Cost O(n d_x^2) per source, O(n d_x d_y) per pair.
+    training rows and folds. Rows that repeat an earlier one in both embeddings, to rounding,
+    are left out. Cost O(n d_x^2) per source, O(n d_x d_y) per pair.
     """
     arrays = _checked(x, y)
     return _value(gfre_all(arrays, [(0, 1)], seed=seed, names=("x", "y"))[0])
@@ -235,7 +238,10 @@ def _total(rows: FloatArray) -> float:
 def _checked(x: ArrayLike, y: ArrayLike) -> list[FloatArray]:
     arrays = [as_matrix(x, "x"), as_matrix(y, "y")]
     require_same_rows(len(arrays[0]), len(arrays[1]), "x", "y")
-    return arrays
+    # A row that repeats an earlier one in both would be both fitted and predicted.
+    one, two = (merge_near(z, row_codes(z), Precision.of(z)) for z in arrays)
+    first = first_of_both(one, two)
+    return arrays if first.all() else [z[first] for z in arrays]
 
 
 def _value(outcome: Outcome) -> float:

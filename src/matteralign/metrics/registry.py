@@ -252,7 +252,7 @@ _INFOS = (
             value_range=(0.0, 1.0),
             identical=1.0,
             invariances=_EUCLID,
-            min_n=2,
+            min_n=4,
         ),
         DefinitionInfo(
             "squared",
@@ -262,7 +262,7 @@ _INFOS = (
             value_range=(0.0, 1.0),
             identical=1.0,
             invariances=_EUCLID,
-            min_n=2,
+            min_n=4,
         ),
         DefinitionInfo(
             "debiased",
@@ -288,7 +288,7 @@ _INFOS = (
             value_range=(0.0, 1.0),
             identical=1.0,
             invariances=_EUCLID,
-            min_n=2,
+            min_n=4,
         ),
         DefinitionInfo(
             "debiased",
@@ -359,7 +359,7 @@ _INFOS = (
     _metric(
         "idcor",
         "pair",
-        2,
+        3,
         "O(N^2 d) per model, O(N^2) per pair and per permutation",
         DefinitionInfo(
             "basile2024",

@@ -138,6 +138,8 @@ class Scored:
         95 % interval of the debiased value.
     sweep : tuple of SweepPoint
         The value at growing sample sizes, where asked for.
+    note : str
+        What to know before the value is used; empty for nothing.
     """
 
     value: float | None
@@ -153,6 +155,7 @@ class Scored:
     debiased_low: float | None = None
     debiased_high: float | None = None
     sweep: tuple[SweepPoint, ...] = ()
+    note: str = ""
 
     def __post_init__(self) -> None:
         ok = self.status == "ok"

@@ -14,6 +14,7 @@ from matteralign.metrics.kernels.columns import (
     hash_rows,
     standardised,
 )
+from matteralign.metrics.near_rows import Precision, merge_near
 
 _SAFE = 300  # exponents whose squares neither overflow nor underflow
 _BLOCK_BYTES = 1 << 24
@@ -30,7 +31,7 @@ class Standard:
     mean, weight : ndarray, shape (d,)
         Mean and inverse standard deviation per column; weight 0 for a constant column.
     code : ndarray of int64, shape (n,)
-        Equal exactly for rows that are identical.
+        Equal for rows that are identical or differ by rounding alone, see `near_rows`.
     distinct : int
         How many different rows there are.
     """
@@ -54,8 +55,12 @@ class Standard:
         return rows, half
 
 
-def standardise(x: FloatArray) -> Standard:
-    """Return the standardisation of a checked embedding, shape (n, d)."""
+def standardise(x: FloatArray, precision: Precision | None = None) -> Standard:
+    """Return the standardisation of a checked embedding, shape (n, d).
+
+    `precision` is that of its numbers before they were scaled, by default as they are.
+    """
+    made_with = Precision.of(x) if precision is None else precision
     largest, total, varying = column_facts(x)
     exponent = np.frexp(largest)[1]
     if np.abs(exponent).max() > _SAFE:
@@ -68,7 +73,7 @@ def standardise(x: FloatArray) -> Standard:
     usable = varying & (variance > 0.0)
     weight = np.zeros(x.shape[1])
     weight[usable] = 1.0 / np.sqrt(variance[usable])
-    code = row_codes(x)
+    code = merge_near(x, row_codes(x), made_with)
     return Standard(x, mean, weight, code, int(code.max()) + 1)
 
 
@@ -92,3 +97,8 @@ def first_of_codes(code: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     first = np.zeros(len(code), np.bool_)
     first[np.unique(code, return_index=True)[1]] = True
     return first
+
+
+def first_of_both(one: npt.NDArray[np.int64], two: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return, per row, whether it is the first with its two codes."""
+    return first_of_codes(one * (int(two.max(initial=0)) + 1) + two)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from matteralign.metrics.backend import Backend, open_backend
+from matteralign.metrics.cautions import with_note
 from matteralign.metrics.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.inputs import ArrayLike, IndexArray
 from matteralign.metrics.intrinsic import neighbors_needed
@@ -37,7 +38,8 @@ class Summary:
     unscaled : int
         Rows left out because the scaling cannot be applied to them.
     duplicates : int
-        Rows that repeat an earlier row exactly; intrinsic dimensions leave them out.
+        Rows that repeat an earlier row, exactly or but for rounding; intrinsic dimensions
+        leave them out.
     neighbors : Neighbors
         Lists over all rows, as long as was asked for and the slack that deleting rows needs.
     intrinsic : tuple of (MetricSpec, Scored)
@@ -212,7 +214,7 @@ class _Run:
 
     def summary(self, member: Member, neighbors: Neighbors, specs: Sequence[MetricSpec]) -> Summary:
         duplicates, scored = intrinsic_scores(member, neighbors, specs, statistics=self.statistics)
-        pairs = tuple(zip(specs, scored, strict=True))
+        pairs = tuple((s, with_note(s, found)) for s, found in zip(specs, scored, strict=True))
         return Summary(int(member.valid.sum()), member.refused, duplicates, neighbors, pairs)
 
 

@@ -35,9 +35,12 @@ def standard_error(replicates: Sequence[float]) -> float | None:
 
 
 def interval(
-    value: float, replicates: Sequence[float], level: float = LEVEL
+    value: float, replicates: Sequence[float], level: float = LEVEL, *, counted: float = 1.0
 ) -> tuple[float, float] | None:
     """Return a confidence interval around `value`, or None where there is no error.
+
+    `counted` says with how many blocks each term of the statistic is left out: the variance
+    of the replicates is so many times too large.
 
     Student's t with B - 1 degrees of freedom. For a statistic that is degenerate at the null
     (a debiased score of independent data) the jackknife overstates the variance, up to
@@ -46,7 +49,7 @@ def interval(
     error = standard_error(replicates)
     if error is None:
         return None
-    half = _quantile(level, len(replicates) - 1) * error
+    half = _quantile(level, len(replicates) - 1) * error / math.sqrt(counted)
     return value - half, value + half
 
 

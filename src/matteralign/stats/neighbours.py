@@ -24,7 +24,9 @@ ROWS_PER_DEGREE = 10
 
 
 def standard_error(
-    terms: npt.NDArray[np.float64], nearest: Sequence[npt.NDArray[np.integer]]
+    terms: npt.NDArray[np.float64],
+    nearest: Sequence[npt.NDArray[np.integer]],
+    local: npt.NDArray[np.float64] | None = None,
 ) -> float | None:
     """Return the standard error of a sum of terms that are correlated between neighbours.
 
@@ -35,6 +37,10 @@ def standard_error(
     nearest : sequence of ndarray of int, shape (n,)
         The nearest row of each row in every space that the statistic looks at; negative for
         none.
+    local : ndarray, shape (n,), optional
+        Mean of the terms around each row. What neighbours have in common because of where
+        they lie is no covariance of rows that are drawn at random; it is taken off their
+        products.
 
     Returns
     -------
@@ -49,7 +55,8 @@ def standard_error(
         ends = np.sort(np.stack([rows, near[rows].astype(np.int64)]), axis=0)
         pairs.append(ends[0] * n + ends[1])
     one, two = np.divmod(np.unique(np.concatenate(pairs)), n)
-    variance = float(terms @ terms + 2.0 * (terms[one] @ terms[two]))
+    apart = terms if local is None else terms - local
+    variance = float(terms @ terms + 2.0 * (apart[one] @ apart[two]))
     return math.sqrt(variance) if math.isfinite(variance) and variance > 0.0 else None
 
 
@@ -58,15 +65,21 @@ def interval(
     terms: npt.NDArray[np.float64],
     nearest: Sequence[npt.NDArray[np.integer]],
     level: float = LEVEL,
+    *,
+    local: npt.NDArray[np.float64] | None = None,
+    logarithmic: bool = False,
 ) -> tuple[float, float] | None:
     """Return a confidence interval, None below 32 rows or without a standard error.
 
     Student's t with n / `ROWS_PER_DEGREE` degrees of freedom for the n rows that have a nearest
-    row anywhere; others as `standard_error`.
+    row anywhere; others as `standard_error`. With `logarithmic` the terms are those of the
+    logarithm of a positive value, and so the interval is positive.
     """
     n = int(np.any([near >= 0 for near in nearest], axis=0).sum())
-    error = standard_error(terms, nearest) if n >= LEAST_ROWS else None
+    error = standard_error(terms, nearest, local) if n >= LEAST_ROWS else None
     if error is None:
         return None
     half = float(stats.t.ppf(0.5 + level / 2.0, n / ROWS_PER_DEGREE)) * error
+    if logarithmic:
+        return value * math.exp(-half), value * math.exp(half)
     return value - half, value + half

@@ -53,6 +53,7 @@ _OUTCOME = [
     _field("value", pa.float64(), "the score; null unless status is ok", nullable=True),
     _field("status", pa.string(), "ok | not_applicable | failed"),
     _field("reason", pa.string(), "why there is no value; empty when ok"),
+    _field("note", pa.string(), "what to know before the value is used; empty for nothing"),
     _field("metric_version", pa.int64(), "version of the metric's implementation"),
 ]
 

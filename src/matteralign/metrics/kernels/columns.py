@@ -75,3 +75,42 @@ def hash_rows(words):
             h ^= h >> np.uint64(32)
         hashes[i] = h
     return hashes
+
+
+@jit
+def near_leaders(x, rows, along, order, rank, reach, limit):
+    """Return for each of some rows the place of the first that it lies near to, or its own.
+
+    Parameters
+    ----------
+    x : (n, d)
+    rows : (m,)
+        Ascending.
+    along, order, rank : (m,)
+        Places of the rows along a direction, the order of these, and each row's place in it.
+    reach, limit : (m,)
+        How far along the direction to look; distance up to which a row is near, the smaller
+        of two counts.
+    """
+    m = len(rows)
+    leader = np.arange(m)
+    for i in range(m):
+        best = i
+        for side in (-1, 1):
+            place = rank[i] + side
+            while 0 <= place < m and abs(along[order[place]] - along[i]) <= reach[i]:
+                j = order[place]
+                place += side
+                if j >= best or leader[j] != j:
+                    continue
+                most = min(limit[i], limit[j]) ** 2
+                total = 0.0
+                for c in range(x.shape[1]):
+                    step = np.float64(x[rows[i], c]) - np.float64(x[rows[j], c])
+                    total += step * step
+                    if total > most:
+                        break
+                if total <= most:
+                    best = j
+        leader[i] = best
+    return leader
