@@ -64,13 +64,15 @@ def embeddings(seed, n, dx=12, dy=9, offset=0.0):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("k", [2, 10, 25, 79])
+@pytest.mark.parametrize("k", [2, 10, 25, 40, 79])
 @pytest.mark.parametrize("offset", [0.0, 0.7])
 def test_equals_dense(seed, k, offset):
     x, y = embeddings(seed, 80, offset=offset)
+    np.testing.assert_allclose(cknna(x, y, k, "text"), dense_text(x, y, k), **CLOSE)
+    if k > 40:
+        return  # above half of the rows `huh2024` has no value
     np.testing.assert_allclose(cknna(x, y, k), dense_huh2024(x, y, k), **CLOSE)
     np.testing.assert_allclose(cknna(y, x, k), dense_huh2024(y, x, k), **CLOSE)
-    np.testing.assert_allclose(cknna(x, y, k, "text"), dense_text(x, y, k), **CLOSE)
 
 
 def test_equals_dense_on_integer_counts_with_ties_duplicates_and_constant_columns():

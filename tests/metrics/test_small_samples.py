@@ -61,15 +61,6 @@ def test_few_rows_are_marked_and_have_no_interval(n):
         assert "fewer than 32 rows" in scored.note
 
 
-@pytest.mark.parametrize("metric", ["dcor", "cka"])
-@pytest.mark.parametrize("n", [2, 3])
-def test_two_or_three_rows_show_nothing(metric, n):
-    # Two rows have dCor 1 and CKA 1 whatever they are.
-    for scored in scores(n, MetricSpec(metric)):
-        assert scored.status == "not_applicable"
-        assert "at least 4 rows" in scored.reason
-
-
 def test_a_value_above_one_is_explained_and_an_impossible_one_is_a_fault():
     assert "above 1: the released formula" in with_note(huh(5), Scored.ok(1.03, 500)).note
     assert with_note(huh(5), Scored.ok(1.0, 500)).note == ""

@@ -40,7 +40,7 @@ def require_local(spec: MetricSpec, n: int) -> None:
     if (spec.metric, spec.definition) != ("cknna", "huh2024"):
         return
     k, most = spec.integer("k"), int(LARGEST_SHARE * n)
-    if k > most:
+    if most < k < n:
         raise NotApplicable(
             f"k = {k} is more than half of {n} rows, where this definition has no stable value; "
             f"take k = {most} at most, k = {_local(n)} for a local score"

@@ -15,8 +15,8 @@ from matteralign.metrics.sums import MatrixSums, Sample
 from matteralign.stats.jackknife import interval
 from matteralign.stats.trace import CentredMoments, Null, gamma_null, root_of, trace_null
 
-LEAST_ROWS = 4
-"""Of two rows every score is 1, of three nearly; the null and unbiased estimates need four."""
+LEAST_ROWS = 2
+LEAST_UNBIASED = 4
 
 LEAST_SHARE = 0.25
 """Share of the rows that must carry a matrix. Kernels of Gaussian rows: 0.33 with one column,
@@ -65,7 +65,7 @@ class GlobalScores:
             What vanishes when there is no score, for the reason.
         """
         n = self._whole.n(a, b)
-        require_rows(n, LEAST_ROWS, what)
+        require_rows(n, LEAST_UNBIASED if definition == "debiased" else LEAST_ROWS, what)
         squared = self._plain(self._whole, a, b)
         if squared is None:
             raise NotApplicable(f"the {what} of one embedding is zero to working precision")
@@ -127,7 +127,7 @@ class GlobalScores:
 
     @staticmethod
     def _debiased(sample: Sample, a: int, b: int) -> float | None:
-        if sample.n(a, b) < LEAST_ROWS:
+        if sample.n(a, b) < LEAST_UNBIASED:
             return None
         own_a, own_b = sample.unbiased_own(a, b), sample.unbiased_own(b, a)
         if not (own_a > 0.0 and own_b > 0.0):

@@ -252,7 +252,7 @@ _INFOS = (
             value_range=(0.0, 1.0),
             identical=1.0,
             invariances=_EUCLID,
-            min_n=4,
+            min_n=2,
         ),
         DefinitionInfo(
             "squared",
@@ -262,7 +262,7 @@ _INFOS = (
             value_range=(0.0, 1.0),
             identical=1.0,
             invariances=_EUCLID,
-            min_n=4,
+            min_n=2,
         ),
         DefinitionInfo(
             "debiased",
@@ -288,7 +288,7 @@ _INFOS = (
             value_range=(0.0, 1.0),
             identical=1.0,
             invariances=_EUCLID,
-            min_n=4,
+            min_n=2,
         ),
         DefinitionInfo(
             "debiased",
