@@ -36,7 +36,8 @@ def score(**changes: Any) -> dict[str, Any]:
         "slice": "s", "dataset": "d", "sample_set_id": "a", "n": 5, "model_a": "x", "model_b": "y",
         "metric": "cka", "definition": "plain", "params": "{}", "scaling": "w", "value": 0.25,
         "status": "ok", "reason": "", "note": "", "metric_version": 1,
-        "latent_sha256_a": "1", "latent_sha256_b": "2", "weights_a": "trained", "weights_b": "untrained",
+        "latent_sha256_a": "1", "latent_sha256_b": "2",
+        "weights_a": "trained", "weights_b": "untrained",
     }  # fmt: skip
     return row | empty_statistics() | changes
 
