@@ -11,9 +11,9 @@ from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.intrinsic import estimates, neighbors_needed
 from matteralign.metrics.kernels.exact import DISTANCE, row_norms, search_row
 from matteralign.metrics.local_lists import restrict
-from matteralign.metrics.members import BoolArray, Member
+from matteralign.metrics.members import BoolArray, Member, place_of
 from matteralign.metrics.near_rows import merge_near
-from matteralign.metrics.neighbors import Neighbors, place_of, slack
+from matteralign.metrics.neighbors import Neighbors, slack
 from matteralign.metrics.specs import MetricSpec, Scored
 from matteralign.metrics.standard import first_of_codes, row_codes
 from matteralign.metrics.ties import tie_labels
