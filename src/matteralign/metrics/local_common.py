@@ -12,8 +12,8 @@ from matteralign.metrics.errors import MetricInputError, NotApplicable
 from matteralign.metrics.inputs import require_neighbors, require_rows
 from matteralign.metrics.kernels import list_sums as sums
 from matteralign.metrics.local_lists import LocalLists
-from matteralign.metrics.local_result import LocalScore
-from matteralign.stats.pairing import PairingMoments, pairing_null
+from matteralign.metrics.local_result import LocalScore, Null
+from matteralign.stats.pairing import PairingMoments, pairing_null, pairing_skewness
 
 Entries = tuple[npt.NDArray[np.int64], npt.NDArray[np.int16], npt.NDArray[np.int16]]
 
@@ -72,9 +72,9 @@ def too_few(n: int, k: int, least: int, what: str) -> LocalScore | None:
     return None
 
 
-def scaled_null(
-    a: PairingMoments, b: PairingMoments, n: int, scale: float
-) -> tuple[float, float] | None:
-    """Return mean and deviation over all pairings of a sum divided by `scale`."""
+def scaled_null(a: PairingMoments, b: PairingMoments, n: int, scale: float) -> Null | None:
+    """Return the law over all pairings of a sum divided by `scale`."""
     null = pairing_null(a, b, n)
-    return None if null is None else (null[0] / scale, null[1] / scale)
+    if null is None:
+        return None
+    return null[0] / scale, null[1] / scale, pairing_skewness(a, b, n, null[1])

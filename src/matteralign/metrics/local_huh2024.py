@@ -91,7 +91,7 @@ def _both_directions(
             replicates = (joint.replicates(back) / scales).tolist()
             floors = (means * share / (left * (left - 3.0)) / scales).tolist()
         value = joint.hsic(back) / scale
-        shifted = null and (null[0] * share, null[1])
+        shifted = null and (null[0] * share, null[1], null[2])
         both.append(calibrated(n, value, shifted, replicates, floors))
     return both[0], both[1]
 

@@ -9,7 +9,7 @@ shared entry for the score and all its replicates.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,11 @@ from matteralign.metrics.inputs import IndexArray
 from matteralign.metrics.kernels import lists as loops
 from matteralign.stats.blocks import BLOCKS, block_of
 from matteralign.stats.pairing import PairingMoments
+from matteralign.stats.third import LEAST_ROWS as LEAST_ROWS_OF_THIRD
+from matteralign.stats.third import Sums, thirds_of_edges
+
+MOST_PRODUCTS = 10**8
+"""Up to so many products of listed elements the third moment is worked out: seconds."""
 
 BoolArray = npt.NDArray[np.bool_]
 MaskArray = npt.NDArray[np.uint16]
@@ -186,6 +191,13 @@ def list_moments(
         Take only entries whose reverse is among the first k too.
     """
     ones = np.ones((1, 1)) if values is None else values
-    return PairingMoments(
-        *loops.moments(lists.index, lists.reverse, ones, values is None, k, reciprocal)
-    )
+    sums = loops.moments(lists.index, lists.reverse, ones, values is None, k, reciprocal)
+    third: Sums = ()
+    if lists.rows >= LEAST_ROWS_OF_THIRD and lists.rows * k * k <= MOST_PRODUCTS:
+        near = lists.index[:, :k]
+        held = (near >= 0) & (lists.reverse[:, :k] < k) if reciprocal else near >= 0
+        rows, places = np.nonzero(held)
+        number = np.cumsum(lists.valid) - 1
+        elements = np.ones(len(rows)) if values is None else values[rows, places]
+        third = thirds_of_edges(lists.rows, number[rows], number[near[rows, places]], elements)
+    return replace(PairingMoments(*sums), third=third)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from matteralign.metrics.specs import Scored
 from matteralign.stats import jackknife
-from matteralign.stats.pairing import normal_p
+from matteralign.stats.pairing import gamma_p
 
-Null = tuple[float, float]
+Null = tuple[float, float, float]
+"""Mean, standard deviation and skewness under random pairing."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class LocalScore:
         Empty exactly when there is a value.
     null_mean, null_sd : float or None
         Under random pairing of the rows; None below four rows.
+    null_skewness : float
+        0 where it was not worked out.
     debiased : float or None
         (value - null_mean) / (1 - null_mean): 0 on average for independent embeddings, 1
         where the value is 1 (the correction of Cohen's kappa for chance; Gröger et al.
@@ -39,17 +42,18 @@ class LocalScore:
     reason: str = ""
     null_mean: float | None = None
     null_sd: float | None = None
+    null_skewness: float = 0.0
     debiased: float | None = None
     replicates: tuple[float, ...] = ()
     debiased_replicates: tuple[float, ...] = ()
 
     def scored(self) -> Scored:
-        """Return the score with its p-value (normal tail) and 95 % intervals."""
+        """Return the score with its p-value (gamma law) and 95 % intervals."""
         if self.value is None:
             return Scored.not_applicable(self.reason, self.n)
         p = None
         if self.null_mean is not None and self.null_sd is not None:
-            p = normal_p(self.value, self.null_mean, self.null_sd)
+            p = gamma_p(self.value, self.null_mean, self.null_sd, self.null_skewness)
         low, high = jackknife.interval(self.value, self.replicates) or (None, None)
         debiased_low, debiased_high = (
             None
@@ -83,20 +87,21 @@ def calibrated(
     ----------
     n : int
     value : float
-    null : (float, float), optional
-        Mean and standard deviation under random pairing, in the units of `value`.
+    null : Null, optional
+        In the units of `value`.
     replicates, floors : sequence of float
         Values without each block and their means under random pairing.
     """
     if null is None:
         return LocalScore(n, value, replicates=tuple(replicates))
-    mean, sd = null
+    mean, sd, skewness = null
     corrected = [_corrected(v, m) for v, m in zip(replicates, floors, strict=True)]
     return LocalScore(
         n,
         value,
         null_mean=mean,
         null_sd=sd,
+        null_skewness=skewness,
         debiased=_corrected(value, mean),
         replicates=tuple(replicates),
         # None of them or all: a jackknife with a hole has no standard error.

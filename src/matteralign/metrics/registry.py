@@ -169,7 +169,7 @@ _INFOS = (
     _metric(
         "cknna",
         "pair",
-        5,
+        6,
         "inner-product kNN once per model O(N^2 d), then O(N k) per pair",
         DefinitionInfo(
             "huh2024",
@@ -213,7 +213,7 @@ _INFOS = (
     _metric(
         "mutual_knn",
         "pair",
-        3,
+        4,
         "kNN once per model O(N^2 d), then O(N k) per pair",
         DefinitionInfo(
             "inner",

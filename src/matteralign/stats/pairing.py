@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse, special
 
+from matteralign.stats.third import Sums, third_moment
+
 LEAST_ROWS = 4
 """Fewer rows leave no four distinct ones, so the variance has no such form."""
 
@@ -41,6 +43,8 @@ class PairingMoments:
         sum_j c_j^2 with column sums c_j = sum_i A_ij.
     crossed : float
         sum_i r_i c_i.
+    third : tuple of float
+        See `third.thirds_of_edges`; empty where it was not worked out.
     """
 
     total: float
@@ -49,6 +53,7 @@ class PairingMoments:
     rows: float
     columns: float
     crossed: float
+    third: Sums = ()
 
     def centred(self, n: int) -> PairingMoments:
         """Return the sums of A minus the mean of its n (n - 1) off-diagonal elements."""
@@ -149,6 +154,19 @@ def pairing_null(a: PairingMoments, b: PairingMoments, n: int) -> tuple[float, f
         + none_shared(x) * none_shared(y) / four
     )
     return a.total * b.total / two, math.sqrt(max(0.0, variance))
+
+
+def pairing_skewness(a: PairingMoments, b: PairingMoments, n: int, sd: float) -> float:
+    """Return the skewness of T over all permutations, 0 where it is not known.
+
+    Parameters
+    ----------
+    sd : float
+        Of T, from `pairing_null`.
+    """
+    if not (a.third and b.third and sd > 0.0):
+        return 0.0
+    return third_moment(a.third, b.third, n) / sd**3
 
 
 def normal_p(value: float, mean: float, sd: float) -> float:
