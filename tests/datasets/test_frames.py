@@ -181,3 +181,18 @@ def test_rows_of_a_database_keep_charge_and_spin_where_they_are_mapped(tmp_path:
     columns = {"charge": "charge", "spin": "spin"}
     row = read("ase-db", tmp_path / "a.db", columns=columns)[0]["a.db, row 1"]
     assert (row.charge, row.spin) == (-1, 1)
+
+
+@pytest.mark.parametrize("suffix", ["db", "json", "aselmdb"])
+def test_a_pair_that_is_called_charge_is_the_one_that_was_written(
+    suffix: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"a.{suffix}"
+    with connect(path) as database:
+        for charge in (-1, 1.0, 0.5):
+            database.write(Atoms("OH", [(0, 0, 0), (0, 0, 0.97)]), charge=charge)
+    found, _ = read("ase-db", path, columns={"charge": "charge"})
+    ion, cation, part = found.values()
+    assert [(row.charge, row.spin) for row in (ion, cation)] == [(-1, 1), (1, 1)]
+    assert part.reason == "charge is 0.5, no whole number"
+    assert any("'charge'" in text for text in read("ase-db", path)[1][f"a.{suffix}, row 1"])

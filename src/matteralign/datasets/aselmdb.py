@@ -116,7 +116,7 @@ def _state(row: AtomsRow, numbers: np.ndarray[Any, Any], *, periodic: bool) -> t
     Where the record has none: 0; of a molecule the lowest that is possible, of a crystal 1.
     A row's own attribute ``charge`` is the sum of guesses for single atoms, and not read.
     """
-    told = {**row.key_value_pairs, **dict(row.data)}
+    told = {**pairs(row), **dict(row.data)}
     charge = _whole("charge", told.get("charge", 0))
     electrons = int(numbers.sum()) - charge
     lowest = lowest_multiplicity(electrons)
@@ -126,6 +126,15 @@ def _state(row: AtomsRow, numbers: np.ndarray[Any, Any], *, periodic: bool) -> t
     if wrong is not None:
         raise ValueError(wrong)
     return charge, 1 if given is None and periodic else spin
+
+
+def pairs(row: AtomsRow) -> dict[str, Any]:
+    """Return the key-value pairs of a row as they were written.
+
+    ``row.key_value_pairs`` gives ASE's own sum of guesses for one that is called ``charge``.
+    """
+    values = vars(row)
+    return {name: values[name] for name in row.key_value_pairs}
 
 
 def _whole(name: str, value: Any) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any
 
+from matteralign.datasets.aselmdb import pairs
 from matteralign.datasets.attempt import BadRecordError, attempt, blamed
 from matteralign.datasets.formats.ase_files import Rows, open_rows
 from matteralign.datasets.formats.fields import read_fields, record_id, structure_of, wrong_count
@@ -47,4 +48,4 @@ class AseDatabase(Format):
 
 def _values(row: Any) -> dict[str, Any]:
     own = {name: row.get(name) for name in ("energy", "unique_id") if row.get(name) is not None}
-    return {**own, **dict(row.data), **row.key_value_pairs}
+    return {**own, **dict(row.data), **pairs(row)}
