@@ -129,6 +129,12 @@ READ = {
     "line ends": (cif("Cu1 Cu 0 0 0").replace("\n", "\r\n"), {"Cu": 1}),
     "names in another encoding": (cif("Cu1 Cu 0 0 0", more="_publ_author 'M\xfcller'")
                                   .encode("latin-1"), {"Cu": 1}),
+    "the mark of UTF-8": (cif("Cu1 Cu 0 0 0").encode("utf-8-sig"), {"Cu": 1}),
+    "a volume": (cif("Cu1 Cu 0 0 0", more="_cell_volume 125.6(3)"), {"Cu": 1}),
+    "a volume in words": (cif("Cu1 Cu 0 0 0", more="_cell_volume '125 A^3'"), {"Cu": 1}),
+    "a Hall symbol against the name, told by the formula": (
+        cif("Cu1 Cu 0 0 0", group="F m -3 m", more="_space_group_name_Hall '-P 4 2 3'\n"
+            + formula("Cu", 1)), {"Cu": 1}),
 }  # fmt: skip
 
 
@@ -188,6 +194,16 @@ REFUSED = {
     "a coordinate that is no number": (cif("Cu1 Cu 0 1/2 0"), "atom Cu1 is '1/2', no number"),
     "an angle that is not known": (cif("Cu1 Cu 0 0 0", (4, 4, 4, 90, 90, "?")),  # type: ignore[arg-type]
                                    "_cell_angle_gamma is not known"),
+    "an angle below 0": (cif("Cu1 Cu 0 0 0", (4, 4, 4, 90, 90, -90)), "-90, no angle of a cell"),
+    "angles that close no cell": (cif("Cu1 Cu 0 0 0", (4, 4, 4, 60, 60, 170)),
+                                  "no cell has the angles 60°, 60°, 170°"),
+    "a length below 0": (cif("Cu1 Cu 0 0 0", (-4, 4, 4, 90, 90, 90)), "-4, no length"),
+    "another volume": (cif("Cu1 Cu 0 0 0", more="_cell_volume 12.5"), "a volume of 125.00 Å³"),
+    "a Hall symbol against the name": (
+        cif("Cu1 Cu 0 0 0", group="F m -3 m", more="_space_group_name_Hall '-P 4 2 3'"),
+        "the Hall symbol '-P 4 2 3' is not of 'F m -3 m'"),
+    "a number of no group": (cif("Si1 Si 0 0 0", group=None, more="_space_group_IT_number 999"),
+                             "there is no space group 999"),
     "no length": (cif("Cu1 Cu 0 0 0").replace("_cell_length_c 5.0\n", ""), "_cell_length_c"),
     "a tag twice": (cif("Cu1 Cu 0 0 0", more="_cell_length_a 9"), "2 times, with different"),
     "a modulated crystal": (cif("Cu1 Cu 0 0 0", more="_cell_modulation_dimension 1"), "modulated"),

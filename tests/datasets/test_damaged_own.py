@@ -231,15 +231,15 @@ def test_frames_that_swallow_others_are_refused(tmp_path: Path) -> None:
 
 
 FRAMES = {
-    "infinite cell": (frame(e="1").replace(b"4 0 0", b"inf 0 0"), "cell is not finite"),
-    "cell that is no number": (frame(e="1").replace(b"4 0 0", b"nan 0 0"), "cell is not finite"),
+    "infinite cell": (frame(e="1").replace(b"4 0 0", b"inf 0 0"), "Lattice is 'inf'"),
+    "cell that is no number": (frame(e="1").replace(b"4 0 0", b"nan 0 0"), "Lattice is 'nan'"),
     "energy beyond all numbers": (frame(e="1e308"), "beyond all numbers"),
     "columns by the billion": (
-        frame().replace(b"pos:R:3", b"pos:R:3:x:R:1000000000"), "1,000,000,004 columns"
+        frame().replace(b"pos:R:3", b"pos:R:3:x:R:1000000000"), "4 columns of the 1,000,000,004"
     ),
     "deep brackets": (frame(x='"' + "[" * 5000 + '"'), ""),
     "bytes": (frame(e="1").replace(b"e=1", b"e=\xff"), "not UTF-8"),
-    "bytes that ASE quotes": (frame(e="1").replace(b"pos:R", b"pos:\x80R"), "\\udc80"),
+    "bytes in a kind": (frame(e="1").replace(b"pos:R", b"pos:\x80R"), "\\udc80"),
 }  # fmt: skip
 
 

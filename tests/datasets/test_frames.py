@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from matteralign.config.datasets import OwnDataset
 from matteralign.datasets.base import Skipped
-from matteralign.datasets.formats.extxyz import comment_texts
+from matteralign.datasets.formats.extxyz import comment_pairs
 from matteralign.datasets.own_source import OwnSource
 
 CELL = "4 0 0 0 5 0 0 0 6"
@@ -66,6 +66,11 @@ CELLS = {
     "three lengths": ('Lattice="4 5 6"', "nine numbers"),
     "periods of one letter": (f'Lattice="{CELL}" pbc=T', "three of T and F"),
     "fractions": (f'Lattice="{CELL}" Properties=species:S:1:frac_pos:R:3', "it needs pos"),
+    "two of one key": (f'Lattice="{CELL}" Lattice="9 0 0 0 9 0 0 0 9"', "say different things"),
+    "underscores": (f'Lattice="{CELL.replace("4", "1_0")}"', "a number of Lattice is '1_0'"),
+    "a list of lists": ("Lattice=[[4,0,0],[0,5,0],[0,0,6]]", "no number"),
+    "a width that is none": ("Properties=species:S:1:pos:R:x", "and number repeat"),
+    "a plane": ("Properties=species:S:1:pos:R:2", "pos is three columns"),
     "atoms in one place": (f'Lattice="{CELL}" Properties=Z:I:1:pos:R:3', ""),
 }
 
@@ -93,6 +98,52 @@ def test_columns_in_another_order_and_symbols_in_capitals(tmp_path: Path) -> Non
     )
     (row,) = read("extxyz", path)[0].values()
     assert row.numbers.tolist() == [11, 17]
+
+
+ATOMS = {
+    "a coordinate with an underscore": ("", "Na 0 0 0\nCl 1_0 2 2\n", "atom 1 is '1_0', no number"),
+    "a coordinate of Fortran": ("", "Na 0 0 0\nCl 1D0 2 2\n", "atom 1 is '1D0', no number"),
+    "a decimal comma": ("", "Na 0 0 0\nCl 2 2,5 2\n", "atom 1 is '2,5', no number"),
+    "a label": ("", "Na1 0 0 0\nCl 2 2 2\n", "atom 0: 'Na1' is no element"),
+    "a number of a kind": ("", "1 0 0 0\n2 2 2 2\n", "atom 0: '1' is no element"),
+    "a dummy": ("", "Na 0 0 0\nX 2 2 2\n", "atom 1: 'X' is no element"),
+    "a number with an underscore": (
+        "Properties=Z:I:1:pos:R:3", "1_1 0 0 0\n17 2 2 2\n", "atom 0: Z is '1_1'",
+    ),
+    "a number against the symbol": (
+        "Properties=species:S:1:pos:R:3:Z:I:1", "Na 0 0 0 12\nCl 2 2 2 17\n",
+        "atom 0 is Na by its species, Z is 12",
+    ),
+    "a line that is cut": (
+        "Properties=species:S:1:pos:R:3:forces:R:3", "Na 0 0 0 1 1 1\nCl 2 2 2\n",
+        "atom 1 has 4 columns of the 7",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ATOMS)
+def test_a_line_that_cannot_be_sure_is_a_reason(kind: str, tmp_path: Path) -> None:
+    comment, atoms, expected = ATOMS[kind]
+    (row,) = read("extxyz", frames(tmp_path, comment, atoms=atoms))[0].values()
+    assert isinstance(row, Skipped)
+    assert expected in row.reason
+
+
+def test_heavy_hydrogen_and_columns_that_are_not_named_are_said(tmp_path: Path) -> None:
+    atoms = "D 0 0 0 1\nCl 2 2 2 1\n"
+    path = frames(tmp_path, "Properties=species:S:1:pos:R:3", "", atoms=atoms)
+    found, warned = read("extxyz", path)
+    assert [row.numbers.tolist() for row in found.values()] == [[1, 17]] * 2
+    assert warned["a.xyz, frame 1"] == ("deuterium and tritium are taken as hydrogen",)
+    assert "more columns than Properties names" in warned["a.xyz, frame 0"][0]
+
+
+def test_a_mapped_key_with_two_values_is_refused_another_is_not(tmp_path: Path) -> None:
+    path = frames(tmp_path, "name=a energy=1 energy=2", "name=b name=c energy=1", "x=1 x=2 name=d")
+    found, _ = read("extxyz", path, columns={"id": "name", "energy": "energy"})
+    assert "columns.energy: the frame has 'energy' twice" in found["a"].reason
+    assert "columns.id: the frame has 'name' twice" in found["a.xyz, frame 1"].reason
+    assert found["d"].energy is None
 
 
 IDS = [
@@ -133,16 +184,16 @@ def test_what_was_quoted_is_read_back(values: dict[str, str]) -> None:
         return f'"{escaped}"'
 
     line = " ".join(f"{key}={quoted(text)}" for key, text in values.items())
-    assert comment_texts(line) == values
+    assert dict(comment_pairs(line)) == values
 
 
 def test_flags_and_spaces_of_a_comment_line() -> None:
     line = "energy = -1.5  relaxed name=a=b forces=[1, 2] note='x y' empty=\"\" z=1"
-    assert comment_texts(line) == {
+    assert dict(comment_pairs(line)) == {
         "energy": "-1.5", "relaxed": "T", "name": "a=b", "forces": "1, 2", "note": "x y",
         "empty": "", "z": "1",
     }  # fmt: skip
-    assert comment_texts("") == {}
+    assert comment_pairs("") == []
 
 
 def test_a_frame_without_energy_keeps_its_row(tmp_path: Path) -> None:

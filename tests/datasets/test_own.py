@@ -89,12 +89,12 @@ BAD_FRAMES = {
         "0.01",
     ),
     "flat": ('1\nLattice="4 0 0 0 4 0 4 4 0" Properties=species:S:1:pos:R:3\nCu 0 0 0\n', "flat"),
-    "nan": ("1\nProperties=species:S:1:pos:R:3\nCu nan 0 0\n", "atom 0 is at"),
+    "nan": ("1\nProperties=species:S:1:pos:R:3\nCu nan 0 0\n", "atom 0 is 'nan'"),
     "far": ("1\nProperties=species:S:1:pos:R:3\nCu 1e30 0 0\n", "atom 0 is at"),
-    "element": ("1\nProperties=species:S:1:pos:R:3\nQq 0 0 0\n", "not readable"),
-    "columns": ("1\nProperties=species:S:1:pos:R:3\nCu 0 0\n", "not readable"),
+    "element": ("1\nProperties=species:S:1:pos:R:3\nQq 0 0 0\n", "atom 0: 'Qq' is no element"),
+    "columns": ("1\nProperties=species:S:1:pos:R:3\nCu 0 0\n", "atom 0 has 3 columns of the 4"),
     "empty": ("0\nProperties=species:S:1:pos:R:3\n", "atoms"),
-    "bytes": ("1\nProperties=species:S:1:pos:R:3\nC\udcff 0 0 0\n", "not readable"),
+    "bytes": ("1\nProperties=species:S:1:pos:R:3\nC\udcff 0 0 0\n", "is no element"),
     "short": ("3\nProperties=species:S:1:pos:R:3\nCu 0 0 0\n", "announced"),
 }
 

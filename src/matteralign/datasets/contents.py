@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import zlib
 from pathlib import Path
@@ -13,7 +14,7 @@ LARGEST = 1 << 29
 
 
 def read_contents(path: Path, largest: int = LARGEST) -> bytes:
-    """Return the bytes of a file, unpacked if it is gzipped.
+    """Return the bytes of a file, unpacked if it is gzipped, without the mark of UTF-8.
 
     Raises
     ------
@@ -38,4 +39,4 @@ def read_contents(path: Path, largest: int = LARGEST) -> bytes:
         raise UserError(f"{path}: cannot be read: {os_fault(error)}") from error
     if len(found) > largest:
         raise IntegrityError(f"{path}: holds more than {largest:,} bytes, too many to be read")
-    return found
+    return found.removeprefix(codecs.BOM_UTF8)

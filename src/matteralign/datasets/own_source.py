@@ -27,13 +27,13 @@ _GIVES: Mapping[str, frozenset[str]] = {
 _PERIODIC: Mapping[str, bool | None] = {"extxyz": None, "ase-db": None, "cif-folder": True}
 # Raised whenever the same files would give other rows: slices are then drawn anew.
 _REVISIONS: Mapping[str, int] = {
-    "extxyz": 3,
-    "ase-db": 3,
-    "cif-folder": 3,
-    "sdf": 2,
-    "smiles-csv": 2,
+    "extxyz": 4,
+    "ase-db": 4,
+    "cif-folder": 4,
+    "sdf": 3,
+    "smiles-csv": 3,
     "fasta": 2,
-    "structure-folder": 2,
+    "structure-folder": 3,
 }
 
 

@@ -16,6 +16,9 @@ _LETTERS = re.compile(r"[A-Za-z]+")
 _PART = re.compile(r"([A-Z][a-z]?)(\d*\.?\d*)(?![a-z])")
 _HYDROGEN = {"D": 1, "T": 1}
 
+HEAVY_HYDROGEN = "deuterium and tritium are taken as hydrogen"
+"""What is warned of where D or T are read."""
+
 
 def element(symbol: str) -> int | None:
     """Return the atomic number of a symbol in any case, D and T being hydrogen."""

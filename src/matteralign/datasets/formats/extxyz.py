@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import re
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
-from ase.io import read
+from ase import Atoms
 
 from matteralign.core.errors import IntegrityError
-from matteralign.datasets.attempt import BadRecordError, RecordWarning, blamed
+from matteralign.datasets.attempt import BadRecordError, RecordWarning
+from matteralign.datasets.formats.elements import HEAVY_HYDROGEN, element
 from matteralign.datasets.formats.fields import (
     MOST_ATOMS,
+    plain_number,
     read_fields,
     record_id,
     structure_of,
@@ -24,14 +26,15 @@ from matteralign.datasets.formats.text import open_text
 from matteralign.datasets.own import Format, Record, refused, unread
 from matteralign.store.structures import Structure
 
-_MOST_COLUMNS = 1000
 _PIECES = re.compile(
     r"""(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[^}]*\}|\[[^\]]*\])"""
     r"""|(?P<escaped>\\.)|(?P<equals>=)|(?P<space>\s+)|(?P<text>[^\s='"{\[\\]+|.)""",
     re.DOTALL,
 )
-_NAMES = {"pos": "pos", "species": "species", "z": "Z"}
-_BOOLEANS = {"t": "T", "true": "T", "1": "T", "f": "F", "false": "F", "0": "F"}
+_COLUMNS = {"pos": 3, "species": 1, "z": 1}
+_PROPERTIES = re.compile(r"[^:]+:[SRIL]:[0-9]{1,12}(?::[^:]+:[SRIL]:[0-9]{1,12})*")
+_USUAL = "species:S:1:pos:R:3"
+_BOOLEANS = {"t": True, "true": True, "1": True, "f": False, "false": False, "0": False}
 # Names by which other programs write a cell, some by rows, some by columns.
 _CELLS = frozenset({"cell", "box", "unit_cell", "unitcell", "lattice_vectors", "cell_vectors"})
 
@@ -61,22 +64,33 @@ class ExtXyz(Format):
                 if there < count and count > MOST_ATOMS:
                     raise IntegrityError(f"{where}: {count:,} atoms announced, {there:,} are there")
                 if places is None:
-                    yield Record(place, record_id(comment_texts(comment), self.config), unread)
+                    yield Record(place, self._id(comment), unread)
                 elif wanted:
                     make = partial(self._make, [head, comment, *body], place)
                     yield Record(place, None, make if wrong is None else refused(wrong))
                 number += 1
+
+    def _id(self, comment: str) -> str | None:
+        pairs = comment_pairs(comment)
+        # Of two ids nobody knows which it is.
+        return (
+            None if self.config.columns.id in _twice(pairs) else record_id(dict(pairs), self.config)
+        )
 
     def _make(self, lines: list[str], place: str) -> Structure:
         if len(lines) - 2 != int(lines[0]):
             raise BadRecordError(
                 f"{lines[0].strip()} atoms announced, {len(lines) - 2} lines follow"
             )
-        values = comment_texts(lines[1])
-        frame = "".join([lines[0], _geometry(values), *lines[2:]])
-        with blamed("not readable as extended XYZ"):
-            atoms = read(io.StringIO(frame), format="extxyz", index=0)
-        return structure_of(atoms, read_fields(values, self.config, place), place)
+        pairs = comment_pairs(lines[1])
+        twice = _twice(pairs)
+        for label, name in self.config.columns:
+            if name in twice:
+                raise BadRecordError(
+                    f"columns.{label}: the frame has {name!r} twice, with different values"
+                )
+        fields = read_fields(dict(pairs), self.config, place)
+        return structure_of(_atoms(pairs, lines[2:]), fields, place)
 
 
 def _count(head: str, where: str) -> int:
@@ -102,18 +116,18 @@ def _refuse_head(line: str, count: int, where: str) -> None:
         )
 
 
-def comment_texts(comment: str) -> dict[str, str]:
+def comment_pairs(comment: str) -> list[tuple[str, str]]:
     """Return keys and values of a comment line, each value as it is written.
 
     A value may stand in quotes, braces or brackets; a key without one is a flag, ``T``. Nothing
     is taken for a number: an id may be ``007`` or ``1e5``.
     """
-    found: dict[str, str] = {}
+    found: list[tuple[str, str]] = []
     key, value, ended, quoted = "", None, False, False
 
     def keep() -> None:
         if key:
-            found[key] = "T" if value is None else value
+            found.append((key, "T" if value is None else value))
 
     for piece in _PIECES.finditer(comment):
         kind, text = piece.lastgroup, piece[0]
@@ -139,64 +153,129 @@ def comment_texts(comment: str) -> dict[str, str]:
     return found
 
 
-def _geometry(values: dict[str, str]) -> str:
-    """Return the line of what tells cell and columns, as ASE wants it.
+def _twice(pairs: Sequence[tuple[str, str]]) -> set[str]:
+    """Return the keys that have more than one value."""
+    values = dict(pairs)
+    return {key for key, text in pairs if text != values[key]}
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the columns of a line are; None: there is no such column."""
+
+    pos: int
+    species: int | None
+    z: int | None
+    width: int
+
+
+def _atoms(pairs: Sequence[tuple[str, str]], lines: Sequence[str]) -> Atoms:
+    """Return the atoms of a frame.
 
     Raises
     ------
     BadRecordError
-        If the cell cannot be read, or has a name that is none of the format.
+        If its cell has a name that is none of the format, or a value cannot be read.
     """
-    told = {name: _spelled(values, name) for name in ("Lattice", "pbc", "Properties")}
-    lattice, periods = told["Lattice"], _periods(told["pbc"])
-    other = next((key for key in values if key.lower() in _CELLS), None)
-    if lattice is None and (other is not None or (periods is not None and "T" in periods)):
+    lattice, pbc, properties = (_spelled(pairs, name) for name in ("Lattice", "pbc", "Properties"))
+    periods = None if pbc is None else _periods(pbc)
+    other = next((key for key, _ in pairs if key.lower() in _CELLS), None)
+    if lattice is None and (other is not None or (periods is not None and any(periods))):
         hint = "" if other is None else f"; rename {other!r}, if it holds the vectors"
         raise BadRecordError(f"its cell is not under the key Lattice{hint}")
-    parts = [f"Properties={_columns(told['Properties'] or 'species:S:1:pos:R:3')}"]
-    if lattice is not None:
-        if len(lattice.replace(",", " ").split()) != 9:
-            raise BadRecordError(f"Lattice is {lattice[:80]!r}; nine numbers are its vectors")
-        parts.append(f'Lattice="{lattice}"')
-    if periods is not None:
-        parts.append(f'pbc="{periods}"')
-    return f"{' '.join(parts)}\n"
-
-
-def _spelled(values: dict[str, str], name: str) -> str | None:
-    """Return the value of a key of the format, in whatever case it is written."""
-    found = {key: text for key, text in values.items() if key.lower() == name.lower()}
-    if len(set(found.values())) > 1:
-        raise BadRecordError(f"{' and '.join(found)} say different things")
-    if found and name not in found:
-        spelled = next(iter(found))
-        warnings.warn(f"{spelled!r} is taken as {name}", RecordWarning, stacklevel=1)
-    return next(iter(found.values()), None)
-
-
-def _periods(text: str | None) -> str | None:
-    if text is None:
-        return None
-    words = [_BOOLEANS.get(word.lower()) for word in text.replace(",", " ").split()]
-    if len(words) != 3 or None in words:
-        raise BadRecordError(f"pbc is {text[:40]!r}; three of T and F are right")
-    return " ".join(word for word in words if word is not None)
-
-
-def _columns(properties: str) -> str:
-    """Return the columns with the names of the format; refuse those that are no atoms.
-
-    ASE would make columns by the million before it looks at the lines.
-    """
-    parts = properties.split(":")
-    widths = parts[2::3]
-    declared = sum(int(width) for width in widths if width.isascii() and width.isdigit())
-    if declared > _MOST_COLUMNS:
+    layout = _layout(properties or _USUAL)
+    rows = [line.split() for line in lines]
+    short = next((at for at, row in enumerate(rows) if len(row) < layout.width), None)
+    if short is not None:
         raise BadRecordError(
-            f"Properties names {declared:,} columns; up to {_MOST_COLUMNS:,} can be read"
+            f"atom {short} has {len(rows[short])} columns of the {layout.width:,} of "
+            f"{properties or _USUAL!r}"
         )
-    names = [_NAMES.get(name.lower(), name) for name in parts[::3]]
-    if "pos" not in names or not {"species", "Z"} & set(names):
+    if properties is not None and any(len(row) > layout.width for row in rows):
+        warnings.warn(
+            "atoms have more columns than Properties names; the last are not read",
+            RecordWarning,
+            stacklevel=1,
+        )
+    return Atoms(
+        numbers=[_number(row, at, layout) for at, row in enumerate(rows)],
+        positions=[
+            [_float(word, f"a coordinate of atom {at}") for word in row[layout.pos :][:3]]
+            for at, row in enumerate(rows)
+        ],
+        cell=None if lattice is None else _cell(lattice),
+        pbc=lattice is not None if periods is None else periods,
+    )
+
+
+def _spelled(pairs: Sequence[tuple[str, str]], name: str) -> str | None:
+    """Return the value of a key of the format, in whatever case it is written."""
+    found = [(key, text) for key, text in pairs if key.lower() == name.lower()]
+    if len({text for _, text in found}) > 1:
+        raise BadRecordError(f"{' and '.join(key for key, _ in found)} say different things")
+    if found and name not in dict(found):
+        warnings.warn(f"{found[0][0]!r} is taken as {name}", RecordWarning, stacklevel=1)
+    return found[0][1] if found else None
+
+
+def _periods(text: str) -> list[bool]:
+    words = [_BOOLEANS.get(word.lower()) for word in text.replace(",", " ").split()]
+    found = [word for word in words if word is not None]
+    if len(words) != 3 or len(found) != 3:
+        raise BadRecordError(f"pbc is {text[:40]!r}; three of T and F are right")
+    return found
+
+
+def _cell(text: str) -> list[list[float]]:
+    words = text.replace(",", " ").split()
+    if len(words) != 9:
+        raise BadRecordError(f"Lattice is {text[:80]!r}; nine numbers are its vectors")
+    numbers = [_float(word, "a number of Lattice") for word in words]
+    return [numbers[:3], numbers[3:6], numbers[6:]]
+
+
+def _layout(properties: str) -> _Layout:
+    """Return where the columns are that tell the atoms; refuse what has none."""
+    if not _PROPERTIES.fullmatch(properties):
+        raise BadRecordError(
+            f"Properties is {properties[:80]!a}; name, kind (S, R, I or L) and number repeat"
+        )
+    parts = properties.split(":")
+    begins, width = dict[str, int](), 0
+    for name, columns in zip(map(str.lower, parts[::3]), map(int, parts[2::3]), strict=True):
+        if name in _COLUMNS:
+            if name in begins or columns != _COLUMNS[name]:
+                raise BadRecordError(
+                    f"Properties is {properties[:80]!a}; pos is three columns, species and Z one"
+                )
+            begins[name] = width
+        width += columns
+    if "pos" not in begins or not {"species", "z"} & set(begins):
         raise BadRecordError(f"Properties is {properties[:80]!a}; it needs pos and species or Z")
-    parts[::3] = names
-    return ":".join(parts)
+    return _Layout(begins["pos"], begins.get("species"), begins.get("z"), width)
+
+
+def _number(row: Sequence[str], at: int, layout: _Layout) -> int:
+    """Return the atomic number of an atom."""
+    symbol = None if layout.species is None else row[layout.species]
+    told = None if layout.z is None else row[layout.z]
+    number = 0
+    if symbol is not None:
+        number = element(symbol) or 0
+        if not number:
+            raise BadRecordError(f"atom {at}: {symbol[:40]!r} is no element")
+        if symbol.upper() in ("D", "T"):
+            warnings.warn(HEAVY_HYDROGEN, RecordWarning, stacklevel=1)
+    if told is not None:
+        if not (told.isascii() and told.isdigit() and len(told) < 4):
+            raise BadRecordError(f"atom {at}: Z is {told[:40]!r}, no atomic number")
+        if symbol is not None and int(told) != number:
+            raise BadRecordError(f"atom {at} is {symbol} by its species, Z is {told}")
+        number = int(told)
+    return number
+
+
+def _float(word: str, what: str) -> float:
+    if not plain_number(word):
+        raise BadRecordError(f"{what} is {word[:40]!r}, no number")
+    return float(word)

@@ -332,9 +332,13 @@ def _whole(name: str, value: Any) -> int | None:
     return int(number)
 
 
+def plain_number(text: str) -> bool:
+    """Return whether a text is plainly a number: Python also takes ``1_000`` and ``nan``."""
+    return _PLAIN.fullmatch(text.strip()) is not None
+
+
 def _number(name: str, value: Any) -> float:
-    """Return a number that is plainly one: Python also takes True, 1_000 and nan."""
-    plain = isinstance(value, str) and _PLAIN.fullmatch(value.strip())
+    plain = isinstance(value, str) and plain_number(value)
     if not plain and (isinstance(value, bool) or not isinstance(value, int | float)):
         raise BadRecordError(f"{name} is {value!r}, no number")
     try:

@@ -81,14 +81,11 @@ class Symmetry:
     ----------
     settings
         Settings that it may mean, those that the cell excludes left out.
-    sure
-        Whether only one is meant; else what the sites make must tell which.
     contradiction
         What else in the file says otherwise; None: nothing does.
     """
 
     settings: Sequence[Setting]
-    sure: bool
     contradiction: str | None = None
 
 
@@ -108,20 +105,20 @@ def symmetry_of(value: Value, column: Column, cell: Array) -> Symmetry:
         If the file says nothing, or nothing that fits the cell.
     """
     listed = _listed(column)
-    named, told = _named(value)
+    named, told, against = _named(value)
     if listed is None:
         if not named:
             raise BadRecordError(told or "it has neither symmetry operations nor a space group")
         fitting = [setting for setting in named if setting.fits(cell)]
         if not fitting:
             raise BadRecordError(f"the cell does not have the symmetry of {told}")
-        return Symmetry(fitting, sure=len(named) == 1)
+        return Symmetry(fitting, against)
     if not listed.fits(cell):
         raise BadRecordError("the cell does not have the symmetry of the listed operations")
     against = None
     if named and not any(_same(listed, setting) for setting in named):
         against = f"the {len(listed)} operations listed are none of {told}"
-    return Symmetry([listed], sure=True, contradiction=against)
+    return Symmetry([listed], against)
 
 
 def _listed(column: Column) -> Setting | None:
@@ -182,30 +179,48 @@ def _same(one: Setting, other: Setting) -> bool:
     return _keys(one.rotations, one.translations) == _keys(other.rotations, other.translations)
 
 
-def _named(value: Value) -> tuple[list[Setting], str]:
-    """Return the settings that Hall symbol, name or number may mean, and what that is."""
-    hall = value(*_HALL)
-    if hall is not None:
-        try:
-            operations = gemmi.symops_from_hall(hall)
-        except (ValueError, RuntimeError):
-            operations = None  # often a question of spelling; the name is asked
-        if operations is not None and len(operations):
-            return [_setting(hall, list(operations))], repr(hall)
-    name = value(*_NAMES)
-    number = value(*_NUMBERS)
+def _named(value: Value) -> tuple[list[Setting], str, str | None]:
+    """Return the settings that Hall symbol, name or number may mean, what that is, and what not.
+
+    The last is how the Hall symbol contradicts name or number, None where it does not.
+    """
+    groups, told = _groups(value)
+    settings = [_setting(group.xhm(), list(group.operations())) for group in groups]
+    symbol = value(*_HALL)
+    hall = None if symbol is None else _of_hall(symbol)
+    if hall is None:
+        return settings, told, None
+    against = None
+    if settings and not any(_same(hall, setting) for setting in settings):
+        against = f"the Hall symbol {symbol!r} is not of {told}"
+    return [hall], repr(symbol), against
+
+
+def _of_hall(symbol: str) -> Setting | None:
+    """Return the setting of a Hall symbol; None where it cannot be read, often for its spelling."""
+    try:
+        operations = gemmi.symops_from_hall(symbol)
+    except (ValueError, RuntimeError):
+        return None
+    return _setting(symbol, list(operations)) if len(operations) else None
+
+
+def _groups(value: Value) -> tuple[list[gemmi.SpaceGroup], str]:
+    """Return the settings of the table that name or number may mean, and what that is."""
+    name, number = value(*_NAMES), value(*_NUMBERS)
     groups = [] if name is None else groups_named(name)
-    if groups and number is not None and number.isdigit() and int(number) != groups[0].number:
+    if number is None or not number.isdecimal():
+        number = None
+    elif groups and int(number) != groups[0].number:
         raise BadRecordError(
             f"its space group {name!r} is number {groups[0].number}, the file says {number}"
         )
-    told = "" if name is None else repr(name)
-    if not groups and number is not None and number.isdigit():
+    if groups:
+        return groups, repr(name)
+    if number is not None:
         groups = [group for group in gemmi.spacegroup_table() if group.number == int(number)]
-        told = f"space group {number}"
-    if not groups and name is not None:
-        return [], f"the space group {name!r} is not known"
-    return [_setting(group.xhm(), list(group.operations())) for group in groups], told
+        return groups, f"space group {number}" if groups else f"there is no space group {number}"
+    return [], "" if name is None else f"the space group {name!r} is not known"
 
 
 def groups_named(name: str) -> list[gemmi.SpaceGroup]:
