@@ -417,3 +417,33 @@ def test_a_bad_number_is_named(change: tuple[int, str], message: str, letters: L
     lines[0] = lines[0][:at] + text + lines[0][at + len(text) :]
     assert message in letters(p_pdb=lines)["p.pdb"]
     assert "line 1: the atom has no coordinates" in letters(p_pdb=[lines[0][:40]])["p.pdb"]
+
+
+@pytest.mark.parametrize("name", ["a.pdb", "a.cif"])
+def test_the_mark_of_utf_8_hides_no_atom(
+    name: str, tmp_path: Path, rows: Callable[[], OwnRows]
+) -> None:
+    lines = pdb_lines(MKTAY)
+    text = "\n".join(lines) if name == "a.pdb" else cif_of(lines)
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    (row,) = rows().take(["a_A"])
+    assert isinstance(row, Structure)
+    assert (row.n_atoms, row.sequence) == (len(lines), "MKTAY")
+
+
+def test_atoms_beyond_five_digits_are_read_and_lines_out_of_columns_are_named(
+    read: Read, letters: Letters
+) -> None:
+    lines = pdb_lines(MKTAY)
+    numbered = [f"ATOM {100_000 + at}{line[11:]}" for at, line in enumerate(lines)]
+    row = read(p_pdb=[*lines[:10], *numbered[10:]])["p_A"]
+    assert isinstance(row, Structure)
+    assert row.n_atoms == len(lines)
+    tabbed = [*lines[:3], lines[3].replace("  ", "\t"), *lines[4:]]
+    assert "line 4: " in letters(p_pdb=tabbed)["p.pdb"]
+
+
+def test_atoms_in_one_place_are_a_reason(letters: Letters) -> None:
+    lines = [f"{line[:30]}{0:8.3f}{0:8.3f}{0:8.3f}{line[54:]}" for line in pdb_lines(MKTAY)]
+    for told in letters(**both(lines)).values():
+        assert "atoms 0 and 1 are 0.000 Å apart" in told

@@ -212,6 +212,7 @@ def test_plain_and_gzipped_give_the_same(tmp_path: Path, write: Callable[..., Pa
         ((" -1.250 ", " nan "), "atom 1: _atom_site.Cartn_z is 'nan'"),
         (("ATOM 2 C ", "ATOM 2 QQ "), "atom 2 (CA of ALA): 'QQ' is no element"),
         ((" ALA A 1 1 ", " ALA A 1 7 "), "atom 1: residue 7 of a sequence of 1"),
+        ((" ALA A 1 1 ", " ALA A 1 1.5 "), "_atom_site.label_seq_id is '1.5', no whole number"),
         ((" ALA A 1 1 ", " GLY A 1 1 "), "residue 1 is GLY, its entity has ALA"),
         ((" CA . ALA", " N . ALA"), "residue 1 has its atom N more than once"),
         (("1 1 ALA", "1 3 ALA"), "has residue 3 after 0"),

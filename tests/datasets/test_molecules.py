@@ -284,6 +284,9 @@ def test_atoms_of_a_drawing_that_are_no_element_are_skipped(tmp_path: Path) -> N
     chosen = Chem.MolToMolBlock(Chem.MolFromSmarts("C-[N,O]"))
     assert "M  ALS" in chosen
     assert "several possible elements" in sdf(tmp_path, chosen)
+    assert "aromatic bond outside of a ring" in sdf(
+        tmp_path, block.replace("  1  2  1", "  1  2  4")
+    )
 
 
 def frames(kind: str, tmp_path: Path, *made: Atoms, **more: Any) -> tuple[dict[str, Any], Any]:

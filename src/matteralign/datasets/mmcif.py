@@ -200,7 +200,7 @@ def _atoms(block: Any, polymers: Mapping[str, Polymer], path: Path) -> AtomTable
         chain=chain,
         author=author,
         entity=_entities(block, text("label_entity_id"), chain, author, polymers, path),
-        place=_numbers(place, serial, "_atom_site.label_seq_id", 0, path).astype(np.int64),
+        place=_whole(place, serial, "_atom_site.label_seq_id", path),
         placed=place != "",
         number=author_number,
         insertion=insertion,
@@ -278,6 +278,16 @@ def _numbers(
         shown = str(values[bad[0]]) or "?"
         raise IntegrityError(f"{path}, atom {serial[bad[0]]}: {what} is {shown!r}, no number")
     return found
+
+
+def _whole(values: Text, serial: Text, what: str, path: Path) -> npt.NDArray[np.int64]:
+    found = _numbers(values, serial, what, 0, path)
+    bad = np.flatnonzero((found != np.rint(found)) | (np.abs(found) > 1e15))
+    if len(bad):
+        raise IntegrityError(
+            f"{path}, atom {serial[bad[0]]}: {what} is {str(values[bad[0]])!r}, no whole number"
+        )
+    return found.astype(np.int64)
 
 
 def _number(value: str) -> float:

@@ -81,6 +81,12 @@ def left_open(molecule: Chem.Mol) -> str | None:
             return f"a dummy atom ({atom.GetSymbol()}), which is no element"
     if any(bond.HasQuery() for bond in molecule.GetBonds()):
         return "a bond of no certain order"
+    from rdkit.Chem import BondType
+
+    # RDKit keeps the order one and a half where it finds no ring.
+    aromatic = (b for b in molecule.GetBonds() if b.GetBondType() == BondType.AROMATIC)
+    if any(not bond.GetIsAromatic() for bond in aromatic):
+        return "an aromatic bond outside of a ring"
     return None
 
 

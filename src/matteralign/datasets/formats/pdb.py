@@ -22,7 +22,7 @@ from matteralign.datasets.atoms import (
 from matteralign.datasets.contents import read_contents
 from matteralign.datasets.residues import COMMON, LETTERS
 
-_ATOMS = ("ATOM  ", "HETATM")
+_ATOMS = ("ATOM", "HETATM")  # a number of six digits leaves ATOM one blank
 _SHORTEST = 54
 """Characters of a line that holds coordinates."""
 

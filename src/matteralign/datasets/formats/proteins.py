@@ -10,6 +10,7 @@ from pathlib import Path
 from matteralign.datasets.atoms import Entry
 from matteralign.datasets.attempt import BadRecordError, attempt
 from matteralign.datasets.chains import Chain, chains_of, contents
+from matteralign.datasets.consistency import too_close
 from matteralign.datasets.formats.fields import wrong_count
 from matteralign.datasets.formats.folders import files_of, stem
 from matteralign.datasets.formats.pdb import read_pdb
@@ -74,5 +75,5 @@ def _making(chain: Chain) -> Make:
     made = chain.made
     if isinstance(made, str):
         return refused(made)
-    wrong = wrong_count(made.n_atoms)
+    wrong = wrong_count(made.n_atoms) or too_close(made.positions)
     return refused(wrong) if wrong is not None else lambda: made
