@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from matteralign.metrics import MetricSpec, cknna, compare, information_imbalance, mutual_knn
 from matteralign.metrics.members import open_member
@@ -73,8 +74,39 @@ def test_independent_embeddings_with_ties_score_their_floor(kind, normalize):
         # Skewed for hubs and few groups, so the median too.
         assert abs(z.mean()) < 5 / draws**0.5, spec
         assert 0.2 < np.median(np.abs(z)) < 1.5, spec
-        if spec.metric != "information_imbalance":  # its law is the normal one
-            assert min(s.null_p for s in scored) > 1e-4, spec
+        assert min(s.null_p for s in scored) > 1e-4, spec
+
+
+def plain(n, rng):
+    return rng.normal(size=(n, 4))
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [(one_hot, plain), (plain, one_hot), (tight_groups, tight_groups)]
+)
+def test_the_null_of_the_imbalance_is_that_of_drawn_pairings(source, target):
+    n, draws = 160, 2000
+    rng = np.random.default_rng(8)
+    x, y = source(n, rng), target(n, rng)
+    away = ((y[:, None] - y[None]) ** 2).sum(axis=2)
+    np.fill_diagonal(away, -1.0)
+    ranks = stats.rankdata(away, axis=1) - 1.0
+    near = find_neighbors(open_member(x, "x"), euclid=50, inner=1, double=True).euclid_index
+    orders = np.array([rng.permutation(n) for _ in range(draws)])
+    for k in (1, 10, 50):
+        spec = MetricSpec("information_imbalance", "rank", {"k": k})
+        drawn = np.array([2 / n * ranks[p[:, None], p[near[:, :k]]].mean() for p in orders])
+        for share in (0.05, 0.01):
+            order = orders[np.argsort(drawn)[int(share * draws)]]
+            members = {"x": x, "y": y[order]}
+            scored = next(compare(members, [("x", "y")], [spec])).scored
+            assert scored.value == pytest.approx(np.sort(drawn)[int(share * draws)])
+            assert scored.null_sd == pytest.approx(drawn.std(), rel=0.06)
+            # Sums of mean ranks repeat: half of the equal ones count.
+            below = (
+                np.mean(drawn < scored.value - 1e-9) + np.mean(drawn < scored.value + 1e-9)
+            ) / 2
+            assert scored.null_p == pytest.approx(below, rel=0.25 if share == 0.05 else 0.6)
 
 
 @pytest.mark.parametrize("kind", [one_hot, tight_groups])

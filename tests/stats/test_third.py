@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from matteralign.stats import third
 from matteralign.stats.pairing import moments_of_matrix, pairing_null
-from matteralign.stats.third import third_moment, thirds_of_edges
+from matteralign.stats.third import third_moment, thirds_of_edges, thirds_of_sample
 
 
 def thirds(a):
@@ -56,3 +57,21 @@ def test_third_moment_of_hubs_equals_that_of_drawn_permutations():
     found = third_moment(thirds(a), thirds(b), n) / sd**3
     assert found > 0.5
     assert found == pytest.approx(stats.skew(sums), rel=0.15)
+
+
+def test_sums_of_all_rows_as_a_sample_are_the_exact_ones():
+    rng = np.random.default_rng(1)
+    a = rng.normal(size=(9, 9)) ** 3
+    np.fill_diagonal(a, 0.0)
+    a -= a.sum() / 72 * (1 - np.eye(9))
+    assert thirds_of_sample(a, 9) == pytest.approx(thirds(a), rel=1e-9, abs=1e-8)
+
+
+def test_triangles_of_some_rows_stand_for_those_of_all(monkeypatch):
+    rng = np.random.default_rng(2)
+    group = rng.integers(0, 20, 600)
+    a = ((group[:, None] == group) & (rng.random((600, 600)) < 0.5)).astype(float)
+    np.fill_diagonal(a, 0.0)
+    exact = third_moment(thirds(a), thirds(a), 600)
+    monkeypatch.setattr(third, "_MOST_PRODUCTS", 1)
+    assert third_moment(thirds(a), thirds(a), 600) == pytest.approx(exact, rel=0.1)

@@ -22,10 +22,13 @@ from matteralign.stats.blocks import block_edges, block_of, sweep_blocks
 from matteralign.stats.jackknife import interval
 from matteralign.stats.pairing import (
     PairingMoments,
+    gamma_p,
     moments_of_edges,
-    normal_p,
     pairing_null,
+    pairing_skewness,
 )
+from matteralign.stats.third import LEAST_ROWS as LEAST_ROWS_OF_THIRD
+from matteralign.stats.third import thirds_of_edges
 
 LEAST_ROWS = 2
 
@@ -155,12 +158,18 @@ class Imbalance:
     def _random(self, f: int, g: int, common: BoolArray, value: float) -> dict[str, float]:
         n = int(common.sum())
         edges = self._moments_of(f, g, common)
-        found = pairing_null(edges, self.nulls.of(g, common), n)
+        ranks = self.nulls.of(g, common)
+        found = pairing_null(edges, ranks, n)
         if found is None:
             return {}
         # Every rank is as likely, their mean n / 2 with ties or without, and the imbalance 1.
         sd = 2.0 / n * found[1] / edges.total
-        return {"null_mean": 1.0, "null_sd": sd, "null_p": normal_p(-value, -1.0, sd)}
+        skewness = pairing_skewness(edges, ranks, n, found[1])
+        return {
+            "null_mean": 1.0,
+            "null_sd": sd,
+            "null_p": gamma_p(-value, -1.0, sd, -skewness),
+        }
 
     def _moments_of(self, f: int, g: int, common: BoolArray) -> PairingMoments:
         """Return the pairing sums of the edges of a source, the same in every such target."""
@@ -169,9 +178,9 @@ class Imbalance:
             near = self.lists[f, g, self.limits[-1]][:, : self.k]
             rows, places = np.nonzero(near >= 0)
             numbers, ones = place_of(common), np.ones(len(rows))
-            self._edges[key] = moments_of_edges(
-                int(common.sum()), numbers[rows], numbers[near[rows, places]], ones
-            )
+            edges = int(common.sum()), numbers[rows], numbers[near[rows, places]], ones
+            third = thirds_of_edges(*edges) if edges[0] >= LEAST_ROWS_OF_THIRD else ()
+            self._edges[key] = replace(moments_of_edges(*edges), third=third)
         return self._edges[key]
 
 

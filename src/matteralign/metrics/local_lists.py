@@ -21,9 +21,6 @@ from matteralign.stats.pairing import PairingMoments
 from matteralign.stats.third import LEAST_ROWS as LEAST_ROWS_OF_THIRD
 from matteralign.stats.third import Sums, thirds_of_edges
 
-MOST_PRODUCTS = 10**8
-"""Up to so many products of listed elements the third moment is worked out: seconds."""
-
 BoolArray = npt.NDArray[np.bool_]
 MaskArray = npt.NDArray[np.uint16]
 
@@ -193,7 +190,7 @@ def list_moments(
     ones = np.ones((1, 1)) if values is None else values
     sums = loops.moments(lists.index, lists.reverse, ones, values is None, k, reciprocal)
     third: Sums = ()
-    if lists.rows >= LEAST_ROWS_OF_THIRD and lists.rows * k * k <= MOST_PRODUCTS:
+    if lists.rows >= LEAST_ROWS_OF_THIRD:
         near = lists.index[:, :k]
         held = (near >= 0) & (lists.reverse[:, :k] < k) if reciprocal else near >= 0
         rows, places = np.nonzero(held)

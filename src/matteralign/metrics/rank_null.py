@@ -16,6 +16,7 @@ from matteralign.metrics.neighbors import DOUBLE_ROWS
 from matteralign.metrics.scores import likely_rounding
 from matteralign.metrics.workers import Workers
 from matteralign.stats.pairing import PairingMoments
+from matteralign.stats.third import LEAST_ROWS, Sums, thirds_of_sample
 
 SAMPLED_ROWS = 512
 """Rows whose ranks stand for all: the sums are means over rows and over pairs of rows."""
@@ -95,7 +96,20 @@ def rank_moments(member: Member, common: BoolArray) -> PairingMoments:
         rows=0.0,
         columns=max(0.0, n / m * squares + scale * crossed),
         crossed=0.0,
+        third=_thirds(among, n),
     )
+
+
+def _thirds(among: FloatArray, n: int) -> Sums:
+    """Return what the skewness takes of the ranks, from those among the sampled rows."""
+    m = len(among)
+    if m < LEAST_ROWS:
+        return ()
+    # Ranks sum to zero over all rows, over a sample nearly: left so, triples that share no
+    # row, by far the most, would count with the error of the sample.
+    among = among - among.sum(axis=1, keepdims=True) / (m - 1.0)
+    np.fill_diagonal(among, 0.0)
+    return thirds_of_sample(among, n)
 
 
 def _squared_distances(

@@ -169,7 +169,7 @@ _INFOS = (
     _metric(
         "cknna",
         "pair",
-        6,
+        7,
         "inner-product kNN once per model O(N^2 d), then O(N k) per pair",
         DefinitionInfo(
             "huh2024",
@@ -213,7 +213,7 @@ _INFOS = (
     _metric(
         "mutual_knn",
         "pair",
-        4,
+        5,
         "kNN once per model O(N^2 d), then O(N k) per pair",
         DefinitionInfo(
             "inner",
@@ -305,7 +305,7 @@ _INFOS = (
     _metric(
         "information_imbalance",
         "pair",
-        5,
+        6,
         "k = 1: O(N^2) per pair in the pass; larger k: O(N^2 d) per model beside it",
         DefinitionInfo(
             "rank",

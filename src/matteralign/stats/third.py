@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from itertools import permutations
 from typing import Any
@@ -23,12 +23,15 @@ from scipy import sparse
 Edge = tuple[int, int]
 Graph = tuple[Edge, ...]
 Sums = tuple[float, ...]
+Vector = npt.NDArray[np.float64]
 
 LEAST_ROWS = 6
 """Fewer rows leave no six distinct ones."""
 
-_PRODUCTS = 2**22
-"""Products of elements held at once."""
+_HELD_PRODUCTS, _MOST_PRODUCTS = 2**22, 10**8
+"""Products of elements held at once, and in all: seconds."""
+
+_LEAST_SAMPLE = 256
 
 
 def thirds_of_edges(
@@ -46,15 +49,7 @@ def thirds_of_edges(
     s = sparse.csr_array((values, (rows, cols)), shape=(n, n))
     found = _sums(s)
     mean = found[_canonical(((0, 1),))] / (n * (n - 1.0))
-    known: dict[Graph, float] = {}
-
-    def distinct(graph: Graph) -> float:
-        if graph not in known:
-            value = math.prod(found[part] for part in _components(graph))
-            for merged, count in _merged(graph):
-                value -= count * distinct(merged)
-            known[graph] = value
-        return known[graph]
+    distinct = _over_distinct(found)
 
     def centred(graph: Graph) -> float:
         total = 0.0
@@ -81,30 +76,103 @@ def _ways(n: int, placed: int, size: int) -> float:
     return math.prod(float(n - v) for v in range(placed, size))
 
 
+def thirds_of_sample(a: npt.NDArray[np.float64], n: int) -> Sums:
+    """Return what `third_moment` takes of a dense matrix of `n` rows from those of a sample.
+
+    Parameters
+    ----------
+    a : ndarray of float64, shape (m, m)
+        The matrix at the sampled rows, of mean zero; its diagonal is zero.
+    n : int
+
+    Notes
+    -----
+    Sums over distinct rows are means times how many there are: exact when m is n. O(m^3).
+    """
+    m = len(a)
+    t, squares, both, paths = a.T, a * a, a * a.T, a @ a
+    found = _named(
+        a,
+        (a.sum(axis=1), a.sum(axis=0)),
+        (squares.sum(axis=1), squares.sum(axis=0)),
+        both.sum(axis=1),
+        (float(np.vdot(squares, a)), float(np.vdot(squares, t))),
+        (float(np.vdot(paths, t)), float(np.vdot(paths, a))),
+    )
+    distinct = _over_distinct(found)
+    return tuple(
+        distinct(graph) * _ways(n, 0, _size(graph)) / _ways(m, 0, _size(graph))
+        for graph in _patterns()
+    )
+
+
+def _over_distinct(found: Mapping[Graph, float]) -> Callable[[Graph], float]:
+    """Return the function that gives a sum over distinct vertices from those over any."""
+    known: dict[Graph, float] = {}
+
+    def distinct(graph: Graph) -> float:
+        if graph not in known:
+            value = math.prod(found[part] for part in _components(graph))
+            for merged, count in _merged(graph):
+                value -= count * distinct(merged)
+            known[graph] = value
+        return known[graph]
+
+    return distinct
+
+
 def _sums(s: Any) -> dict[Graph, float]:
-    """Return sums over any vertices for every connected graph of up to three edges."""
+    """Return `_named` of a sparse matrix."""
     t = s.T.tocsr()
     square, both = s.multiply(s).tocsr(), s.multiply(t).tocsr()
-    r, c = _of_rows(s), _of_columns(s)
-    dr, dc, m = _of_rows(square), _of_columns(square), _of_rows(both)
-    cyclic, transitive = _triangles(s, t)
+    return _named(
+        s,
+        (_of_rows(s), _of_columns(s)),
+        (_of_rows(square), _of_columns(square)),
+        _of_rows(both),
+        (square.multiply(s).sum(), square.multiply(t).sum()),
+        _triangles(s, t),
+    )
+
+
+def _named(
+    s: Any,
+    sums: tuple[Vector, Vector],
+    squares: tuple[Vector, Vector],
+    m: Vector,
+    cubes: tuple[float, float],
+    triangles: tuple[float, float],
+) -> dict[Graph, float]:
+    """Return sums over any vertices for every connected graph of up to three edges.
+
+    Parameters
+    ----------
+    s : matrix
+    sums, squares : (ndarray, ndarray), shapes (n,)
+        Of the elements and of their squares, by rows and by columns.
+    m : ndarray, shape (n,)
+        Row sums of elements times mirrored ones.
+    cubes, triangles : (float, float)
+        Of squares times elements and mirrored ones; cyclic and transitive.
+    """
+    (r, c), (dr, dc) = sums, squares
     named: dict[Graph, Any] = {
         ((0, 1),): r.sum(),
-        ((0, 1), (0, 1)): square.sum(),
-        ((0, 1), (1, 0)): both.sum(),
+        ((0, 1), (0, 1)): dr.sum(),
+        ((0, 1), (1, 0)): m.sum(),
         ((0, 1), (0, 2)): r @ r,
         ((1, 0), (2, 0)): c @ c,
         ((1, 0), (0, 2)): c @ r,
-        ((0, 1), (0, 1), (0, 1)): square.multiply(s).sum(),
-        ((0, 1), (0, 1), (1, 0)): square.multiply(t).sum(),
+        ((0, 1), (0, 1), (0, 1)): cubes[0],
+        ((0, 1), (0, 1), (1, 0)): cubes[1],
         ((0, 1), (0, 1), (0, 2)): dr @ r,
         ((0, 1), (0, 1), (2, 0)): dr @ c,
         ((0, 1), (0, 1), (1, 2)): dc @ r,
         ((0, 1), (0, 1), (2, 1)): dc @ c,
         ((0, 1), (1, 0), (0, 2)): m @ r,
         ((0, 1), (1, 0), (2, 0)): m @ c,
-        ((0, 1), (1, 2), (2, 0)): cyclic,
-        ((0, 1), (1, 2), (0, 2)): transitive,
+        ((0, 1), (1, 2), (2, 0)): triangles[0],
+        ((0, 1), (1, 2), (0, 2)): triangles[1],
         ((0, 1), (0, 2), (0, 3)): (r * r) @ r,
         ((0, 1), (0, 2), (3, 0)): (r * r) @ c,
         ((0, 1), (2, 0), (3, 0)): (c * c) @ r,
@@ -118,23 +186,32 @@ def _sums(s: Any) -> dict[Graph, float]:
 
 
 def _triangles(s: Any, t: Any) -> tuple[float, float]:
-    """Return ``sum_ijk s_ij s_jk s_ki`` and ``sum_ijk s_ij s_jk s_ik`` of s and its transpose."""
+    """Return ``sum_ijk s_ij s_jk s_ki`` and ``sum_ijk s_ij s_jk s_ik`` of s and its transpose.
+
+    From rows drawn with a fixed seed where all of them would take too many products.
+    """
+    n = s.shape[0]
     cyclic = transitive = 0.0
-    per_row = (s.nnz / s.shape[0]) ** 2
-    step = max(1, int(_PRODUCTS / max(1.0, per_row)))
-    for start in range(0, s.shape[0], step):
-        rows = slice(start, start + step)
-        paths = s[rows] @ s
+    per_row = max(1.0, (s.nnz / n) ** 2)
+    step = max(1, int(_HELD_PRODUCTS / per_row))
+    count = max(_LEAST_SAMPLE, int(_MOST_PRODUCTS / per_row))
+    chosen = np.arange(n)
+    if count < n:
+        chosen = np.sort(np.random.default_rng(0).choice(n, count, replace=False))
+    for start in range(0, len(chosen), step):
+        rows = chosen[start : start + step]
+        own = s[rows]
+        paths = own @ s
         cyclic += float(paths.multiply(t[rows]).sum())
-        transitive += float(paths.multiply(s[rows]).sum())
-    return cyclic, transitive
+        transitive += float(paths.multiply(own).sum())
+    return cyclic * n / len(chosen), transitive * n / len(chosen)
 
 
-def _of_rows(s: Any) -> npt.NDArray[np.float64]:
+def _of_rows(s: Any) -> Vector:
     return np.asarray(s.sum(axis=1), np.float64).reshape(-1)
 
 
-def _of_columns(s: Any) -> npt.NDArray[np.float64]:
+def _of_columns(s: Any) -> Vector:
     return np.asarray(s.sum(axis=0), np.float64).reshape(-1)
 
 
