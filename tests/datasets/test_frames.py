@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from ase import Atoms
 from ase.db import connect
+from ase.io import write
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -138,6 +139,32 @@ def test_heavy_hydrogen_and_columns_that_are_not_named_are_said(tmp_path: Path) 
     assert "more columns than Properties names" in warned["a.xyz, frame 0"][0]
 
 
+SMILES = {
+    "[Na+].[Cl-]": ("Na 0 0 0\nCl 0 0 3\n", "[Cl-].[Na+]"),
+    "[2H]Cl": ("H 0 0 0\nCl 0 0 1.3\n", "[2H]Cl"),
+    "F/N=N\\F": ("F 0 0 0\nN 0 0 1.4\nN 0 1 2\nF 0 2 1.4\n", "F/N=N\\F"),
+    "F/N=N/F": ("F 0 0 0\nN 0 0 1.4\nN 0 1 2\nF 0 2 2.6\n", "F/N=N/F"),
+}
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("smiles", SMILES)
+def test_a_smiles_keeps_brackets_and_bonds(smiles: str, quote: str, tmp_path: Path) -> None:
+    atoms, expected = SMILES[smiles]
+    path = tmp_path / "a.xyz"
+    path.write_text(f"{atoms.count(chr(10))}\nsmiles={quote}{smiles}{quote} x=1\n{atoms}")
+    (row,) = read("extxyz", path, columns={"smiles": "smiles"})[0].values()
+    assert row.smiles == expected
+
+
+def test_a_smiles_that_ase_wrote_is_read_as_it_was(tmp_path: Path) -> None:
+    made = Atoms("FN2F", [(0, 0, 0), (0, 0, 1.4), (0, 1, 2), (0, 2, 1.4)])
+    made.info["smiles"] = "F/N=N\\F"
+    write(tmp_path / "a.xyz", made, format="extxyz")
+    (row,) = read("extxyz", tmp_path / "a.xyz", columns={"smiles": "smiles"})[0].values()
+    assert row.smiles == "F/N=N\\F"
+
+
 def test_a_mapped_key_with_two_values_is_refused_another_is_not(tmp_path: Path) -> None:
     path = frames(tmp_path, "name=a energy=1 energy=2", "name=b name=c energy=1", "x=1 x=2 name=d")
     found, _ = read("extxyz", path, columns={"id": "name", "energy": "energy"})
@@ -156,6 +183,11 @@ IDS = [
     "nan",
     "None",
     "1_000",
+    "5'-AMP",
+    "a[1]",
+    "a1",
+    "{b}",
+    "c\\d",
     "-0",
     "mp 149",
     "1.50",
@@ -190,10 +222,13 @@ def test_what_was_quoted_is_read_back(values: dict[str, str]) -> None:
 def test_flags_and_spaces_of_a_comment_line() -> None:
     line = "energy = -1.5  relaxed name=a=b forces=[1, 2] note='x y' empty=\"\" z=1"
     assert dict(comment_pairs(line)) == {
-        "energy": "-1.5", "relaxed": "T", "name": "a=b", "forces": "1, 2", "note": "x y",
+        "energy": "-1.5", "relaxed": "T", "name": "a=b", "forces": "[1, 2]", "note": "x y",
         "empty": "", "z": "1",
     }  # fmt: skip
     assert comment_pairs("") == []
+    assert dict(comment_pairs("name=5'-AMP e=1 note='x y'")) == {
+        "name": "5'-AMP", "e": "1", "note": "x y",
+    }  # fmt: skip
 
 
 def test_a_frame_without_energy_keeps_its_row(tmp_path: Path) -> None:

@@ -27,10 +27,14 @@ from matteralign.datasets.own import Format, Record, refused, unread
 from matteralign.store.structures import Structure
 
 _PIECES = re.compile(
-    r"""(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\{[^}]*\}|\[[^\]]*\])"""
-    r"""|(?P<escaped>\\.)|(?P<equals>=)|(?P<space>\s+)|(?P<text>[^\s='"{\[\\]+|.)""",
+    # Quotes and brackets hold blanks together where they begin a key or a value: 5'-AMP has none.
+    r"""(?<![^\s=])(?P<quoted>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')"""
+    r"""|(?<![^\s=])(?P<array>\{[^}]*\}|\[[^\]]*\])"""
+    r"""|(?P<escaped>\\[\\"'= ])|(?P<equals>=)|(?P<space>\s+)|(?P<text>[^\s='"{\[\\]+|.)""",
     re.DOTALL,
 )
+# Other backslashes are those of a SMILES: programs write them as they are.
+_ESCAPED = re.compile(r"""\\([\\"'= ])""")
 _COLUMNS = {"pos": 3, "species": 1, "z": 1}
 _PROPERTIES = re.compile(r"[^:]+:[SRIL]:[0-9]{1,12}(?::[^:]+:[SRIL]:[0-9]{1,12})*")
 _USUAL = "species:S:1:pos:R:3"
@@ -119,8 +123,8 @@ def _refuse_head(line: str, count: int, where: str) -> None:
 def comment_pairs(comment: str) -> list[tuple[str, str]]:
     """Return keys and values of a comment line, each value as it is written.
 
-    A value may stand in quotes, braces or brackets; a key without one is a flag, ``T``. Nothing
-    is taken for a number: an id may be ``007`` or ``1e5``.
+    A value may stand in quotes; blanks may also be in brackets and braces, which stay. A key
+    without a value is a flag, ``T``. Nothing is taken for a number: an id may be ``007``.
     """
     found: list[tuple[str, str]] = []
     key, value, ended, quoted = "", None, False, False
@@ -142,7 +146,7 @@ def comment_pairs(comment: str) -> list[tuple[str, str]]:
             key, value, ended, quoted = "", None, False, False
         if kind == "quoted":
             quoted = True
-            text = re.sub(r"\\(.)", r"\1", text[1:-1])
+            text = _ESCAPED.sub(r"\1", text[1:-1])
         elif kind == "escaped":
             text = text[1:]
         if value is None:
@@ -219,15 +223,21 @@ def _spelled(pairs: Sequence[tuple[str, str]], name: str) -> str | None:
 
 
 def _periods(text: str) -> list[bool]:
-    words = [_BOOLEANS.get(word.lower()) for word in text.replace(",", " ").split()]
+    words = [_BOOLEANS.get(word.lower()) for word in _words(text)]
     found = [word for word in words if word is not None]
     if len(words) != 3 or len(found) != 3:
         raise BadRecordError(f"pbc is {text[:40]!r}; three of T and F are right")
     return found
 
 
+def _words(text: str) -> list[str]:
+    """Return what a list holds, one in brackets or braces too."""
+    bare = text[1:-1] if f"{text[:1]}{text[-1:]}" in ("[]", "{}") else text
+    return bare.replace(",", " ").split()
+
+
 def _cell(text: str) -> list[list[float]]:
-    words = text.replace(",", " ").split()
+    words = _words(text)
     if len(words) != 9:
         raise BadRecordError(f"Lattice is {text[:80]!r}; nine numbers are its vectors")
     numbers = [_float(word, "a number of Lattice") for word in words]
