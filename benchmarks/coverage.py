@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from matteralign.metrics import MetricSpec, compare, summarize
+from matteralign.stats.blocks import BLOCKS
+from matteralign.stats.neighbours import ROWS_PER_DEGREE
 
 Rows = npt.NDArray[np.float64]
 
-COLUMNS, CLUSTERS, T_15 = 10, 8, 2.131
+COLUMNS, CLUSTERS = 10, 8
 PAIR = [
     MetricSpec("cknna", "huh2024", {"k": 25}),
     MetricSpec("cknna", "text", {"k": 25}),
@@ -68,7 +71,8 @@ def main(words: list[str]) -> None:
             value, low, high = np.asarray(rows, np.float64).T
             mean, sd = value.mean(), value.std(ddof=1)
             held = ((low <= mean) & (mean <= high)).mean()
-            error = np.sqrt(np.square(high - low).mean()) / (2.0 * T_15)
+            degrees = n / ROWS_PER_DEGREE if spec.info.kind == "model" else BLOCKS - 1
+            error = np.sqrt(np.square(high - low).mean()) / (2.0 * stats.t.ppf(0.975, degrees))
             print(f"{kind:10} {spec!s:42} {mean:8.4f} {sd:.5f} {held:.3f} {error / sd:.2f}")
 
 

@@ -339,3 +339,6 @@ def test_captions_say_what_is_shown(scores: pd.DataFrame) -> None:
     caption = dimension_caption(["MLE (k = 20)"], "n = 100", "qm9")
     assert "estimated by MLE (k = 20)." in caption
     assert "TwoNN" not in caption
+    assert "Read with care" not in caption
+    noted = dimension_caption(["TwoNN"], "n = 100", "qm9", ["3 of 100 rows left out"])
+    assert noted.endswith("Read with care: 3 of 100 rows left out.")

@@ -206,8 +206,9 @@ def test_stress_cases(name, precision, tolerance):
         assert values == pytest.approx(expected, abs=tolerance)
 
 
+@pytest.mark.parametrize("precision", ["single", "double"])
 @pytest.mark.parametrize("row", [0, 57, 199])
-def test_one_row_far_out_costs_no_digits(row):
+def test_one_row_far_out_costs_no_digits(row, precision):
     rng = np.random.default_rng(2)
     x = rng.normal(size=(200, 6))
     y = x + rng.normal(size=(200, 6))
@@ -218,7 +219,7 @@ def test_one_row_far_out_costs_no_digits(row):
     a[row] = a[:, row] = np.sqrt((far * far).sum(axis=1))
     expected = float(ratio(u_centred(a), u_centred(b)))
     spec = MetricSpec("dcor", "debiased")
-    for score in compare({"x": x, "y": y}, [("x", "y")], [spec], precision="double"):
+    for score in compare({"x": x, "y": y}, [("x", "y")], [spec], precision=precision):
         assert score.scored.value == pytest.approx(expected, abs=1e-9)
 
 

@@ -248,7 +248,7 @@ def score_matrix(
         int(n.min()) if n.size else 0,
         int(n.max()) if n.size else 0,
         column,
-        _notes(rows),
+        score_notes(rows),
     )
 
 
@@ -344,7 +344,7 @@ def contradictions(scores: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
-def _notes(rows: pd.DataFrame) -> tuple[str, ...]:
+def score_notes(rows: pd.DataFrame) -> tuple[str, ...]:
     """Return the notes of scored rows, the commonest first, each with its count."""
     if "note" not in rows:
         return ()

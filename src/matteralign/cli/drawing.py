@@ -10,7 +10,12 @@ from matplotlib.figure import Figure
 from matteralign.analysis.calibration import has_debiased, once_per_pair
 from matteralign.analysis.dimensions import dimension_estimates
 from matteralign.analysis.imbalance import imbalance_pairs
-from matteralign.analysis.matrices import SELF_SIMILARITY, ScoreMatrix, score_matrix
+from matteralign.analysis.matrices import (
+    SELF_SIMILARITY,
+    ScoreMatrix,
+    score_matrix,
+    score_notes,
+)
 from matteralign.analysis.tables import spec_slug
 from matteralign.analysis.tree import ModelTree, TreeError, model_tree
 from matteralign.cli.slice_view import SliceView
@@ -95,7 +100,7 @@ def draw(view: SliceView) -> Iterator[Drawing]:
         counted = view.dimensions["n"]
         named = list(dict.fromkeys(map(str, estimates["estimator"])))
         n = count_text(int(counted.min()), int(counted.max()))
-        caption = dimension_caption(named, n, dataset)
+        caption = dimension_caption(named, n, dataset, score_notes(view.dimensions))
         figure = dimension_bars(estimates, labels)
         yield Drawing("intrinsic_dimension", "Intrinsic dimension", caption, figure)
     found = tree_of(view)

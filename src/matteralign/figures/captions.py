@@ -113,13 +113,13 @@ def _basis(metric: str, definition: str, params: str, n: str) -> str:
     return f"{named}{', ' + options if options else ''}{f' ({scaled})' if scaled else ''}, {n}."
 
 
-def notes_text(matrix: ScoreMatrix, most: int = 2) -> str:
+def notes_text(notes: Sequence[str], most: int = 2) -> str:
     """Write what must be known to read the values; empty where there is nothing."""
-    if not matrix.notes:
+    if not notes:
         return ""
-    more = len(matrix.notes) - most
+    more = len(notes) - most
     rest = f"; {more} more in the score table" if more > 0 else ""
-    return f"Read with care: {'; '.join(matrix.notes[:most])}{rest}. "
+    return f"Read with care: {'; '.join(notes[:most])}{rest}. "
 
 
 def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
@@ -135,7 +135,7 @@ def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
             f"Cells are the mean of both directions, which differ by {DIRECTION_TOLERANCE:g} at "
             "most; where they differ by more the pair has no score here. "
         )
-    text += notes_text(matrix)
+    text += notes_text(matrix.notes)
     if matrix.column == "debiased":
         text += (
             "Finite-sample bias is removed: independent data give about 0, and a value may be "
@@ -165,13 +165,18 @@ def plane_caption(definition: str, params: str, n: str, dataset: str) -> str:
     )
 
 
-def dimension_caption(estimators: Sequence[str], n: str, dataset: str) -> str:
-    """Caption of the intrinsic-dimension bars; `estimators` as the legend names them."""
+def dimension_caption(
+    estimators: Sequence[str], n: str, dataset: str, notes: Sequence[str] = ()
+) -> str:
+    """Caption of the intrinsic-dimension bars; `estimators` as the legend names them.
+
+    `notes` are those of `matteralign.analysis.matrices.score_notes`.
+    """
     return (
         f"Intrinsic dimension of each model's latents on {dataset}, estimated by "
         f"{'; '.join(estimators)}. A random baseline has no structure at all and is the "
-        f"reference; estimates read too low in high dimension at {n}."
-    )
+        f"reference; estimates read too low in high dimension at {n}. {notes_text(notes)}"
+    ).rstrip()
 
 
 def tree_caption(tree: ModelTree, matrix: ScoreMatrix, dataset: str) -> str:

@@ -284,7 +284,7 @@ def _matrix(
             if METRICS[matrix.metric].larger_is_closer
             else "; pale cells are not below its lowest score."
         )
-    text += f" {captions.notes_text(matrix)}".rstrip()
+    text += f" {captions.notes_text(matrix.notes)}".rstrip()
     if len(matrix.missing):
         text += f" Without a score: {len(matrix.missing)} ordered pairs, reasons below."
     return {

@@ -23,7 +23,7 @@ from matteralign.metrics.inputs import (
     require_rows,
 )
 from matteralign.metrics.local_pairs import LocalPairs, kind_of
-from matteralign.metrics.members import BoolArray, Member
+from matteralign.metrics.members import BoolArray, Member, far_out
 from matteralign.metrics.neighbors import Neighbors, find_neighbors, slack
 from matteralign.metrics.rank_counts import RankRequest
 from matteralign.metrics.rank_null import RankNulls
@@ -249,9 +249,14 @@ class Engine:
         return out
 
     @cached_property
+    def _double(self) -> bool:
+        """Whether tiles of the pass are double: asked for, or single ones would lose digits."""
+        return self._options.double or any(map(far_out, self._ordered))
+
+    @cached_property
     def _passes_ranks(self) -> bool:
         options, made = self._options, self._unfilled
-        if options.double or not made:
+        if self._double or not made:
             return False
         per_row = []
         for target in range(len(self._place)):
@@ -268,7 +273,7 @@ class Engine:
         needed = np.zeros((len(ordered), len(ordered)), bool)
         for a, b in self._pairs:
             needed[self._place[a], self._place[b]] = True
-        dtype = np.float64 if options.double else np.float32
+        dtype = np.float64 if self._double else np.float32
         # The whole first: its state is kept, and the others are done again from the start.
         limits = self._limits[::-1]
         work = [limit * limit for limit in limits]

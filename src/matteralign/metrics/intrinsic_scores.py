@@ -58,7 +58,10 @@ def intrinsic_scores(
     found = estimates(specs, distance[distinct], near)
     if duplicates:
         left = f"{duplicates} of {len(x)} rows left out: they repeat an earlier one to rounding"
-        found = [replace(s, note=left) if s.value is not None else s for s in found]
+        found = [
+            replace(s, note="; ".join(filter(None, (left, s.note)))) if s.value is not None else s
+            for s in found
+        ]
     return duplicates, found
 
 

@@ -78,8 +78,7 @@ def merge_near(
         return code
     some = x[rows[np.linspace(0, len(rows) - 1, min(_SAMPLE, len(rows))).astype(int)]]
     centre = np.median(some.astype(np.float64), axis=0)
-    # Most rows may be one group, and a few may lie far out: neither is the spread.
-    spread = float(np.quantile(row_norms(some - centre), 0.9))
+    spread = spread_about(some, centre)
     length, along, reach = _measured(x, rows, centre)
     limit = NOISE * precision.computed * spread + STORED * precision.stored * length
     order = np.argsort(along, kind="stable")
@@ -92,6 +91,12 @@ def merge_near(
     leader_of_code[code[rows]] = leader
     merged: npt.NDArray[np.int64] = np.unique(leader_of_code[code], return_inverse=True)[1]
     return merged.astype(np.int64).reshape(-1)
+
+
+def spread_about(some: npt.NDArray[Any], centre: npt.NDArray[np.float64]) -> float:
+    """Return how far most of some rows are from a point."""
+    # Most rows may be one group, and a few may lie far out: neither is the spread.
+    return float(np.quantile(row_norms(some - centre), 0.9))
 
 
 def _measured(

@@ -339,7 +339,7 @@ _INFOS = (
     _metric(
         "mle",
         "model",
-        3,
+        4,
         "Euclidean kNN, O(N^2 d)",
         DefinitionInfo(
             "levina_bickel",

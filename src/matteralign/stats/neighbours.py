@@ -26,7 +26,6 @@ ROWS_PER_DEGREE = 10
 def standard_error(
     terms: npt.NDArray[np.float64],
     nearest: Sequence[npt.NDArray[np.integer]],
-    local: npt.NDArray[np.float64] | None = None,
 ) -> float | None:
     """Return the standard error of a sum of terms that are correlated between neighbours.
 
@@ -37,10 +36,6 @@ def standard_error(
     nearest : sequence of ndarray of int, shape (n,)
         The nearest row of each row in every space that the statistic looks at; negative for
         none.
-    local : ndarray, shape (n,), optional
-        Mean of the terms around each row. What neighbours have in common because of where
-        they lie is no covariance of rows that are drawn at random; it is taken off their
-        products.
 
     Returns
     -------
@@ -55,8 +50,7 @@ def standard_error(
         ends = np.sort(np.stack([rows, near[rows].astype(np.int64)]), axis=0)
         pairs.append(ends[0] * n + ends[1])
     one, two = np.divmod(np.unique(np.concatenate(pairs)), n)
-    apart = terms if local is None else terms - local
-    variance = float(terms @ terms + 2.0 * (apart[one] @ apart[two]))
+    variance = float(terms @ terms + 2.0 * (terms[one] @ terms[two]))
     return math.sqrt(variance) if math.isfinite(variance) and variance > 0.0 else None
 
 
@@ -66,18 +60,27 @@ def interval(
     nearest: Sequence[npt.NDArray[np.integer]],
     level: float = LEVEL,
     *,
-    local: npt.NDArray[np.float64] | None = None,
     logarithmic: bool = False,
 ) -> tuple[float, float] | None:
-    """Return a confidence interval, None below 32 rows or without a standard error.
+    """Return a confidence interval, None without a standard error; others as `around`.
 
-    Student's t with n / `ROWS_PER_DEGREE` degrees of freedom for the n rows that have a nearest
-    row anywhere; others as `standard_error`. With `logarithmic` the terms are those of the
-    logarithm of a positive value, and so the interval is positive.
+    The terms are those of the logarithm of the value with `logarithmic`, see `standard_error`.
+    Rows that have no nearest row anywhere do not count.
     """
     n = int(np.any([near >= 0 for near in nearest], axis=0).sum())
-    error = standard_error(terms, nearest, local) if n >= LEAST_ROWS else None
-    if error is None:
+    error = standard_error(terms, nearest)
+    return None if error is None else around(value, error, n, level, logarithmic=logarithmic)
+
+
+def around(
+    value: float, error: float, n: int, level: float = LEVEL, *, logarithmic: bool = False
+) -> tuple[float, float] | None:
+    """Return a confidence interval around a value of n rows, None below 32 rows.
+
+    Student's t with n / `ROWS_PER_DEGREE` degrees of freedom. With `logarithmic` the standard
+    error is that of the logarithm of a positive value, and so the interval is positive.
+    """
+    if n < LEAST_ROWS:
         return None
     half = float(stats.t.ppf(0.5 + level / 2.0, n / ROWS_PER_DEGREE)) * error
     if logarithmic:
