@@ -85,6 +85,26 @@ def test_an_outlier_makes_no_ordinary_rows_equal():
     assert dimensions(x)[0] == 0
 
 
+@pytest.mark.parametrize("offset", [0.0, 0.5])
+def test_half_precision_makes_no_neighbours_equal(offset):
+    rng = np.random.default_rng(4)
+    plane = np.tanh(rng.random((2000, 2)) @ rng.normal(size=(2, 64))) + offset
+    stored = plane.astype(np.float16)
+    count, found = dimensions(stored)
+    assert count <= 10
+    # The same numbers in an array of float32 are not taken for rounded ones.
+    plain = dimensions(stored.astype(np.float32))[1]
+    for one, other in zip(found, plain, strict=True):
+        assert one.value == pytest.approx(other.value, rel=0.02)
+
+
+def test_rows_that_half_precision_rounded_apart_are_one_row():
+    x = np.random.default_rng(6).normal(size=(300, 400)) + 2.0
+    stored = np.concatenate([x, moved(x[:30])]).astype(np.float16)
+    assert (stored[300:] != stored[:30]).any(axis=1).sum() > 3
+    assert dimensions(stored)[0] == 30
+
+
 def test_whole_numbers_are_not_taken_for_rounded_ones():
     x = np.arange(3e5)[:, None] * np.ones((1, 2))
     assert not np.any(np.diff(merge_near(x, row_codes(x), Precision.of(x))) == 0)

@@ -20,8 +20,12 @@ NOISE = 64.0
 """Roundings of its working precision by which a model may move a row, times the spread of
 the rows: twice what batches and padding were seen to do (4e-6 of a standard deviation)."""
 
-STORED = 4.0
-"""Roundings of the stored numbers, times the length of the row."""
+LARGE = 4.0
+"""The same, times the length of the row: of numbers far from zero fewer digits are left."""
+
+STORED = 0.5
+"""Roundings of the stored numbers, times the length of the row: what storing moves two rows
+apart, 0.3 if all their numbers are rounded independently, and little more."""
 
 _SAMPLE = 512
 _CHUNK_BYTES = 1 << 24
@@ -56,8 +60,8 @@ def merge_near(
     """Return codes that are equal for rows that differ by no more than rounding, too.
 
     Rows are taken in their order: one that lies within `NOISE` roundings of the spread plus
-    `STORED` of its length of an earlier row that stands for itself gets the code of the first
-    such row.
+    `LARGE` and `STORED` of its length of an earlier row that stands for itself gets the code
+    of the first such row.
 
     Parameters
     ----------
@@ -80,7 +84,8 @@ def merge_near(
     centre = np.median(some.astype(np.float64), axis=0)
     spread = spread_about(some, centre)
     length, along, reach = _measured(x, rows, centre)
-    limit = NOISE * precision.computed * spread + STORED * precision.stored * length
+    share = LARGE * precision.computed + STORED * precision.stored
+    limit = NOISE * precision.computed * spread + share * length
     order = np.argsort(along, kind="stable")
     rank = np.empty(len(order), np.int64)
     rank[order] = np.arange(len(order))
