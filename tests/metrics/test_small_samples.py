@@ -61,6 +61,24 @@ def test_few_rows_are_marked_and_have_no_interval(n):
         assert "fewer than 32 rows" in scored.note
 
 
+def test_few_rows_that_a_pair_shares_are_few_rows():
+    x = np.random.default_rng(2).normal(size=(500, 6))
+    y = x + np.random.default_rng(3).normal(size=(500, 6))
+    specs = [
+        *(MetricSpec("cknna", definition, {"k": 3}) for definition in ("huh2024", "text")),
+        *(MetricSpec(name) for name in ("dcor", "cka", "information_imbalance")),
+    ]
+    for shared, few in ((31, True), (32, False)):
+        valid = {"x": np.arange(500) < shared}
+        for score in compare({"x": x, "y": y}, [("x", "y")], specs, valid=valid):
+            found = score.scored
+            assert found.n == shared
+            assert ("fewer than 32 rows" in found.note) == few
+            for end in (found.ci_low, found.ci_high, found.debiased_low, found.debiased_high):
+                assert end is None or not few
+            assert (found.ci_low is None) == few
+
+
 def test_a_value_above_one_is_explained_and_an_impossible_one_is_a_fault():
     assert "above 1: the released formula" in with_note(huh(5), Scored.ok(1.03, 500)).note
     assert with_note(huh(5), Scored.ok(1.0, 500)).note == ""

@@ -48,7 +48,10 @@ def require_local(spec: MetricSpec, n: int) -> None:
 
 
 def with_note(spec: MetricSpec, scored: Scored) -> Scored:
-    """Return a score with what must be known to read it, in `Scored.note`."""
+    """Return a score with what must be known to read it, in `Scored.note`.
+
+    Too few rows have no interval: a pair may share far fewer than the embeddings have.
+    """
     if scored.value is None:
         return scored
     notes = [scored.note] if scored.note else []
@@ -68,7 +71,10 @@ def with_note(spec: MetricSpec, scored: Scored) -> Scored:
         notes.append(above)
     if not low - _ROUNDING <= scored.value <= high + _ROUNDING:
         notes.append(f"outside [{low:g}, {high:g}], which this definition cannot leave: a fault")
-    return replace(scored, note="; ".join(notes))
+    noted = replace(scored, note="; ".join(notes))
+    if scored.n >= LEAST_ROWS:
+        return noted
+    return replace(noted, ci_low=None, ci_high=None, debiased_low=None, debiased_high=None)
 
 
 def _local(n: int) -> int:
