@@ -140,6 +140,23 @@ def test_a_k_that_the_rows_do_not_have_is_an_error_after_all_else_is_printed(fol
     assert "k = 40 needs" in call(folder, "dimension", "a.npy", "--metric", "mle:k=40").stderr
 
 
+def test_what_is_wrong_with_an_array_is_not_put_down_to_k(folder: Path) -> None:
+    np.save(folder / "same.npy", np.ones((40, 3)))
+    told = call(folder, "compare", "a.npy", "same.npy", "--metric", "cknna:text:k=25")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "same.npy is constant" in told.stdout
+    # A scaling may leave fewer rows than the array has.
+    few = np.abs(X) + 0.1
+    few[:30] *= -1.0
+    np.save(folder / "few.npy", few)
+    told = call(
+        folder, "compare", "a.npy", "few.npy", "--metric", "cknna:text:k=15",
+        "--normalize", "row_max",
+    )  # fmt: skip
+    assert told.returncode == 2
+    assert "k = 15 needs at least 16 rows" in told.stderr
+
+
 def test_options_after_a_metric_are_its_own(folder: Path) -> None:
     words = "--metric cknna --definition text --k 3 --k 5 --metric dcor --definition squared"
     found = rows(folder, "compare", "a.npy", "b.npy", *words.split(), "--normalize", "none")

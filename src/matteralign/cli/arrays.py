@@ -65,7 +65,7 @@ def compare(
     legend = [f"a: {names[0]}", f"b: {names[1]}", f"{rows[0]:,} rows"]
     _print(outcomes, as_json, " · ".join(legend), left_out(arrays, measures))
     if metric:
-        _refuse_wide_k(outcomes, rows[0])
+        _refuse_wide_k(outcomes)
 
 
 def dimension(
@@ -91,7 +91,7 @@ def dimension(
     title = f"{x} · {len(array):,} rows"
     _print(outcomes, as_json, title, left_out({str(x): array}, measures))
     if metric:
-        _refuse_wide_k(outcomes, len(array))
+        _refuse_wide_k(outcomes)
 
 
 def _measures(
@@ -108,8 +108,11 @@ def _measures(
         raise UserError(str(error).split(": ", 1)[-1]) from error
 
 
-def _refuse_wide_k(outcomes: Sequence[Outcome], rows: int) -> None:
-    """Fail for a k that these rows do not have, once all else is printed."""
+def _refuse_wide_k(outcomes: Sequence[Outcome]) -> None:
+    """Fail for a k that these rows do not have, once all else is printed.
+
+    Of the reasons why there is no score only those about k name it.
+    """
     from matteralign.core.errors import UserError
 
     wrong = [
@@ -117,7 +120,7 @@ def _refuse_wide_k(outcomes: Sequence[Outcome], rows: int) -> None:
         for o in outcomes
         if o.scored.value is None
         and "k" in o.measure.spec.params
-        and 2 * o.measure.spec.integer("k") > rows
+        and f"k = {o.measure.spec.integer('k')} " in o.scored.reason
     ]
     if wrong:
         raise UserError("; ".join(dict.fromkeys(wrong)))
