@@ -71,8 +71,7 @@ def compare(
     precision : {"auto", "single", "double"}
         Of the tiles of the pass; neighbour lists are exact in either. ``auto`` is double up
         to 4,096 rows. In single precision dCor and CKA are off by less than 1e-6 and an
-        information imbalance counts distances that differ by less than rounding on either
-        side.
+        information imbalance takes distances that differ by less than rounding as equal.
     device : str
         Where tiles are made: ``cpu``; ``cuda`` or ``cuda:1``, through torch; ``auto``, cuda
         where there is one; ``torch``, torch on the CPU. Neighbour lists are the same on all.
