@@ -16,13 +16,12 @@ from matteralign.datasets.attempt import BadRecordError, RecordWarning
 from matteralign.datasets.formats.elements import HEAVY_HYDROGEN, element
 from matteralign.datasets.formats.fields import (
     MOST_ATOMS,
-    plain_number,
     read_fields,
     record_id,
     structure_of,
     wrong_count,
 )
-from matteralign.datasets.formats.text import open_text
+from matteralign.datasets.formats.text import open_text, plain_number
 from matteralign.datasets.own import Format, Record, refused, unread
 from matteralign.store.structures import Structure
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,7 +23,7 @@ from matteralign.datasets.consistency import (
     too_close,
     wrong_state,
 )
-from matteralign.datasets.formats.text import flaw, printable
+from matteralign.datasets.formats.text import flaw, plain_number, printable
 from matteralign.datasets.smiles import atoms_drawn, canonical, read_smiles, selfies_of
 from matteralign.store.structures import Structure
 
@@ -66,9 +65,6 @@ _LONGEST_SMILES = 10_000
 
 MOST_IN_MOLECULE = 10_000
 """Atoms of a molecule whose SMILES is made, for the same reason."""
-
-
-_PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -330,11 +326,6 @@ def _whole(name: str, value: Any) -> int | None:
     if not number.is_integer() or abs(number) > 10_000:
         raise BadRecordError(f"{name} is {value!r}, no whole number")
     return int(number)
-
-
-def plain_number(text: str) -> bool:
-    """Return whether a text is plainly a number: Python also takes ``1_000`` and ``nan``."""
-    return _PLAIN.fullmatch(text.strip()) is not None
 
 
 def _number(name: str, value: Any) -> float:

@@ -20,6 +20,7 @@ from matteralign.datasets.atoms import (
     mostly_amino_acids,
 )
 from matteralign.datasets.contents import read_contents
+from matteralign.datasets.formats.text import plain_number
 from matteralign.datasets.residues import COMMON, LETTERS
 
 _ATOMS = ("ATOM", "HETATM")  # a number of six digits leaves ATOM one blank
@@ -183,11 +184,7 @@ def _number(line: str, where: str) -> tuple[int, str]:
 
 
 def _float(text: str, where: str, what: str) -> float:
-    try:
-        found = float(text)
-    except ValueError:
-        found = float("nan")
-    # Python reads 1_000 as a number.
-    if not np.isfinite(found) or "_" in text:
+    found = float(text) if plain_number(text) else float("nan")
+    if not np.isfinite(found):
         raise IntegrityError(f"{where}: {what} is {text.strip()!r}, no number")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from matteralign.core.errors import IntegrityError, UserError
 LONGEST_LINE = 1 << 24
 """Characters of the longest line that is read; what is longer is no text of records."""
 
+_PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _PACKED = {
     b"\x1f\x8b": "gzip",
     b"BZh": "bzip2",
@@ -71,3 +73,8 @@ def flaw(text: str) -> str | None:
     if any((c < " " and c != "\t") or c == "\x7f" for c in text):
         return "has a line break or another control character in it"
     return None
+
+
+def plain_number(text: str) -> bool:
+    """Return whether a text is plainly a number: Python also takes ``1_000`` and ``nan``."""
+    return _PLAIN.fullmatch(text.strip()) is not None
