@@ -75,8 +75,8 @@ def embed_model(
     MatterAlignError
         If the environment, the checkpoint or the model itself failed.
     """
-    sample_set_id = read_structures(layout.structures).id
     listed = get_card(key, study.cards)
+    sample_set_id = read_structures(layout.structures).id
     # Of a card that pins its weights nothing is fetched to know that its latents are there.
     if listed.checkpoint.weights != "untrained" and _kept(study, layout, listed, sample_set_id):
         report(f"{key}: the latents that are there are of this card and these structures; kept")
