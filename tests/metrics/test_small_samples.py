@@ -54,6 +54,15 @@ def test_a_k_that_is_no_neighbourhood_is_marked():
     assert "not a neighbourhood" in found.intrinsic[0][1].note
 
 
+def test_scores_that_a_few_long_rows_carry_are_marked():
+    specs = [huh(25), MetricSpec("cknna", "text", {"k": 25}), MetricSpec("cka")]
+    assert all("far out" not in scored.note for scored in scores(400, *specs))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 8)) / np.sqrt(rng.chisquare(2, size=(400, 1)))
+    for score in compare({"x": x, "y": x + rng.normal(size=x.shape)}, [("x", "y")], specs):
+        assert "rows far out carry it" in score.scored.note
+
+
 @pytest.mark.parametrize("n", [4, 12, 31])
 def test_few_rows_are_marked_and_have_no_interval(n):
     for scored in scores(n, MetricSpec("dcor"), MetricSpec("cka", "debiased")):

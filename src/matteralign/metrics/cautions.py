@@ -77,5 +77,13 @@ def with_note(spec: MetricSpec, scored: Scored) -> Scored:
     return replace(noted, ci_low=None, ci_high=None, debiased_low=None, debiased_high=None)
 
 
+def few_rows_note(share: float, n: int) -> str:
+    """Say that few of n rows carry a score, as if there were `share` of them."""
+    return (
+        f"rows far out carry it, as if there were {share * n:.0f} rows of {n}: "
+        "the interval is too narrow"
+    )
+
+
 def _local(n: int) -> int:
     return max(2, int(LOCAL_SHARE * n))

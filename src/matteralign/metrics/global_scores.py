@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from matteralign.metrics.cautions import few_rows_note
 from matteralign.metrics.errors import NotApplicable
 from matteralign.metrics.inputs import require_rows
 from matteralign.metrics.specs import Scored, SweepPoint
@@ -158,10 +159,7 @@ class GlobalScores:
         shares = [m.trace**2 / (n * m.diagonal) for m in map(self._moments_of, (a, b), (b, a))]
         if min(shares) >= LEAST_SHARE:
             return ""
-        return (
-            f"rows far out carry it, as if there were {min(shares) * n:.0f} rows of {n}: "
-            "the interval is too narrow"
-        )
+        return few_rows_note(min(shares), n)
 
     @cached_property
     def _deleted(self) -> list[Sample]:

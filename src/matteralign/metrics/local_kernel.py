@@ -78,6 +78,21 @@ class LocalKernel:
         raised: FloatArray = loops.raised(self.centred, self.lists.index, height)
         return raised
 
+    def share(self, k: int) -> float:
+        """Return the share of the rows that carry the squares of the first k entries.
+
+        Of equal rows it is 1; each entry counts for its row and for the neighbour.
+        """
+        if ("share", k) not in self.own:
+            index = self.lists.index[:, :k]
+            squares = np.where(index >= 0, self.centred[:, :k], 0.0) ** 2
+            carried = squares.sum(axis=1)
+            carried += np.bincount(np.maximum(index, 0).ravel(), squares.ravel(), len(index))
+            total = float(carried.sum()) ** 2
+            least = max(1, self.lists.rows) * float(carried @ carried)
+            self.own["share", k] = total / least if least > 0.0 else 1.0
+        return float(self.own["share", k])
+
 
 def local_kernel(
     x: Rows,

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from matteralign.metrics.cautions import few_rows_note
 from matteralign.metrics.inputs import IndexArray
 from matteralign.metrics.kept import Kept
 from matteralign.metrics.kernels.exact import DISTANCE, PRODUCT, row_norms, search_row
@@ -35,6 +36,10 @@ _CODES = {"euclid": DISTANCE, "inner": PRODUCT}
 # What one listed neighbour takes in a prepared kernel, and on top for each k; and a row beside
 # its list.
 _ENTRY_BYTES, _K_BYTES, _ROW_BYTES = 16, 4, 96
+
+LEAST_SHARE = 0.2
+"""Share of the rows that must carry the entries of CKNNA. Gaussian rows: 0.23 with two columns,
+0.5 to 0.9 with ten and more; of rows with three degrees of freedom (t): 0.01 to 0.2."""
 
 
 def kind_of(spec: MetricSpec) -> Kind:
@@ -177,6 +182,11 @@ class LocalPairs:
                 else:
                     score = cknna_printed if definition == "printed" else cknna_text
                     both = [(s, s) for s in score(left, right, ks, found)]
+                if left.lists.jackknifed and limit is None:
+                    shares = (min(left.share(k), right.share(k)) for k in ks)
+                    both = [
+                        (_noted(f, s), _noted(b, s)) for (f, b), s in zip(both, shares, strict=True)
+                    ]
             out |= {(metric, definition, k, limit): s for k, s in zip(ks, both, strict=True)}
         return out
 
@@ -269,6 +279,12 @@ class LocalPairs:
 def _light(kernel: LocalKernel) -> LocalKernel:
     """Return a kernel without the rows it was made from."""
     return replace(kernel, x=np.empty((0, 0)))
+
+
+def _noted(score: LocalScore, share: float) -> LocalScore:
+    if score.value is None or share >= LEAST_SHARE:
+        return score
+    return replace(score, note=few_rows_note(share, score.n))
 
 
 def _with(scored: Scored, points: list[SweepPoint]) -> Scored:

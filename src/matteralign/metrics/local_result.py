@@ -35,6 +35,8 @@ class LocalScore:
     replicates, debiased_replicates : tuple of float
         Without each block of rows, each against the floor of its own sample size; empty
         without a jackknife.
+    note : str
+        What to know before the value is used.
     """
 
     n: int
@@ -46,6 +48,7 @@ class LocalScore:
     debiased: float | None = None
     replicates: tuple[float, ...] = ()
     debiased_replicates: tuple[float, ...] = ()
+    note: str = ""
 
     def scored(self) -> Scored:
         """Return the score with its p-value (gamma law) and 95 % intervals."""
@@ -71,6 +74,7 @@ class LocalScore:
             ci_high=high,
             debiased_low=debiased_low,
             debiased_high=debiased_high,
+            note=self.note,
         )
 
 
