@@ -39,7 +39,7 @@ def sidecar(masked: list[dict[str, Any]], sample: str = "s1") -> dict[str, Any]:
 
 def intrinsic(rows: list[tuple[str, str, str, str, float, str]]) -> pd.DataFrame:
     columns = ["model", "metric", "definition", "params", "value", "status"]
-    return pd.DataFrame(rows, columns=columns).assign(reason="")
+    return pd.DataFrame(rows, columns=columns).assign(reason="", n=100, note="")
 
 
 def test_coverage_counts_rows_and_reasons() -> None:

@@ -22,7 +22,13 @@ from matteralign.analysis.tree import model_tree
 from matteralign.core.errors import UserError
 from matteralign.figures.bars import dimension_bars
 from matteralign.figures.calibration import calibration_figure
-from matteralign.figures.captions import dimension_caption, heatmap_caption, told_apart
+from matteralign.figures.captions import (
+    calibration_caption,
+    dimension_caption,
+    heatmap_caption,
+    subtitle,
+    told_apart,
+)
 from matteralign.figures.grid import plot_titles
 from matteralign.figures.heatmap import MISSING_NOTE, clustered_heatmap
 from matteralign.figures.phylogram import tree_figure
@@ -336,9 +342,39 @@ def test_captions_say_what_is_shown(scores: pd.DataFrame) -> None:
     mean = "mean of both directions"
     assert mean in heatmap_caption(score_matrix(scores, "cknna", "huh2024"), "qm9")
     assert mean not in heatmap_caption(score_matrix(scores, "cknna", "text"), "qm9")
-    caption = dimension_caption(["MLE (k = 20)"], "n = 100", "qm9")
-    assert "estimated by MLE (k = 20)." in caption
-    assert "TwoNN" not in caption
-    assert "Read with care" not in caption
-    noted = dimension_caption(["TwoNN"], "n = 100", "qm9", ["3 of 100 rows left out"])
-    assert noted.endswith("Read with care: 3 of 100 rows left out.")
+
+
+def test_a_matrix_without_a_score_says_why_and_claims_no_number_of_structures(
+    scores: pd.DataFrame,
+) -> None:
+    reason = "k = 25 is more than half of 30 rows"
+    none = scores.assign(value=np.nan, status="not_applicable", reason=reason)
+    caption = heatmap_caption(score_matrix(none, "cknna", "huh2024"), "qm9")
+    assert "No pair of models on qm9 has a score here" in caption
+    assert reason in caption
+    assert "n = 0" not in caption
+    assert "mean of both directions" not in caption
+    assert subtitle(score_matrix(none, "cknna", "huh2024")).endswith("no score")
+
+
+def test_the_caption_of_dimensions_names_what_has_values_and_says_why_others_have_none() -> None:
+    few, repeat = "fewer than 32 rows: chance moves it", "1 of 30 rows left out: they repeat"
+    estimates = pd.DataFrame(
+        [
+            ("a", "TwoNN", 3.0, "ok", "", 29, f"{repeat}; {few}"),
+            ("a", "MLE (k = 50)", np.nan, "not_applicable", "k = 50 needs 51 rows", 29, ""),
+            ("b", "TwoNN", 4.0, "ok", "", 30, few),
+            ("b", "MLE (k = 50)", np.nan, "not_applicable", "k = 50 needs 51 rows", 30, ""),
+        ],
+        columns=["model", "estimator", "value", "status", "reason", "n", "note"],
+    )
+    caption = dimension_caption(estimates, {"a": "Model A"}, "qm9")
+    assert "estimated by TwoNN. " in caption
+    assert "MLE (k = 50) has no value for 2 models, of Model A because k = 50 needs" in caption
+    assert f"Model A: {repeat}; {few}. " in caption
+    assert "n = 29–30 by model" in caption
+
+
+def test_no_interval_is_promised_where_there_is_none() -> None:
+    assert "Vertical bars" in calibration_caption("n = 1,000", "qm9")
+    assert "Vertical bars" not in calibration_caption("n = 30", "qm9", intervals=False)

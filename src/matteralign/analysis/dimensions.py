@@ -35,8 +35,8 @@ def dimension_estimates(table: pd.DataFrame, models: Sequence[str] | None = None
     -------
     DataFrame
         model, estimator (a label, unique per metric, definition and params), value (NaN
-        unless the status is ok), status, reason; every model with every estimator. A row
-        that the table lacks has the status ``absent``.
+        unless the status is ok), status, reason, n (distinct rows), note; every model with every
+        estimator. A row that the table lacks has the status ``absent``.
 
     Raises
     ------
@@ -59,19 +59,20 @@ def dimension_estimates(table: pd.DataFrame, models: Sequence[str] | None = None
             f"intrinsic-dimension table: {first['model']} has {first['metric']} "
             f"{first['definition']} {first['params']} twice; summarize it again"
         )
+    fields = ["value", "status", "reason", "n", "note"]
     told = {
-        (str(model), *map(str, spec)): (value, str(status), str(reason))
-        for model, *spec, value, status, reason in table[
-            ["model", *keys, "value", "status", "reason"]
+        (str(model), *map(str, spec)): (value, str(status), str(reason), int(n), str(note))
+        for model, *spec, value, status, reason, n, note in table[
+            ["model", *keys, *fields]
         ].itertuples(index=False, name=None)
     }
-    absent = (np.nan, "absent", "no row in the table")
+    absent = (np.nan, "absent", "no row in the table", 0, "")
     rows = []
     for model in wanted:
         for spec, label in zip(spec_list, labels, strict=True):
-            value, status, reason = told.get((model, *spec), absent)
-            rows.append((model, label, value if status == "ok" else np.nan, status, reason))
-    frame = pd.DataFrame(rows, columns=["model", "estimator", "value", "status", "reason"])
+            value, *rest = told.get((model, *spec), absent)
+            rows.append((model, label, value if rest[0] == "ok" else np.nan, *rest))
+    frame = pd.DataFrame(rows, columns=["model", "estimator", *fields])
     return frame.astype({"value": np.float64})
 
 

@@ -14,7 +14,6 @@ from matteralign.analysis.matrices import (
     SELF_SIMILARITY,
     ScoreMatrix,
     score_matrix,
-    score_notes,
 )
 from matteralign.analysis.tables import spec_slug
 from matteralign.analysis.tree import ModelTree, TreeError, model_tree
@@ -97,10 +96,8 @@ def draw(view: SliceView) -> Iterator[Drawing]:
     yield from _calibration(view)
     estimates = dimension_estimates(view.dimensions, view.keys)
     if len(estimates):
-        counted = view.dimensions["n"]
-        named = list(dict.fromkeys(map(str, estimates["estimator"])))
-        n = count_text(int(counted.min()), int(counted.max()))
-        caption = dimension_caption(named, n, dataset, score_notes(view.dimensions))
+        names = {fact.model: fact.name for fact in view.facts}
+        caption = dimension_caption(estimates, names, dataset)
         figure = dimension_bars(estimates, labels)
         yield Drawing("intrinsic_dimension", "Intrinsic dimension", caption, figure)
     found = tree_of(view)
@@ -119,7 +116,8 @@ def _calibration(view: SliceView) -> Iterator[Drawing]:
     counted = count_text(int(table["n"].min()), int(table["n"].max())) if len(table) else ""
     figure = calibration_figure(table, labels, counted)
     if figure is not None:
-        caption = calibration_caption(counted, dataset)
+        some = bool(table["ci_low"].notna().any())
+        caption = calibration_caption(counted, dataset, intervals=some)
         yield Drawing("calibration", "Scores and their floors", caption, figure)
     if view.sweep is not None:
         figure = sweep_figure(once_per_pair(view.sweep, view.keys), labels, dataset)

@@ -11,6 +11,7 @@ import yaml
 
 from matteralign import __version__
 from matteralign.analysis.dimensions import dimension_table
+from matteralign.analysis.matrices import select_scores
 from matteralign.analysis.tables import not_scored_table
 from matteralign.cli.drawing import matrices, tree_of
 from matteralign.cli.drawn import read_drawn
@@ -47,6 +48,10 @@ _CROWDED = (
     "The rows have one length, so that plays no part: k is large beside the number of structures, "
     "or the latents lie close about one direction. A smaller k or more structures tell "
     "neighbourhoods apart better; read the debiased score."
+)
+_LARGE_K = (
+    "k is more than half of the structures, so that this is so for any model: the score compares "
+    "no neighbourhoods. Take a smaller k or more structures; read the debiased score."
 )
 
 
@@ -208,6 +213,10 @@ def _hubs(view: SliceView) -> list[str]:
     for measure in view.pair_measures:
         if measure.spec.metric != "cknna":
             continue
+        score = select_scores(view.scores, "cknna", measure.spec.definition, measure.params)
+        n = score.loc[score["status"] == "ok", "n"]
+        if n.empty:
+            continue
         shares = {
             names[key]: sidecar["scalings"].get(measure.normalize, {}).get("largest_hub", 0.0)
             for key, sidecar in view.neighbor_sidecars.items()
@@ -216,10 +225,11 @@ def _hubs(view: SliceView) -> list[str]:
         if hubs:
             listed = "; ".join(f"{name} ({share:.0%})" for name, share in hubs.items())
             k = measure.spec.integer("k")
+            why = _CROWDED if measure.normalize in _ONE_LENGTH else _LENGTHS
             notes.append(
                 f"CKNNA {measure.spec.definition} (k = {k}, {measure.normalize} scaling): one "
                 f"structure is an inner-product neighbour of most others in {listed}. "
-                + (_CROWDED if measure.normalize in _ONE_LENGTH else _LENGTHS)
+                + (_LARGE_K if 2 * k > n.min() else why)
             )
     return notes
 

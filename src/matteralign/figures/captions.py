@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import pandas as pd
 
 from matteralign.analysis.matrices import DIRECTION_TOLERANCE, ScoreMatrix, parse_params
 from matteralign.analysis.tree import ModelTree
@@ -89,7 +91,9 @@ def scaling_text(params: str) -> str:
 
 
 def count_text(n_min: int, n_max: int) -> str:
-    """Write the number of structures, as a range when pairs differ."""
+    """Write the number of structures, as a range when pairs differ; 0 is that of no score."""
+    if not n_max:
+        return "no score"
     if n_min == n_max:
         return f"n = {n_max:,}"
     return f"n = {n_min:,}–{n_max:,} by pair"
@@ -124,6 +128,14 @@ def notes_text(notes: Sequence[str], most: int = 2) -> str:
 
 def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
     """Caption of a clustered heatmap."""
+    basis = _basis(
+        matrix.metric, matrix.definition, matrix.params, count_text(matrix.n_min, matrix.n_max)
+    )
+    if not matrix.n_max:
+        reason = str(matrix.missing["reason"].iloc[0]) if len(matrix.missing) else "no pair"
+        return (
+            f"No pair of models on {dataset} has a score here. The first reason: {reason}. {basis}"
+        )
     name = matrix_name(matrix) + ("" if matrix.column == "value" else ",")
     text = (
         f"{name} between all models on {dataset}, ordered by average "
@@ -148,9 +160,6 @@ def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
             "Hatched cells have no score (reasons in the report); for the ordering only they "
             "count as the lowest score of the matrix. "
         )
-    basis = _basis(
-        matrix.metric, matrix.definition, matrix.params, count_text(matrix.n_min, matrix.n_max)
-    )
     return text + basis
 
 
@@ -165,18 +174,51 @@ def plane_caption(definition: str, params: str, n: str, dataset: str) -> str:
     )
 
 
-def dimension_caption(
-    estimators: Sequence[str], n: str, dataset: str, notes: Sequence[str] = ()
-) -> str:
-    """Caption of the intrinsic-dimension bars; `estimators` as the legend names them.
+def dimension_caption(estimates: pd.DataFrame, names: Mapping[str, str], dataset: str) -> str:
+    """Caption of the intrinsic-dimension bars.
 
-    `notes` are those of `matteralign.analysis.matrices.score_notes`.
+    Parameters
+    ----------
+    estimates
+        From `matteralign.analysis.dimensions.dimension_estimates`.
+    names
+        Display name of each model.
     """
-    return (
-        f"Intrinsic dimension of each model's latents on {dataset}, estimated by "
-        f"{'; '.join(estimators)}. A random baseline has no structure at all and is the "
-        f"reference; estimates read too low in high dimension at {n}. {notes_text(notes)}"
-    ).rstrip()
+    known = estimates[estimates["status"] == "ok"]
+    named = "; ".join(dict.fromkeys(known["estimator"])) or "no estimator"
+    text = f"Intrinsic dimension of each model's latents on {dataset}, estimated by {named}. "
+    for estimator, rows in estimates[estimates["status"] != "ok"].groupby("estimator", sort=False):
+        of = rows.iloc[0]
+        text += (
+            f"{estimator} has no value for {len(rows)} models, "
+            f"of {names.get(of['model'], of['model'])} because {of['reason']}. "
+        )
+    text += _care(known, names)
+    text += "A random baseline has no structure at all and is the reference"
+    if known.empty:
+        return text + "."
+    low, high = int(known["n"].min()), int(known["n"].max())
+    counted = f"n = {low:,}" if low == high else f"n = {low:,}–{high:,} by model"
+    return f"{text}; estimates read too low in high dimension at {counted}."
+
+
+def _care(known: pd.DataFrame, names: Mapping[str, str], most: int = 6) -> str:
+    """Write what must be known of the estimates, each thing once with its models."""
+    told: dict[str, list[str]] = {}
+    for model, note in known[["model", "note"]].itertuples(index=False, name=None):
+        for part in filter(None, str(note).split("; ")):
+            models = told.setdefault(part, [])
+            if names.get(model, model) not in models:
+                models.append(names.get(model, model))
+    if not told:
+        return ""
+    every = known["model"].nunique()
+    parts = [
+        part if len(models) == every else f"{', '.join(models)}: {part}"
+        for part, models in told.items()
+    ]
+    more = f"; {len(parts) - most} more in tables/intrinsic_dimension" if len(parts) > most else ""
+    return f"Read with care: {'; '.join(parts[:most])}{more}. "
 
 
 def tree_caption(tree: ModelTree, matrix: ScoreMatrix, dataset: str) -> str:
@@ -202,14 +244,19 @@ def tree_caption(tree: ModelTree, matrix: ScoreMatrix, dataset: str) -> str:
     return text + basis
 
 
-def calibration_caption(n: str, dataset: str) -> str:
-    """Caption of the scores against their floors."""
+def calibration_caption(n: str, dataset: str, *, intervals: bool = True) -> str:
+    """Caption of the scores against their floors; `intervals`: whether any score has one."""
+    vertical = (
+        "Vertical bars: 95 % interval of the score."
+        if intervals
+        else "No score has an interval: the structures are too few."
+    )
     return (
         f"Every score on {dataset} against its floor, the mean of the same score when the rows "
         "of one model are paired at random with those of the other. On the dashed line two "
         "models are no more alike than chance makes them; information imbalance and "
-        "reconstruction errors lie below it when they are alike. Vertical bars: 95 % interval "
-        f"of the score. Horizontal bars: two standard deviations of the floor. {n}."
+        "reconstruction errors lie below it when they are alike. "
+        f"{vertical} Horizontal bars: two standard deviations of the floor. {n}."
     )
 
 
