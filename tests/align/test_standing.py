@@ -216,6 +216,25 @@ def test_differences_are_told_in_words() -> None:
     assert differences({"x": 1}, {}) == "x 1, now none"
 
 
+def test_of_long_lists_only_what_differs_is_told() -> None:
+    def measure(metric: str, k: int) -> dict[str, object]:
+        params = f'{{"k":{k},"normalize":"max"}}'
+        return {"metric": metric, "definition": "text", "params": params, "version": 6}
+
+    same = [measure("mutual_knn", k) for k in range(2, 12)]
+    told = differences(
+        {"measures": [*same, measure("cknna", 25)]}, {"measures": [*same, measure("cknna", 10)]}
+    )
+    assert told == (
+        'measures: cknna text {"k":25,"normalize":"max"} 6 no more; '
+        'now cknna text {"k":10,"normalize":"max"} 6'
+    )
+    assert differences({"m": list("ab" * 50)}, {"m": list("ba" * 50)}) == "m: another order"
+    more = differences({"measures": []}, {"measures": same})
+    assert more.startswith("measures: now mutual_knn text")
+    assert more.endswith("and 7 more")
+
+
 def test_what_is_there_for_the_same_metrics_is_not_summarized_again(done: Any) -> None:
     path = done.layout.neighbors("alpha")
     before = path.stat().st_mtime_ns

@@ -81,7 +81,7 @@ def test_a_word_that_is_not_listed_gets_the_nearest_and_the_way_out(
     with pytest.raises(UserError) as caught:
         read_card(folder("a", **{field: wrong}))
     assert message in str(caught.value)
-    assert str(caught.value).endswith("; one that is not listed is own:NAME")
+    assert str(caught.value).endswith(" (one that is not listed is own:NAME)")
 
 
 def test_words_of_ones_own_are_marked_so(folder: Callable[..., Path]) -> None:

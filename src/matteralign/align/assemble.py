@@ -96,9 +96,11 @@ def check_scores(
     wanted = {(a, b, *key) for a, b in permutations(latents, 2) for key in asked}
     differing = sorted(wanted ^ set(counts))
     if differing:
+        a, b, *score = differing[0]
         kind = "is missing" if differing[0] in wanted else "is not asked for"
         raise IntegrityError(
-            f"{where}: score {differing[0]} {kind} ({len(differing)} such); score this slice again"
+            f"{where}: {' '.join(score)} of {a} and {b} {kind} ({len(differing)} such scores); "
+            "score this slice again"
         )
 
 
@@ -121,7 +123,7 @@ def check_dimensions(
     differing = sorted(key for key in {*found, *asked} if found[key] != (key in asked))
     if differing:
         kind = "is not asked for, or there twice" if found[differing[0]] else "is missing"
-        raise IntegrityError(f"{where}: dimension {differing[0]} {kind}; {again}")
+        raise IntegrityError(f"{where}: dimension {' '.join(differing[0])} {kind}; {again}")
 
 
 def _require_version(

@@ -336,6 +336,8 @@ def differences(found: Any, wanted: Any) -> str:
             told.append(f"{name} {_short(before)}, now none")
         elif _is_hash(before) and _is_hash(after):
             told.append(f"another {name}")
+        elif isinstance(before, list) and isinstance(after, list) and not _fits(before, after):
+            told.append(f"{name}: {_changed(before, after)}")
         else:
             told.append(f"{name} {_short(before)}, now {_short(after)}")
     return "; ".join(told)
@@ -351,6 +353,31 @@ def _differing(name: str, found: Any, wanted: Any) -> Iterator[tuple[str, Any, A
             yield from _differing(inner, found.get(key, _ABSENT), wanted.get(key, _ABSENT))
     elif found != wanted:
         yield name, found, wanted
+
+
+def _fits(*values: object) -> bool:
+    return all(not _short(value).endswith("…") for value in values)
+
+
+def _changed(before: Sequence[Any], after: Sequence[Any]) -> str:
+    """Say which items of two long lists are in one of them only."""
+    gone = [_item(item) for item in before if item not in after]
+    new = [_item(item) for item in after if item not in before]
+    parts = [f"{_first(gone)} no more"] if gone else []
+    parts += [f"now {_first(new)}"] if new else []
+    return "; ".join(parts) or "another order"
+
+
+def _item(item: object) -> str:
+    if not isinstance(item, Mapping):
+        return _short(item)
+    named = [name for name in ("metric", "definition", "params") if name in item]
+    return " ".join(str(item[name]) for name in (*named, *sorted({*item} - {*named})))
+
+
+def _first(items: Sequence[str], most: int = 3) -> str:
+    more = len(items) - most
+    return ", ".join(items[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_hash(value: object) -> bool:

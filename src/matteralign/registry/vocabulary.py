@@ -47,7 +47,7 @@ def _one_of(kind: str, words: tuple[str, ...]) -> Callable[[str], str]:
     def check(value: str) -> str:
         if value in words or re.match(OWN_WORD, value):
             return value
-        raise ValueError(f"{unknown(kind, value, words)}; one that is not listed is own:NAME")
+        raise ValueError(f"{unknown(kind, value, words)} (one that is not listed is own:NAME)")
 
     return check
 
