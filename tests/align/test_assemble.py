@@ -111,7 +111,7 @@ def test_dimensions_are_exactly_those_asked_for_by_the_version_of_today() -> Non
     with pytest.raises(IntegrityError, match=r"a\.npz: dimension mle .* is missing; summarize"):
         check_dimensions(rows[:1], "a.npz", measures=[MLE, TWONN])
     for more, asked in ((rows, [TWONN]), ([*rows, rows[1]], [MLE, TWONN])):
-        with pytest.raises(IntegrityError, match=r"dimension mle .* is not asked for, or there twice"):
+        with pytest.raises(IntegrityError, match="is not asked for, or there twice"):
             check_dimensions(more, "a.npz", measures=asked)
     old = rows[1] | {"metric_version": 1}
     with pytest.raises(IntegrityError, match=r"a\.npz: mle by version 1 of the metric"):
