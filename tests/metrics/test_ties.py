@@ -11,6 +11,8 @@ import pytest
 from scipy import stats
 
 from matteralign.metrics import MetricSpec, cknna, compare, information_imbalance, mutual_knn
+from matteralign.metrics.kernels.keys import mixed
+from matteralign.metrics.local_fits import nearest
 from matteralign.metrics.members import open_member
 from matteralign.metrics.neighbors import find_neighbors
 from matteralign.metrics.ties import tie_labels
@@ -180,3 +182,30 @@ def test_groups_tighter_than_single_precision_are_ties_in_a_target():
         double = next(compare({"x": x, "y": y}, [("x", "y")], [spec], precision="double")).scored
         # Inside a group of 15 a rank is known to within the group.
         assert single.value == pytest.approx(double.value, abs=0.02)
+
+
+@pytest.mark.parametrize("d", [3, 7, 33])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("mode", ["none", "l2"])
+def test_rows_that_repeat_score_alike_wherever_they_lie_in_memory(d, dtype, mode):
+    rng = np.random.default_rng(d)
+    x = rng.normal(size=(5, d)).astype(dtype)[np.arange(60) % 5]
+    member = open_member(x, "x", mode=mode)
+    for double in (True, False):
+        near = find_neighbors(member, euclid=11, inner=59, double=double)
+        assert not near.euclid_distance[:, :11].any()
+        # Equal inner products stand together: five runs, one for each row that repeats.
+        assert (np.diff(near.inner_index % 5, axis=1) != 0).sum(axis=1).max() == 4
+
+
+def test_fits_of_lfre_draw_among_equal_training_rows():
+    rng = np.random.default_rng(5)
+    x = three_bits(200, rng)
+    train, test = np.arange(150), np.arange(150, 200)
+    labels = tie_labels(open_member(x, "x"))
+    found = nearest(x, train, test, labels, 20, 1 << 20)
+    away = ((x[test, None] - x[train]) ** 2).sum(axis=2)
+    keys = mixed((labels[test, None] + labels[train]).ravel()).reshape(away.shape)
+    np.testing.assert_array_equal(found, train[np.lexsort((keys, away))[:, :20]])
+    few_bytes = nearest(x + 3000.0, train, test, labels, 20, 1)
+    np.testing.assert_array_equal(found, few_bytes)

@@ -8,9 +8,12 @@ from functools import partial
 import numpy as np
 
 from matteralign.metrics.cutoff_ridge import Halves, Rows, Source, factorise, predict
-from matteralign.metrics.inputs import FloatArray, IndexArray
+from matteralign.metrics.inputs import FloatArray
+from matteralign.metrics.kernels.exact import DISTANCE, rank_candidates
 from matteralign.metrics.kernels.local_ridge import local_errors
 from matteralign.metrics.plan import row_blocks
+from matteralign.metrics.scores import rounding
+from matteralign.metrics.ties import Labels
 from matteralign.metrics.workers import Workers
 
 _BATCH_BYTES = 1 << 25
@@ -19,15 +22,45 @@ _COMPILED = 1 << 12
 """Up to so many target values a fit is done in compiled loops, beyond by matrix products."""
 
 
-def nearest(train: FloatArray, test: FloatArray, k: int, memory_bytes: int) -> IndexArray:
-    """Return the `k` nearest training rows of every test row, nearest first, shape (t, k)."""
-    index = np.empty((len(test), k), np.int32)
-    norms = np.einsum("ij,ij->i", train, train)
-    for rows in row_blocks(len(test), 32 * len(train), memory_bytes):
-        block = norms - 2.0 * (test[rows] @ train.T)
-        chosen = np.sort(np.argpartition(block, k - 1, axis=1)[:, :k], axis=1)
-        order = np.argsort(np.take_along_axis(block, chosen, axis=1), axis=1, kind="stable")
-        index[rows] = np.take_along_axis(chosen, order, axis=1)
+def nearest(
+    x: FloatArray, train: Rows, test: Rows, labels: Labels, k: int, memory_bytes: int
+) -> Rows:
+    """Return the `k` nearest training rows of every test row, nearest first, shape (t, k).
+
+    Of equally near ones that comes first which `ties` says.
+
+    Parameters
+    ----------
+    x : ndarray of float64, shape (n, d)
+    train, test : ndarray of int64
+        Rows of x.
+    labels : ndarray of uint64, shape (n,)
+        See `ties`.
+    k : int
+    memory_bytes : int
+    """
+    index = np.empty((len(test), k), np.int64)
+    slack, lost = rounding(x.shape[1], np.float64)
+    squares = np.einsum("ij,ij->i", x, x)
+    known = x[train]
+    least = squares[train] * (1.0 - slack) - lost
+    spread = 2.0 * slack * squares[train] + 2.0 * lost
+    for part in row_blocks(len(test), 48 * len(train), memory_bytes):
+        rows = test[part]
+        # Rows beyond all measure are infinite here: what is not a number stays a candidate.
+        with np.errstate(over="ignore", invalid="ignore"):
+            proposed = least - 2.0 * (x[rows] @ known.T)
+            most = np.partition(proposed + spread, k - 1, axis=1)[:, k - 1]
+            most += 2.0 * slack * squares[rows]
+        counts = len(train) - (proposed > most[:, None]).sum(axis=1)
+        width = int(counts.max())
+        chosen = np.argpartition(proposed, width - 1, axis=1)[:, :width]
+        scores = np.take_along_axis(proposed, chosen, axis=1)
+        rank_candidates(
+            x, squares, labels, DISTANCE, rows, k, train[chosen], scores,
+            np.argsort(scores, axis=1), counts, squares[rows] * (1.0 - slack),
+            index[part], np.empty((len(rows), k)),
+        )  # fmt: skip
     return index
 
 

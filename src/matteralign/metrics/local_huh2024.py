@@ -51,7 +51,8 @@ def cknna_huh2024(
     Null: mean and standard deviation of the main term, sum(P Q) with P the kernel at
     reciprocal neighbours, are exact; the means of the other two terms are added (that of
     the product of means but for its share 1/n), their spread, k/n of the main term's, is
-    left out.
+    left out. With hubs of large kernels they vary against the main term, and the spread is 2 to 3
+    times too large.
 
     Replicates: exact up to EXACT_ROWS rows, and where k/n exceeds EXACT_SHARE. Else the cross
     term, about k/n of the value, is that of all rows times the share of rows left; measured

@@ -19,12 +19,14 @@ from matteralign.metrics.cutoff_ridge import Source, factorise, predict
 from matteralign.metrics.errors import MetricInputError, NotApplicable
 from matteralign.metrics.inputs import ArrayLike, FloatArray, as_matrix, require_same_rows
 from matteralign.metrics.local_fits import local_squares, nearest
+from matteralign.metrics.members import open_member
 from matteralign.metrics.near_rows import Precision, merge_near
 from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.metrics.reconstruction_run import Outcome, Parts, Run, Spread
 from matteralign.metrics.specs import MetricSpec
 from matteralign.metrics.splits import Split, row_order
 from matteralign.metrics.standard import first_of_both, row_codes
+from matteralign.metrics.ties import tie_labels
 from matteralign.metrics.workers import Workers
 
 
@@ -210,11 +212,12 @@ def lfre_all(
         for a in run.sources() if usable else ():
             source, *targets = (run.whole(m) for m in (a, *run.targets(a)))
             train, test = run.split.train, run.split.test
-            near = nearest(source[train], source[test], max(usable), memory_bytes)
+            labels = tie_labels(open_member(members[a], "x"))
+            near = nearest(run.compared(a), train, test, labels, max(usable), memory_bytes)
             totals = np.array([[_total(y[order[train]]) for order in orders] for y in targets])
             for k in usable:
                 squares, sums = local_squares(
-                    source, targets, train[near[:, :k]], test, run.split.halves(k), orders,
+                    source, targets, near[:, :k], test, run.split.halves(k), orders,
                     pool, threads, memory_bytes,
                 )  # fmt: skip
                 # A local error does not depend on where a target lies, and scales with it.

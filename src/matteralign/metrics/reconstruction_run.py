@@ -172,6 +172,15 @@ class Run:
         x = pow2_scaled(self._members[m])
         return np.ascontiguousarray(Spread.of(x[self.split.train]).applied(x))
 
+    def compared(self, m: int) -> FloatArray:
+        """Return all rows as they are but for a power of two, so that equal distances stay so.
+
+        Training rows are spread by about 1; rows far beyond them may overflow.
+        """
+        x = pow2_scaled(self._members[m])
+        with np.errstate(over="ignore"):
+            return np.ldexp(x, -math.frexp(Spread.of(x[self.split.train]).root)[1])
+
     def outcome(
         self, squares: FloatArray, null: Sequence[float], train: FloatArray | None
     ) -> Outcome:

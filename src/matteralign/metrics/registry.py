@@ -401,7 +401,7 @@ _INFOS = (
     _metric(
         "lfre",
         "pair",
-        3,
+        4,
         "O(N k d min(k, d)) per source model, O(N k d min(k, d)) per pair and permutation",
         DefinitionInfo(
             "goscinski2021",

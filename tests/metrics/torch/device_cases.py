@@ -24,8 +24,10 @@ from matteralign.metrics import (
 )
 from matteralign.metrics import backend as seam
 from matteralign.metrics.backend import open_backend
+from matteralign.metrics.kernels.keys import mixed
 from matteralign.metrics.members import open_member
 from matteralign.metrics.neighbors import find_neighbors
+from matteralign.metrics.ties import tie_labels
 
 DEVICES = ["torch", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
 LISTS = ("euclid_index", "euclid_distance", "inner_index", "cosine_index")
@@ -126,7 +128,9 @@ def test_neighbours_equal_brute_force(device):
     near = summarize(x, k_neighbors=7, device=device).neighbors
     squares = ((x[:, None] - x[None]) ** 2).sum(axis=2)
     np.fill_diagonal(squares, np.inf)
-    expected = np.argsort(squares, axis=1, kind="stable")[:, :7]
+    labels = tie_labels(open_member(x, "x"))
+    keys = mixed((labels[:, None] + labels).ravel()).reshape(squares.shape)
+    expected = np.lexsort((keys, squares))[:, :7]
     np.testing.assert_array_equal(near.euclid_index[:, :7], expected)
 
 
@@ -175,8 +179,9 @@ def test_ranks_agree_with_the_cpu(device, specs, masked):
     options = {"valid": masks() if masked else None, "sweep": True, "device": device}
     exact = scores(arrays, specs, precision="double", **options | {"device": "cpu"})
     assert_close(scores(arrays, specs, precision="double", **options), exact, 0.0)
-    # A few of the 700 * 699 comparisons may fall on the other side of a bound.
-    assert_close(scores(arrays, specs, precision="single", **options), exact, 1e-4)
+    # Few comparisons fall on the other side of a bound: one more row that is as near makes
+    # 1 / n^2 at k = 1, 1.3e-4 in the smallest sample of the sweep.
+    assert_close(scores(arrays, specs, precision="single", **options), exact, 3e-4)
 
 
 @device
