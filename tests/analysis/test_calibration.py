@@ -85,7 +85,7 @@ def test_the_debiased_matrix_is_missing_what_has_no_debiased_value() -> None:
 @pytest.mark.parametrize("debiased", [True, False])
 def test_debiased_matrices_are_tables_where_there_are_any(debiased: bool) -> None:
     sidecar = {"sample_set_id": "s", "n_rows": 9, "n_valid": 9, "masked": [], "dim": 2}
-    empty = ["model", "metric", "definition", "params", "value", "status", "reason"]
+    empty = ["model", "metric", "definition", "params", "value", "status", "reason", "n", "note"]
     tables = build_tables(
         frame(debiased),
         pd.DataFrame([], columns=empty),
