@@ -124,8 +124,8 @@ def test_constant_embedding_has_no_score(constant):
     summary = summarize(constant, k_neighbors=3, id_specs=[MetricSpec("twonn")])
     assert summary.duplicates == 39
     assert summary.intrinsic[0][1].status == "not_applicable"
-    # All are equally near: ties go by lower row.
-    np.testing.assert_array_equal(summary.neighbors.euclid_index[0, :3], [1, 2, 3])
+    # All are equally near, in an order that is drawn.
+    assert len({0, *summary.neighbors.euclid_index[0, :3].tolist()}) == 4
 
 
 def test_k_not_below_n():
