@@ -371,7 +371,7 @@ def test_counts_of_ranks_in_the_pass_survive_an_interruption():
     def request():
         sums = RankSums.zeros(2, 2, 16)
         sums.count_edges(near, 0, 1, block_of(n))
-        bounds = rank_bounds(members[1].compact(), np.arange(n, dtype=np.int32), near, np.float32)
+        bounds = rank_bounds(members[1], near, np.float32)
         asked = RankRequest(n, near, bounds, np.zeros(k, np.int64), 1, sums)
         return asked.in_order(order_of_pass(n)[0])
 
