@@ -132,6 +132,12 @@ def test_a_key_that_is_in_and_out_is_refused() -> None:
         slice_of({"keys": ["random", "ecfp4"], "exclude": ["ecfp4"]})
 
 
+@pytest.mark.parametrize("name", ["keys", "family", "training"])
+def test_an_empty_condition_is_refused_and_not_taken_for_all(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is an empty list"):
+        slice_of({name: []})
+
+
 def test_selections_read_what_a_model_was_really_trained_on() -> None:
     assert {"esm3-sequence", "esmc-600m"} <= {
         c.card.key

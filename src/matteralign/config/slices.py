@@ -106,6 +106,15 @@ class Selection(StrictSection):
             raise ValueError(f"{', '.join(both)}: under keys and under exclude; choose one")
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_empty_condition(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            for name, value in given.items():
+                if value == [] and name != "exclude":
+                    raise ValueError(f"{name} is an empty list; name values, or take it away")
+        return given
+
     @property
     def keys_alone(self) -> bool:
         """Whether nothing but `keys` says who is on the panel."""
