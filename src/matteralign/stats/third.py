@@ -66,7 +66,7 @@ def thirds_of_edges(
 def third_moment(a: Sums, b: Sums, n: int) -> float:
     """Return E (T - E T)^3 over all permutations of `n` rows, n at least 6."""
     return math.fsum(
-        count * x * y / _ways(n, 0, _size(graph))
+        count * (x * y) / _ways(n, 0, _size(graph))
         for (graph, count), x, y in zip(_patterns().items(), a, b, strict=True)
     )
 
