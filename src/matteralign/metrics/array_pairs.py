@@ -132,7 +132,9 @@ class ArrayPairs:
         """Return the scores of pairs on some rows, in both directions."""
         n = int(common.sum())
         if n < spec.definition_info.min_n:
-            return {}
+            reason = f"{spec.metric} needs {spec.definition_info.min_n} rows that do not repeat "
+            none = Scored.not_applicable(reason + f"an earlier one, there are {n}", n)
+            return {way: none for a, b in pairs for way in ((a, b), (b, a))}
         names = list(dict.fromkeys(name for pair in pairs for name in pair))
         arrays = [self._members[name].compact(common) for name in names]
         if spec.metric != "idcor":
