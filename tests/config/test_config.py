@@ -46,6 +46,14 @@ def test_the_committed_configuration_is_valid(project: Path) -> None:
     assert alone.slices["qm9-demo"] == demo
 
 
+def test_the_committed_configuration_reads_back_as_it_is_handed_to_jobs(
+    project: Path, write: Write
+) -> None:
+    config = load_config(project / "config.yaml")
+    handed = config.model_dump(mode="json")
+    assert load_config(write(handed)).model_dump(mode="json") == handed
+
+
 @pytest.mark.parametrize("name", ["config.schema.json", "card.schema.json", "dataset.schema.json"])
 def test_the_committed_schemas_are_the_generated_ones(project: Path, name: str) -> None:
     committed = (project / "workflow/schemas" / name).read_text(encoding="utf-8")

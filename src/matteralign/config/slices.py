@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     Discriminator,
     Field,
+    SerializerFunctionWrapHandler,
     StringConstraints,
     Tag,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -114,6 +116,12 @@ class Selection(StrictSection):
                 if value == [] and name != "exclude":
                     raise ValueError(f"{name} is an empty list; name values, or take it away")
         return given
+
+    @model_serializer(mode="wrap")
+    def _conditions_that_are_set(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # A list that nobody wrote is empty, and one that is written empty is refused: what is
+        # written down must read back.
+        return {name: value for name, value in dump(self).items() if value not in ([], None)}
 
     @property
     def keys_alone(self) -> bool:
