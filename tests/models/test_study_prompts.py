@@ -24,7 +24,8 @@ from matteralign.core.errors import IntegrityError, MatterAlignError, UserError
 from matteralign.core.paths import CACHE_VARIABLE
 from matteralign.models.prompts import read_prompt, study
 from matteralign.models.prompts.study import PIECES, check_words
-from matteralign.registry.load import load_cards
+from matteralign.registry.card import ModelCard
+from matteralign.registry.load import load_cards, read_card
 from matteralign.store.structures import Structure
 
 BLANK = "You are a well-read chemist."
@@ -96,6 +97,7 @@ def test_the_words_are_recognised_whatever_the_breaks(text: str, piece: str) -> 
         (BLANK.replace("-", "–"), "blank", "spacing, quotes, dashes or punctuation differ: 28 ch"),
         (BLANK.replace(" a ", "  a "), "blank", "29 characters, not 28"),
         (ATOMS[:-1], "atoms", "must end with ':'"),
+        (ATOMS + " {atoms} Thanks.", "atoms", "0 more words before and 2 after"),
         (LONG.replace("written", "writ-\nten"), "long", "broken at the end of a line: join"),
         (LONG.replace("office", "o\ufb03ce"), "long", "letters are joined into one sign"),
         (LONG.replace("written", "writ\u00adten"), "long", "signs without width"),
@@ -183,6 +185,111 @@ def test_no_card_claims_words_that_are_not_there() -> None:
     lying = card.prompt.model_copy(update={"words": "study"})
     with pytest.raises(MatterAlignError):
         read_prompt(card.model_copy(update={"prompt": lying}))
+
+
+@pytest.fixture
+def own_card(tmp_path: Path) -> Callable[..., Path]:
+    """A chat model of the user's, in a folder of its own."""
+
+    def write(**prompts: str) -> Path:
+        card = load_cards()[f"{GPT}-blank"].model_dump(mode="json", exclude_none=True)
+        card |= {"key": "mine", "index": 900, "name": "Mine", "prompts": prompts}
+        for gone in ("prompt", "study_row", "printed"):
+            card.pop(gone, None)
+        path = tmp_path / "my-cards" / "mine.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(yaml.safe_dump(card))
+        return path
+
+    return write
+
+
+def test_a_card_names_a_system_message_of_its_own(
+    own_card: Callable[..., Path], water: Structure
+) -> None:
+    path = own_card(system="words/mine.txt")
+    words = path.parent / "words" / "mine.txt"
+    words.parent.mkdir()
+    words.write_text("You read molecules.\r\n", encoding="utf-8-sig")
+    card = with_words({"mine": read_card(path)}, {})["mine"]
+    prompt = read_prompt(card)
+    assert (prompt.system, prompt.message(water).text) == ("You read molecules.", "SMILES: O")
+    whole = "[system]\nYou read molecules.\n[user]\nSMILES: {smiles}\n"
+    assert card.prompt is not None
+    assert card.prompt.label() == {
+        "file": str(words), "sha256": hashed(whole), "words": "own",
+    }  # fmt: skip
+    assert facts_of(card).prompt == "own"
+    # A worker reads the card from a job file, and the words again.
+    sent = ModelCard.model_validate_json(card.model_dump_json())
+    assert sent.digest() == card.digest()
+    words.write_text("You read proteins.")
+    assert read_card(path).digest() != card.digest()
+    with pytest.raises(IntegrityError, match=r"mine\.txt: changed since the run began"):
+        read_prompt(sent)
+    with pytest.raises(IntegrityError, match="another prompt gives other latents of mine"):
+        read_prompt(card)
+
+
+@pytest.mark.parametrize(
+    ("system", "user", "name"),
+    [
+        (BLANK, "SMILES: {smiles}", "blank"), (LONG, "SMILES: {smiles}", "long"),
+        (BLANK, ATOMS + " {atoms}", "blank-atomistic"), (LONG, ATOMS + " {atoms}", None),
+        (BLANK, "Molecule: {smiles}", None), (LONG + " Thanks.", "SMILES: {smiles}", None),
+        (BLANK, ATOMS + " {atoms} Thanks.", None), (BLANK + " {atoms}", "SMILES: {smiles}", None),
+    ],
+)  # fmt: skip
+def test_words_of_ones_own_are_the_study_s_where_their_hash_is(
+    own_card: Callable[..., Path], system: str, user: str, name: str | None
+) -> None:
+    path = own_card(system="s.txt", user=user)
+    (path.parent / "s.txt").write_text(system)
+    card = with_words({"mine": read_card(path)}, {})["mine"]
+    assert card.prompt is not None
+    assert (card.prompt.study, card.prompt.words) == (name, "study" if name else "own")
+
+
+def test_the_same_words_in_a_card_or_in_the_cache_are_one_prompt(
+    own_card: Callable[..., Path], files: dict[str, Path]
+) -> None:
+    path = own_card(system=str(files["long"]))
+    found, study_card = read_card(path).prompt, with_words(load_cards(), files)[GPT].prompt
+    assert found is not None and study_card is not None
+    assert found.sha256 == study_card.sha256
+
+
+def test_a_system_message_that_cannot_be_read_names_card_and_field(
+    own_card: Callable[..., Path],
+) -> None:
+    path = own_card(system="no.txt")
+    with pytest.raises(UserError, match=r"mine\.yaml: prompts\.system: no\.txt: there is no such"):
+        read_card(path)
+    (path.parent / "no.txt").write_text(" \n")
+    with pytest.raises(UserError, match=r"mine\.yaml: prompts\.system: .*no\.txt is empty"):
+        read_card(path)
+    (path.parent / "no.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match=r"mine\.yaml: prompts\.system: .*no UTF-8 text"):
+        read_card(path)
+    (path.parent / "no.txt").write_text("Words.")
+    own_card(system="no.txt", user="SMILES: {smile}")
+    with pytest.raises(UserError, match=r"card mine: prompts\.user: unknown field .*'smiles'"):
+        with_words({"mine": read_card(path)}, {})
+    own_card(sistem="no.txt")
+    with pytest.raises(UserError, match=r"mine\.yaml: prompts\.sistem"):
+        read_card(path)
+
+
+def test_a_card_has_one_prompt_and_a_model_that_reads_it(own_card: Callable[..., Path]) -> None:
+    path = own_card(system="s.txt")
+    (path.parent / "s.txt").write_text("Words.")
+    raw = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(raw | {"accepts": {"needs": "smiles"}}))
+    with pytest.raises(UserError, match=r"needs: text; this one reads smiles"):
+        read_card(path)
+    path.write_text(yaml.safe_dump(raw | {"prompt": {"file": "blank.txt", "sha256": "0" * 64}}))
+    with pytest.raises(UserError, match="two prompts of one model"):
+        read_card(path)
 
 
 def test_the_verb_checks_and_places_files_that_every_run_then_finds(

@@ -179,6 +179,7 @@ DECIDES: dict[str, Any] = {
     "batch": 7,
     "predicts": ["energy"],
     "prompt": {"file": "blank.txt", "sha256": SHA},
+    "prompts": {"system": "mine.txt"},
     "checkpoint": {
         "weights": "none",
         "licence": "MIT",

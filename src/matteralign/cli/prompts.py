@@ -32,7 +32,8 @@ def prompts(
     The words are printed in the paper (arXiv:2512.03750, appendices B.2 and B.3) and are not
     part of this program: copy them into plain text files.
     """
-    from matteralign.models.prompts.study import check_words, default_folder, read_text_file
+    from matteralign.models.prompts.study import check_words, default_folder
+    from matteralign.registry.prompt_files import read_text_file
 
     path = check or use
     if path is None:

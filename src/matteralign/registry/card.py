@@ -16,6 +16,9 @@ Key = Annotated[str, StringConstraints(pattern=KEY)]
 Modality = Literal["3d", "smiles", "selfies", "text", "sequence", "structure", "any"]
 Embedding = Literal["equivariant", "invariant", "vanilla", "fingerprint", "random"]
 
+SMILES_MESSAGE = "SMILES: {smiles}"
+"""The user's message of the study about a molecule."""
+
 
 class StandIn(Strict):
     """An untrained network of the same architecture, saved in the same file format.
@@ -171,6 +174,11 @@ class PinnedPrompt(Strict):
     pieces: dict[str, str] = Field(
         default={}, description="the user's files with the study's words; set by the program"
     )
+    user: str | None = Field(
+        default=None,
+        description="the user's message, where the file is the system message alone; set by the "
+        "program from `prompts`",
+    )
 
     def label(self) -> dict[str, Any]:
         """Return what is written down of a prompt beside the latents that it made."""
@@ -178,6 +186,20 @@ class PinnedPrompt(Strict):
         if self.study is not None:
             told["study"] = self.study
         return told if self.words == "study" else {"file": self.file} | told
+
+
+class Prompts(Strict):
+    """The prompt of a chat model in words of the user's own."""
+
+    system: str = Field(
+        min_length=1,
+        description="file with the system message alone, relative to the card; its words are part "
+        "of the model's identity",
+    )
+    user: str = Field(
+        default=SMILES_MESSAGE,
+        description="the user's message, with a field such as {smiles}, {selfies} or {atoms}",
+    )
 
 
 class ModelCard(Strict):
@@ -223,12 +245,21 @@ class ModelCard(Strict):
     )
     options: dict[str, Any] = {}
     prompt: PinnedPrompt | None = None
+    prompts: Prompts | None = Field(
+        default=None, description="in place of `prompt`: a system message of your own"
+    )
     reference: str
 
     @model_validator(mode="after")
     def _printed_of_a_row(self) -> ModelCard:
         if self.printed is not None and self.study_row is None:
             raise ValueError("printed: is for rows of the study; give study_row, or leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _one_prompt(self) -> ModelCard:
+        if self.prompt is not None and self.prompts is not None:
+            raise ValueError("prompt: and prompts: are two prompts of one model; delete one")
         return self
 
     def as_printed(self) -> dict[str, Any]:
@@ -261,6 +292,8 @@ class ModelCard(Strict):
         }
         if self.prompt is not None:
             identity["prompt"] = self.prompt.sha256
+        if self.prompts is not None:  # until its file is read, see registry.prompt_files
+            identity["prompts"] = self.prompts.model_dump()
         return identity
 
     def digest(self) -> str:

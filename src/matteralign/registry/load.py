@@ -13,6 +13,7 @@ from matteralign.core.strict_yaml import read_yaml_file
 from matteralign.core.suggest import unknown
 from matteralign.core.validation import explain
 from matteralign.registry.card import ModelCard
+from matteralign.registry.prompt_files import with_prompt_file
 
 BUILTIN = Path(__file__).parent / "cards"
 STUDY_ROWS = 59
@@ -119,14 +120,16 @@ def read_card(path: Path) -> ModelCard:
     Raises
     ------
     UserError
-        If the file is not YAML or a field is missing, unknown or of the wrong kind.
+        If the file is not YAML, a field is missing, unknown or of the wrong kind, or a file that
+        it names in `prompts` is not there.
     """
     raw = read_yaml_file(path)
     if not isinstance(raw, dict):
         found = "an empty file" if raw is None else f"a {type(raw).__name__}"
         raise UserError(f"{path}: a card is a mapping of fields, found {found}")
     try:
-        return ModelCard.model_validate(raw)
+        card = ModelCard.model_validate(raw)
     except ValidationError as error:
         lines = explain(error, ModelCard)
         raise UserError("\n".join(f"{path}: {line}" for line in lines)) from error
+    return with_prompt_file(card, path)

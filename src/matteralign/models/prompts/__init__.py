@@ -14,7 +14,7 @@ the user's to bring: `matteralign.models.prompts.study`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,8 +23,9 @@ from matteralign.core.errors import IntegrityError, UserError
 from matteralign.core.hashing import sha256_bytes, sha256_file
 from matteralign.core.suggest import unknown
 from matteralign.models.checks import Refusal, refuse_geometry, refuse_smiles
-from matteralign.models.prompts.study import PROMPTS, composed
+from matteralign.models.prompts.study import PROMPTS, composed, study_prompt
 from matteralign.registry.card import ModelCard, PinnedPrompt
+from matteralign.registry.prompt_files import prompt_text, read_text_file, tidy
 from matteralign.store.structures import Structure
 
 if TYPE_CHECKING:
@@ -145,19 +146,23 @@ def parse_prompt(text: str, path: Path) -> Prompt:
     match = _PARTS.fullmatch(text.strip())
     if match is None:
         raise UserError(f"{path}: a prompt is a line [system], its text, a line [user], its text")
-    prompt = Prompt(match[1].strip(), match[2].strip())
+    return _checked(Prompt(match[1].strip(), match[2].strip()), str(path))
+
+
+def _checked(prompt: Prompt, where: str) -> Prompt:
     if not prompt.fields():
-        raise UserError(f"{path}: the user's message has no field, such as {{smiles}}")
+        raise UserError(f"{where}: the user's message has no field, such as {{smiles}}")
     for name in prompt.fields():
         if name not in FIELDS:
-            raise UserError(f"{path}: " + unknown("field", name, FIELDS))
+            raise UserError(f"{where}: " + unknown("field", name, FIELDS))
     return prompt
 
 
 def read_prompt(card: ModelCard) -> Prompt:
     """Read the prompt that a card names: a file of this folder, or one given by its full path.
 
-    Where the card has the study's words, it is put together from the user's files.
+    Where the card has the study's words, it is put together from the user's files; where it has
+    a system message of its own, from that file and the card's message.
 
     Raises
     ------
@@ -168,8 +173,11 @@ def read_prompt(card: ModelCard) -> Prompt:
     """
     if card.prompt is None:
         raise UserError(
-            f"card {card.key}: wrapper {card.wrapper!r} needs a prompt: file and sha256"
+            f"card {card.key}: wrapper {card.wrapper!r} needs a prompt: file and sha256; or "
+            "prompts: {system: FILE}"
         )
+    if card.prompt.user is not None:
+        return _own_prompt(card.key, card.prompt, card.prompt.user)
     if card.prompt.words == "study":
         return _study_prompt(card.key, card.prompt)
     path = FOLDER / card.prompt.file
@@ -189,28 +197,48 @@ def read_prompt(card: ModelCard) -> Prompt:
     return parse_prompt(path.read_text(encoding="utf-8"), path)
 
 
+def _own_prompt(key: str, pinned: PinnedPrompt, user: str) -> Prompt:
+    path = Path(pinned.file)
+    system = tidy(read_text_file(path))
+    if sha256_bytes(prompt_text(system, user).encode()) != pinned.sha256:
+        raise IntegrityError(_changed([path], key))
+    return _checked(Prompt(system, user), f"card {key}: prompts.user")
+
+
+def _changed(files: Iterable[Path], key: str) -> str:
+    return (
+        f"{', '.join(map(str, files))}: changed since the run began; another prompt gives other "
+        f"latents of {key}: run again"
+    )
+
+
 def _study_prompt(key: str, pinned: PinnedPrompt) -> Prompt:
     files = {name: Path(path) for name, path in pinned.pieces.items()}
     text = composed(pinned.study or "", files)
     if text is None or sha256_bytes(text.encode()) != pinned.sha256:
-        raise IntegrityError(
-            f"{', '.join(map(str, files.values()))}: changed since the run began; another prompt "
-            f"gives other latents of {key}: run again"
-        )
+        raise IntegrityError(_changed(files.values(), key))
     return parse_prompt(text, next(iter(files.values())))
 
 
 def with_study_words(card: ModelCard, files: Mapping[str, Path]) -> ModelCard:
     """Return a card with the study's words, where it stands for one of the study's prompts.
 
-    Without the files it is the card as it was, with this project's words.
+    Without the files it is the card as it was, with this project's words. A card with a system
+    message of its own keeps it, and is told to have the study's words where it has.
 
     Parameters
     ----------
     files
         As `study.piece_files` gives them.
     """
-    if card.prompt is None or card.prompt.study is None:
+    if card.prompt is None:
+        return card
+    if card.prompt.user is not None:
+        own = read_prompt(card)
+        name = study_prompt(own.system, own.user)
+        update = {"words": "own" if name is None else "study", "study": name}
+        return card.model_copy(update={"prompt": card.prompt.model_copy(update=update)})
+    if card.prompt.study is None:
         return card
     text = composed(card.prompt.study, files)
     if text is None:

@@ -16,6 +16,8 @@ from matteralign.core.errors import UserError
 from matteralign.core.hashing import sha256_bytes
 from matteralign.core.paths import cache_root
 from matteralign.core.suggest import unknown
+from matteralign.registry.card import SMILES_MESSAGE
+from matteralign.registry.prompt_files import prompt_text, read_text_file, tidy
 
 _FIELDS = r"\{(?:atoms|ase|arrays)\}"
 
@@ -93,11 +95,6 @@ class Finding:
     piece: str | None
     good: bool
     told: str
-
-
-def tidy(text: str) -> str:
-    """Return a text with plain line ends and nothing around it."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 def words(text: str) -> list[str]:
@@ -233,25 +230,13 @@ def read_piece(path: Path, name: str) -> str:
     return tidy(text)
 
 
-def read_text_file(path: Path) -> str:
-    """Return the text of a file.
-
-    Raises
-    ------
-    UserError
-        If there is none, or it is no text.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is no UTF-8 text; save it as plain text") from error
-    except (FileNotFoundError, IsADirectoryError) as error:
-        raise UserError(f"{path}: there is no such file") from error
-
-
 def _before_fields(text: str) -> str:
-    """Return what stands before the first field: a file may say what follows its words."""
-    return re.split(_FIELDS, text, maxsplit=1)[0].rstrip()
+    """Return what stands before the first field: a file may say where its fields stand.
+
+    Words after a field stay: they are more than the study's.
+    """
+    before, *after = re.split(_FIELDS, text)
+    return text if any(map(words, after)) else before.rstrip()
 
 
 def composed(prompt: str, files: Mapping[str, Path]) -> str | None:
@@ -270,8 +255,23 @@ def composed(prompt: str, files: Mapping[str, Path]) -> str | None:
         return None
     system, *before = (read_piece(files[name], name) for name in PROMPTS[prompt])
     if not before:
-        user = "SMILES: {smiles}"
+        user = SMILES_MESSAGE
     else:
         (lead_in,) = before
         user = lead_in if re.search(_FIELDS, lead_in) else lead_in + " {atoms}"
-    return f"[system]\n{system}\n[user]\n{user}\n"
+    return prompt_text(system, user)
+
+
+def study_prompt(system: str, user: str) -> str | None:
+    """Return which of `PROMPTS` two messages are, by the hashes of their words; None: none."""
+    said = check_words(system)
+    if not said.good or re.search(_FIELDS, system):
+        return None
+    if user == SMILES_MESSAGE:
+        pieces: tuple[str | None, ...] = (said.piece,)
+    else:
+        asked = check_words(user)
+        if not asked.good or not re.search(_FIELDS, user):
+            return None
+        pieces = (said.piece, asked.piece)
+    return next((name for name, made_of in PROMPTS.items() if made_of == pieces), None)
