@@ -88,6 +88,16 @@ def test_conditions_are_all_met() -> None:
     assert found["mace-off23-small"].reason == "training is SPICE and QMugs"
     assert found["sevennet-0"].reason == "no row of the study"
     assert decide({"study": False})["orb-v2"].reason == "a row of the study"
+    assert found["sevennet-0"].card.group == "SevenNet"
+    grouped = decide({"group": ["Orb V3", "CHGNet"], "functional": ["PBE_MP", "PBE_OMat24"]})
+    assert chosen(grouped) == {
+        key
+        for key, card in cards.items()
+        if card.group in ("Orb V3", "CHGNet") and card.functional in ("PBE_MP", "PBE_OMat24")
+    }
+    assert len(chosen(grouped)) >= 3
+    assert grouped["mace-mp-small"].reason == "group is MACE"
+    assert decide({"functional": ["PBE_MP"]})["ecfp4"].reason == "functional is none"
     only = decide({"modality": ["smiles"], "environment": ["main"], "embedding": ["vanilla"]})
     assert "ecfp4" not in chosen(only)
     assert {cards[key].modality for key in chosen(only)} == {"smiles"}
@@ -118,6 +128,7 @@ def test_keys_alone_are_the_panel() -> None:
     [
         {"study": False}, {"study": True}, {"family": ["orb"]}, {"modality": ["smiles"]},
         {"embedding": ["invariant"]}, {"environment": ["main"]}, {"training": ["MPTrj"]},
+        {"group": ["Orb V3"]}, {"functional": ["PBE_MP"]},
     ],
 )  # fmt: skip
 def test_keys_beside_any_condition_are_a_union(condition: dict[str, Any]) -> None:
@@ -132,7 +143,7 @@ def test_a_key_that_is_in_and_out_is_refused() -> None:
         slice_of({"keys": ["random", "ecfp4"], "exclude": ["ecfp4"]})
 
 
-@pytest.mark.parametrize("name", ["keys", "family", "training"])
+@pytest.mark.parametrize("name", ["keys", "family", "training", "group", "functional"])
 def test_an_empty_condition_is_refused_and_not_taken_for_all(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} is an empty list"):
         slice_of({name: []})
@@ -210,6 +221,11 @@ def test_a_model_of_a_list_that_can_take_no_row_is_refused(
             "panel.training: unknown training 'MPtrj': did you mean 'MPTrj'?",
         ),
         ({"modality": ["3D"]}, "panel.modality: unknown modality '3D': did you mean '3d'?"),
+        ({"group": ["Orb v3"]}, "panel.group: unknown group 'Orb v3': did you mean 'Orb V3'?"),
+        (
+            {"functional": ["PBE-MP"]},
+            "panel.functional: unknown functional 'PBE-MP': did you mean 'PBE_MP'?",
+        ),
         ({"family": ["proteinmpnn"]}, "the panel has 0 models, a comparison needs two"),
     ],
 )

@@ -20,6 +20,8 @@ _TAGS: Mapping[str, Callable[[ModelCard], list[str]]] = {
     "modality": lambda card: [card.modality],
     "embedding": lambda card: [card.embedding],
     "environment": lambda card: [card.environment],
+    "group": lambda card: [card.group or card.family],
+    "functional": lambda card: [card.functional],
     "training": lambda card: card.training_sets,
 }
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from matteralign.align.panel import Choice
 
 
+_SHOWN = ("model", "family", "group", "functional", "input")
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb."""
     app.command()(panel)
@@ -50,14 +53,14 @@ def panel(
 
     for chosen, title in ((True, "compared"), (False, "left out")):
         table = Table("index", title=title, title_justify="left")
-        for name in ("model", "family", "input"):
+        for name in _SHOWN:
             table.add_column(name)
         if chosen:
             table.add_column("coverage", justify="right")
         table.add_column("remark" if chosen else "because")
         some = [row for row in rows if row["chosen"] is chosen]
         for row in some:
-            cells = [str(row["index"]), row["model"], row["family"], row["input"]]
+            cells = [str(row["index"]), *(row[name] for name in _SHOWN)]
             table.add_row(*cells, *([_percent(row)] if chosen else []), row["remark"] or "")
         if some:
             print_whole(table)
@@ -72,6 +75,8 @@ def _row(choice: Choice, coverage: Coverage | None, least: float) -> dict[str, A
         "index": choice.card.index,
         "model": choice.card.key,
         "family": choice.card.family,
+        "group": choice.card.group or choice.card.family,
+        "functional": choice.card.functional,
         "input": choice.card.modality,
         "study_row": choice.card.study_row,
         "chosen": choice.chosen,

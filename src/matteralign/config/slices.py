@@ -93,6 +93,10 @@ class Selection(StrictSection):
     modality: list[str] = []
     embedding: list[str] = []
     environment: list[str] = []
+    group: list[str] = Field(default=[], description="architecture group, such as Orb V3")
+    functional: list[str] = Field(
+        default=[], description="level of theory learnt, such as PBE_MP; none: it learnt none"
+    )
     training: list[str] = Field(default=[], description="trained on one of these datasets")
     keys: list[str] = Field(
         default=[],
