@@ -190,10 +190,10 @@ def _refused_by_name(archive: Path, wanted: PinnedFile) -> None:
     assert not cached_path(wanted).exists()
 
 
-def test_the_size_is_checked_before_the_hash(tmp_path: Path, pin: Pin, source: Source) -> None:
+def test_size_and_hash_of_another_file_are_told(tmp_path: Path, pin: Pin, source: Source) -> None:
     path = tmp_path / "w.pt"
     path.write_bytes(b"12")
-    with pytest.raises(IntegrityError, match=r"w\.pt: expected 10240 bytes.*size 2"):
+    with pytest.raises(IntegrityError, match=r"w\.pt: expected 10240 bytes.*found 2 with"):
         verify(path, pin(source("wheel")))
 
 

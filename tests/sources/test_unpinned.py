@@ -76,6 +76,21 @@ def test_a_file_placed_by_hand_needs_no_network(served: Any) -> None:
     assert not place.exists()
 
 
+def test_an_empty_file_is_called_empty(served: Any) -> None:
+    served.files["w.pt"] = b""
+    for pinned in (file(served), file(served, sha256=SHA256)):
+        with pytest.raises(FetchError, match=r"files/w\.pt: the file there is empty"):
+            ensure(pinned)
+        assert not in_cache(pinned)
+    hand_path(file(served)).write_bytes(b"")
+    with pytest.raises(IntegrityError, match=r"w\.pt: is empty .* get it again"):
+        ensure(file(served))
+    pinned = file(served, sha256=SHA256)
+    cached_path(pinned).write_bytes(b"")
+    with pytest.raises(IntegrityError, match=r"w\.pt: is empty"):
+        ensure(pinned)
+
+
 def test_a_person_may_vouch_for_a_recorded_hash(served: Any) -> None:
     unpinned = file(served)
     ensure(unpinned)

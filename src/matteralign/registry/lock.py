@@ -86,20 +86,29 @@ def with_lock(cards: Mapping[str, ModelCard], path: Path) -> dict[str, ModelCard
         if entry.file not in files:
             raise UserError(f"{path}: {entry.model}: {unknown('file', entry.file, files)}")
         pinned = files[entry.file]
-        others = [pinned.sha256, getattr(locked.get(pinned.origin()), "sha256", None)]
-        for other in others:
+        before = locked.get(pinned.origin())
+        for other in (pinned.sha256, before and before.sha256):
             if other not in (None, entry.sha256):
                 raise UserError(
                     f"{path}: {entry.file} of {entry.model} is locked with sha256 "
                     f"{entry.sha256}, pinned elsewhere with {other}: they are of different "
                     "releases; delete the entry that is wrong"
                 )
+        sizes = (("its card", pinned.size), ("another entry", before and before.size))
+        for whose, size in sizes:
+            if size not in (None, entry.size):
+                raise UserError(
+                    f"{path}: {entry.file} of {entry.model} is locked with size {entry.size}, "
+                    f"{whose} has {size}; correct the size that is wrong"
+                )
         locked[pinned.origin()] = entry
 
     def kept(pinned: PinnedFile) -> PinnedFile:
         entry = locked.get(pinned.origin())
-        if entry is None or pinned.sha256 is not None:
+        if entry is None:
             return pinned
+        if pinned.sha256 is not None:
+            return pinned.model_copy(update={"size": pinned.size or entry.size})
         return pinned.model_copy(update={"locked": entry.sha256, "locked_size": entry.size})
 
     made = {}

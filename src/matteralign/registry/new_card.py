@@ -27,10 +27,14 @@ def pinned_file(path: Path, name: str | None = None, url: str | None = None) -> 
     Raises
     ------
     UserError
-        If there is no such file.
+        If there is no such file, or it is empty.
     """
     if not path.is_file():
         raise UserError(f"{path}: there is no such checkpoint file")
+    if not path.stat().st_size:
+        raise UserError(
+            f"{path}: is empty (0 bytes): a copy or download that did not finish; get it again"
+        )
     sources = [*([] if url is None else [{"url": url}]), {"url": path.resolve().as_uri()}]
     return {
         "name": name or path.name,

@@ -21,6 +21,7 @@ from matteralign.sources.places import Place, places
 from matteralign.sources.settings import OFFLINE_VARIABLE, Settings, settings
 
 Report = Callable[[str], None]
+EMPTY = "is empty (0 bytes): a copy or download that did not finish; delete it and get it again"
 
 
 def bring(pinned: PinnedFile, target: Path, report: Report) -> None:
@@ -101,6 +102,8 @@ def _copy(source: Path, part: Path, pinned: PinnedFile) -> None:
 def _refuse_other_bytes(place: Place, pinned: PinnedFile, path: Path) -> None:
     inside = place.package.member if place.package is not None else pinned.name
     size = path.stat().st_size
+    if size == 0:
+        raise IntegrityError(f"{inside} {EMPTY}")
     if pinned.size is not None and size != pinned.size:
         raise IntegrityError(f"{inside} has {size} bytes, {pinned.size} are pinned")
     if pinned.sha256 is not None:

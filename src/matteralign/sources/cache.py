@@ -15,7 +15,7 @@ from matteralign.core.files import atomic_path, place_file
 from matteralign.core.hashing import md5_file, sha256_file
 from matteralign.core.paths import cache_root
 from matteralign.registry.pinned import PinnedFile
-from matteralign.sources.bring import bring
+from matteralign.sources.bring import EMPTY, bring
 from matteralign.sources.recorded import hand_path, known, record
 
 Report = Callable[[str], None]
@@ -93,6 +93,8 @@ def _first_seen(pinned: PinnedFile, report: Report) -> PinnedFile:
                     f"{place}: does not have the md5 {pinned.md5} that its authors publish; "
                     "delete it and fetch again"
                 )
+            elif not place.stat().st_size:
+                raise IntegrityError(f"{place}: {EMPTY}")
             found = adopt(place, pinned)
             record(pinned, found)
             report(f"{pinned.name}: first seen, recorded with sha256 {found.sha256}")
@@ -124,10 +126,16 @@ def verify(path: Path, pinned: PinnedFile) -> None:
         If either differs; the message names the file and both hashes.
     """
     size = path.stat().st_size
-    right_size = pinned.size is None or size == pinned.size
-    found = sha256_file(path) if right_size else f"(size {size})"
+    if size == 0:
+        raise IntegrityError(f"{path}: {EMPTY}")
+    found = sha256_file(path)
     if found != pinned.sha256:
         raise IntegrityError(
-            f"{path}: expected {pinned.size} bytes with sha256 {pinned.sha256}, found {found}. "
-            "The file is damaged or another version: delete it and fetch again"
+            f"{path}: expected {pinned.size} bytes with sha256 {pinned.sha256}, found {size} with "
+            f"{found}. The file is damaged or another version: delete it and fetch again"
+        )
+    if pinned.size not in (None, size):
+        raise IntegrityError(
+            f"{path}: has the right sha256 {found} and {size} bytes, but size {pinned.size} "
+            "stands beside that hash: correct the size on the card or in the lock of weights"
         )

@@ -90,6 +90,9 @@ def _attempt(
             partial.discard()
             return "the server has another file than was begun"
         start, total = begun
+        if total == 0:
+            partial.discard()
+            raise FetchError("the file there is empty (0 bytes)")
         if total is not None and size is not None and total != size:
             partial.discard()
             raise IntegrityError(f"the server has {total} bytes, {size} are pinned")

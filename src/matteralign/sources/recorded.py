@@ -21,7 +21,7 @@ def known(pinned: PinnedFile) -> PinnedFile | None:
     Raises
     ------
     IntegrityError
-        If the record is damaged, or the lock has another hash than was recorded here.
+        If the record is damaged, or the lock has another hash or size than was recorded here.
     """
     if pinned.sha256 is not None:
         return pinned
@@ -33,6 +33,12 @@ def known(pinned: PinnedFile) -> PinnedFile | None:
             f"{pinned.name}: hashed to {found.sha256} when it was first fetched here, the lock of "
             f"weights has {pinned.locked}: delete {record_path(pinned)} to fetch the locked file, "
             "or the entry of the lock"
+        )
+    if found is not None and found.size != pinned.locked_size:
+        raise IntegrityError(
+            f"{pinned.name}: has {found.size} bytes, the lock of weights has size "
+            f"{pinned.locked_size} beside the same sha256 {pinned.locked}: correct the size in "
+            "the entry of the lock"
         )
     return pinned.model_copy(update={"sha256": pinned.locked, "size": pinned.locked_size})
 
