@@ -351,3 +351,22 @@ def test_what_the_system_refuses_is_one_line(folder: Path) -> None:
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("error: taken/.run.lock: cannot be written: File exists; ")
+
+
+def test_a_folder_of_cards_that_is_not_there_stops_only_verbs_of_a_slice(folder: Path) -> None:
+    write(folder, {"cards": ["my-crads"], "slices": {"s": SLICE}})
+    for verb in (["panel", "s"], ["sample", "s"], ["fetch", "--slice", "s"]):
+        done = inside(folder, *verb)
+        assert done.returncode == 2
+        (line,) = done.stderr.splitlines()
+        assert line.startswith("error: cards: folder 'my-crads' does not exist (")
+        assert str(folder / "my-crads") in line
+    for verb in (["models"], ["datasets"], ["prompts"], ["weights", "pin", "ecfp5"]):
+        done = inside(folder, *verb)
+        told = [line for line in done.stderr.splitlines() if "my-crads" in line]
+        warning = "warning: config.yaml: cards: folder 'my-crads' does not exist yet; it has no"
+        assert [line.startswith(warning) for line in told] == [True], done.stderr
+        assert done.returncode == (2 if verb[0] == "weights" else 0)
+    # The one that makes the folder gets as far as its checkpoint.
+    done = inside(folder, "new-model", "a", "--family", "mace", "--checkpoint", "no.pth")
+    assert done.stderr.splitlines() == ["error: no.pth: there is no such checkpoint file"]

@@ -171,6 +171,10 @@ def test_a_lock_elsewhere_is_named_in_the_configuration(study: Path) -> None:
         ([entry(sha256="ab")], r"files\[0\].sha256: must be a SHA-256"),
         ([entry(), entry()], "w.pt of one is there twice"),
         ([entry(), entry(model="two", sha256=OTHER_SHA256)], "pinned elsewhere with"),
+        (
+            [entry(), entry(model="two", size=5)],
+            rf"w\.pt of two is locked with size 5, another entry has {len(BODY)}",
+        ),
         ([entry(hash=1)], r"files\[0\].hash: unknown key"),
     ],
 )
@@ -191,6 +195,36 @@ def test_a_lock_and_a_card_that_disagree_are_refused(tmp_path: Path) -> None:
     assert same["mace-mp-small"] == cards["mace-mp-small"]
     with pytest.raises(UserError, match="they are of different releases"):
         with_lock(cards, lock(tmp_path, good | {"sha256": SHA256}))
+    size = rf"{pinned.name} of mace-mp-small is locked with size 5, its card has {pinned.size}"
+    with pytest.raises(UserError, match=rf"{LOCK_NAME}: {size}"):
+        with_lock(cards, lock(tmp_path, good | {"size": 5}))
+
+
+@pytest.mark.parametrize("known", ["recorded", "card"])
+def test_a_size_against_the_file_of_the_right_hash_is_refused(study: Path, known: str) -> None:
+    if known == "card":
+        path = study / "cards" / "one.yaml"
+        card = yaml.safe_load(path.read_text())
+        card["checkpoint"]["files"][0] |= {"sha256": SHA256, "size": None}
+        path.write_text(yaml.safe_dump(card))
+    assert run(study, "fetch", "--model", "one").returncode == 0
+    lock(study, entry(size=5))
+    for verb in (["fetch", "--model", "one"], ["weights", "pin", "one"]):
+        done = run(study, *verb)
+        assert done.returncode == 1
+        (line,) = [part for part in done.stderr.splitlines() if part.startswith("error: ")]
+        assert "w.pt" in line
+        assert f"{len(BODY)} bytes" in line
+        assert "size 5 " in line
+        assert "correct the size" in line
+    # Another lock, which is only written to.
+    other = lock(study, entry(size=5), name="other.yaml")
+    (study / LOCK_NAME).unlink()
+    done = run(study, "weights", "pin", "one", "--lock", str(other))
+    assert (
+        f"other.yaml: w.pt of one is locked with size 5, the file of this sha256 has {len(BODY)}"
+        in done.stderr
+    )
 
 
 def test_models_without_weights_to_fetch_are_refused(study: Path) -> None:

@@ -179,6 +179,11 @@ def _check_names(card: ModelCard) -> None:
         raise UserError(f"card of {card.key}: {error}") from error
 
 
+def missing_folders(config: StudyConfig, base: Path = Path()) -> list[str]:
+    """Return the folders of cards that a configuration names and that are not there."""
+    return [folder for folder in config.cards if not (base / folder).is_dir()]
+
+
 def open_study(config: StudyConfig, base: Path = Path()) -> Study:
     """Join a configuration with what it names and check every name in it.
 
@@ -193,9 +198,14 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
     ------
     UserError
         If a slice, model, dataset, metric, definition or parameter is not known; one line
-        with the nearest match.
+        with the nearest match. If a folder of cards does not exist.
     """
     named = {name: base / path for name, path in config.prompts if path is not None}
+    for folder in missing_folders(config, base):
+        raise UserError(
+            f"cards: folder {folder!r} does not exist ({(base / folder).absolute()}); correct the "
+            "name, create the folder, or write a card into it with `matteralign new-model`"
+        )
     cards = load_cards(tuple(base / folder for folder in config.cards))
     if config.weights_lock is not None:
         cards = with_lock(cards, base / config.weights_lock)

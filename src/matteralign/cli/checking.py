@@ -18,6 +18,7 @@ from matteralign.cli.common import (
     cards_of,
     print_whole,
     say,
+    study_if_any,
 )
 from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
@@ -59,7 +60,7 @@ def check_model(
     from matteralign.align.check import check_models
     from matteralign.align.check_records import check_state, read_check, write_check
 
-    cards = cards_of(config)
+    cards = cards_of(study_if_any(config))
     chosen = _chosen(cards.values(), keys or [], every, family, environment)
     results: dict[str, Checked] = {}
     for card in chosen:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from matteralign.align.layout import Layout
-from matteralign.align.study import Study, open_study, with_words
+from matteralign.align.study import Study, missing_folders, open_study, with_words
 from matteralign.config.load import load_config
+from matteralign.config.schema import StudyConfig
 from matteralign.core.errors import UserError
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
@@ -48,21 +49,33 @@ DEFAULT_CONFIG = Path("config.yaml")
 
 def study_of(config: Path) -> Study:
     """Read and check the configuration; its mirrors count from here on."""
+    return open_study(_read(config))
+
+
+def _read(config: Path) -> StudyConfig:
     found = load_config(config)
     use_mirrors(found.mirrors)
-    return open_study(found)
+    return found
 
 
 def study_if_any(config: Path) -> Study | None:
-    """Return `study_of`; None where no configuration was named and none lies here."""
+    """Return the study, for a verb that no slice depends on.
+
+    None where no configuration was named and none lies here. A folder of cards that does not
+    exist yet is said, and has no cards.
+    """
     if config == DEFAULT_CONFIG and not config.exists():
         return None
-    return study_of(config)
+    found = _read(config)
+    missing = missing_folders(found)
+    for folder in missing:
+        say(f"warning: {config}: cards: folder {folder!r} does not exist yet; it has no cards")
+    there = [folder for folder in found.cards if folder not in missing]
+    return open_study(found.model_copy(update={"cards": there}))
 
 
-def cards_of(config: Path) -> Mapping[str, ModelCard]:
-    """Return every card: those of the package and, where there is a configuration, its own."""
-    study = study_if_any(config)
+def cards_of(study: Study | None) -> Mapping[str, ModelCard]:
+    """Return every card: those of the package and, where there is a study, its own."""
     return with_words(load_cards(), {}) if study is None else study.cards
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, cards_of, print_whole
+from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, cards_of, print_whole, study_if_any
 
 if TYPE_CHECKING:
     from matteralign.registry.card import ModelCard, Parameters
@@ -33,7 +33,7 @@ def models(
     from matteralign.registry.load import STUDY_ROWS
     from matteralign.runtime.weights import weights_state
 
-    cards = list(cards_of(config).values())
+    cards = list(cards_of(study_if_any(config)).values())
     if as_json:
         listed = [
             card.model_dump(mode="json")

@@ -8,7 +8,13 @@ from typing import Annotated
 
 import typer
 
-from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, print_whole, study_if_any
+from matteralign.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    cards_of,
+    print_whole,
+    study_if_any,
+)
 from matteralign.core.errors import MatterAlignError
 from matteralign.core.files import atomic_path
 
@@ -53,9 +59,7 @@ def prompts(
 def _list(config: Path) -> None:
     from rich.table import Table
 
-    from matteralign.align.study import with_words
     from matteralign.models.prompts.study import PIECES, default_folder, piece_files
-    from matteralign.registry.load import load_cards
 
     study = study_if_any(config)
     named = {k: Path(v) for k, v in study.config.prompts if v is not None} if study else {}
@@ -68,7 +72,6 @@ def _list(config: Path) -> None:
         table.add_row(name, piece.told, str(where))
     print_whole(table)
     typer.echo()
-    cards = study.cards if study else with_words(load_cards(), named)
-    for card in cards.values():
+    for card in cards_of(study).values():
         if card.prompt is not None:
             typer.echo(f"{card.key}: prompt: {card.prompt.words}")

@@ -50,8 +50,8 @@ def pin(
     from matteralign.registry.lock import read_lock, write_lock
     from matteralign.runtime.weights import weights_state
 
-    cards = cards_of(config)
     study = study_if_any(config)
+    cards = cards_of(study)
     named = study.config.weights_lock if study else None
     path = lock or (Path(named) if named else config.parent / LOCK_NAME)
     chosen = [get_card(key, cards) for key in keys or []]
@@ -67,6 +67,11 @@ def pin(
                 raise UserError(
                     f"{path}: {entry.file} of {entry.model} is locked with sha256 {old.sha256}, "
                     f"here it has {entry.sha256}; delete the entry if the new file is right"
+                )
+            if old is not None and old.size != entry.size:
+                raise UserError(
+                    f"{path}: {entry.file} of {entry.model} is locked with size {old.size}, the "
+                    f"file of this sha256 has {entry.size}; correct the entry"
                 )
             entries.setdefault((entry.model, entry.file), entry)
             say(f"{entry.model}: {entry.file} {entry.sha256}")
