@@ -182,7 +182,11 @@ def test_what_differs_is_asked_again_by_a_newer_file_of_other_content(done: Any)
     other = with_slice(done.study, seed=7)
     said: list[str] = []
     settle_slice(other, done.layout, said.append)
-    assert said == ["tiny, sample: was drawn with seed 0, now 7; to be made again"]
+    assert said == [
+        "tiny, sample: was drawn with seed 0, now 7; to be made again",
+        "tiny: then what is made from it, as far as it changes: embed (2 models), "
+        "summarize (2 models), score, tables, figures, report",
+    ]
     assert wanted.read_bytes() != before
     assert wanted.stat().st_mtime_ns > done.layout.structures.stat().st_mtime_ns
     # A job that failed puts the old file back, with a new time: it is asked again.
@@ -194,7 +198,15 @@ def test_what_differs_is_asked_again_by_a_newer_file_of_other_content(done: Any)
     # The configuration of before: what is there is of it again.
     settle_slice(done.study, done.layout, said.append)
     assert wanted.stat().st_mtime_ns < done.layout.structures.stat().st_mtime_ns
-    assert len(said) == 2
+    assert len(said) == 4
+
+
+def test_what_follows_of_one_model_is_named(done: Any, make_card: Callable[..., ModelCard]) -> None:
+    cards = dict(done.study.cards) | {"beta": make_card("beta", 1, options={"seed": 9})}
+    said: list[str] = []
+    settle_slice(Study(done.study.config, cards), done.layout, said.append)
+    assert [line.partition(":")[0] for line in said] == ["tiny, embed beta", "tiny"]
+    assert said[-1].endswith("as far as it changes: summarize beta, score, tables, figures, report")
 
 
 def test_records_of_what_is_shared_are_asked_again_when_their_card_changes(done: Any) -> None:

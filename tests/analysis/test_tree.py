@@ -160,9 +160,17 @@ def test_identical_models_give_a_flat_tree() -> None:
 
 
 def test_too_few_models_and_bad_constants_are_refused() -> None:
-    with pytest.raises(TreeError, match="at least 3 models"):
+    with pytest.raises(TreeError) as caught:
         model_tree(as_matrix(similarity(3)), exclude=["m0"])
-    with pytest.raises(TreeError, match="got 0"):
+    assert str(caught.value) == (
+        "it takes at least 3 models that have a score with each other; here are 2: m1, m2. "
+        "Left out: m0 (a baseline)"
+    )
+    lacking = similarity(3)
+    lacking.iloc[2, 0] = lacking.iloc[0, 2] = np.nan
+    with pytest.raises(TreeError, match=r"here are 2: m0, m1\. Left out: m2 \(lacks scores\)"):
+        model_tree(as_matrix(lacking))
+    with pytest.raises(TreeError, match="here is none"):
         model_tree(as_matrix(similarity(2)), exclude=["m0", "m1"])
     with pytest.raises(UserError, match="alpha"):
         model_tree(as_matrix(similarity(3)), alpha=1.5)

@@ -155,8 +155,8 @@ def test_a_panel_of_baselines_says_who_is_left_for_a_tree(done: Any) -> None:
         summarize_model(study, done.layout, key, threads=1)
     score_slice(study, done.layout, report=lambda _: None)
     assert tree_of(SliceView(study, done.layout)) == (
-        "it needs at least 3 models with all pairs scored, got 0; alpha, beta, gamma as a "
-        "baseline takes no part"
+        "it takes at least 3 models that have a score with each other; here is none. Left out: "
+        "alpha (a baseline), beta (a baseline), gamma (a baseline)"
     )
 
 

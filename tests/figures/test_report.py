@@ -289,6 +289,17 @@ def test_a_large_panel_shows_the_start_and_names_the_file(
     assert f"{len(large) - 600} more are in tables/calibration.csv" in html
 
 
+def test_intervals_are_spoken_of_where_there_are_some(
+    demo: SimpleNamespace, scores: pd.DataFrame, intrinsic: pd.DataFrame
+) -> None:
+    some = calibration_table(demo.calibrate(scores), demo.KEYS)
+    bare = ["ci_low", "ci_high", "debiased_low", "debiased_high"]
+    for table in (some, some.assign(**dict.fromkeys(bare, np.nan))):
+        html = render_report(report_data(demo, scores, intrinsic, calibration=table))
+        assert ("Intervals are of 95 %" in html) is (table is some)
+        assert ("No score has an interval" in html) is (table is not some)
+
+
 def test_empty_optional_parts_still_render(
     demo: SimpleNamespace, scores: pd.DataFrame, intrinsic: pd.DataFrame
 ) -> None:

@@ -82,6 +82,7 @@ def test_a_copy_is_accepted_and_a_changed_seed_in_it_is_not(small: Any, tmp_path
     before = read_header(root / "structures.parquet")
     said = copy.run("s")
     assert "was drawn with seed 0, now 5; to be made again" in said
+    assert "as far as it changes: embed (" in said
     after = read_header(root / "structures.parquet")
     assert (before.info["seed"], after.info["seed"]) == ("0", "5")
     assert after.sample_set_id != before.sample_set_id

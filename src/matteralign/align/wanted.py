@@ -10,13 +10,14 @@ may have lost.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from matteralign.align.layout import Layout
-from matteralign.align.standing import Standing
+from matteralign.align.standing import Result, Standing
 from matteralign.align.study import Study
 from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path, read_record
@@ -32,10 +33,13 @@ def settle_slice(study: Study, layout: Layout, report: Report) -> None:
     Parameters
     ----------
     report
-        Called with one line for each result that differs.
+        Called with one line for each result that differs, and one that names what follows.
     """
     standing = Standing(study, layout)
+    asked: list[Result] = []
+    after: list[Result] = []
     for result in standing.results():
+        made_anew = {path for before in (*asked, *after) for path in before.outputs}
         why = result.differs()
         told = _settle(
             layout.wanted(result.stage, result.model),
@@ -46,6 +50,21 @@ def settle_slice(study: Study, layout: Layout, report: Report) -> None:
         )
         if told:
             report(f"{layout.slice}, {result.name}: {why}; to be made again")
+            asked.append(result)
+        elif made_anew.intersection(result.inputs):
+            after.append(result)
+    if after:
+        report(f"{layout.slice}: then what is made from it, as far as it changes: {_named(after)}")
+
+
+def _named(results: Sequence[Result]) -> str:
+    """Name stages in their order; of a stage of many models how many they are."""
+    models = Counter(result.stage for result in results if result.model is not None)
+    named = {
+        r.stage: r.name if models[r.stage] < 2 else f"{r.stage} ({models[r.stage]} models)"
+        for r in results
+    }
+    return ", ".join(named.values())
 
 
 def settle_record(

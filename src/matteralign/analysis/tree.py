@@ -250,10 +250,8 @@ def model_tree(
 
 def _too_few(kept: Sequence[str], dropped: Sequence[str] = (), excluded: Sequence[str] = ()) -> str:
     """Say which models are left for a tree, and why others take no part."""
-    told = f"it needs at least {MIN_MODELS} models with all pairs scored, got {len(kept)}"
-    told += f" ({', '.join(kept)})" if kept else ""
-    if dropped:
-        told += f"; a pair of {', '.join(dropped)} has no score"
-    if excluded:
-        told += f"; {', '.join(excluded)} as a baseline takes no part"
-    return told
+    told = f"it takes at least {MIN_MODELS} models that have a score with each other; "
+    told += f"here are {len(kept)}: {', '.join(kept)}" if kept else "here is none"
+    left = [f"{name} (lacks scores)" for name in dropped]
+    left += [f"{name} (a baseline)" for name in excluded]
+    return told + (f". Left out: {', '.join(left)}" if left else "")

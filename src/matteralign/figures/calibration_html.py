@@ -19,6 +19,13 @@ def calibrated_cut(table: pd.DataFrame | None) -> int:
     return 0 if table is None else max(0, len(table) - SHOWN)
 
 
+def intervals_told(table: pd.DataFrame | None) -> str:
+    """Return the sentence about the intervals of `calibration_html`."""
+    if table is not None and table[["ci_low", "debiased_low"]].notna().to_numpy().any():
+        return "Intervals are of 95 %, over the structures."
+    return captions.NO_INTERVAL
+
+
 def calibration_html(
     table: pd.DataFrame | None, names: Mapping[str, str], baselines: Collection[str]
 ) -> HtmlTable:

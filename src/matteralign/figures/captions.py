@@ -244,13 +244,12 @@ def tree_caption(tree: ModelTree, matrix: ScoreMatrix, dataset: str) -> str:
     return text + basis
 
 
+NO_INTERVAL = "No score has an interval: the structures are too few."
+
+
 def calibration_caption(n: str, dataset: str, *, intervals: bool = True) -> str:
     """Caption of the scores against their floors; `intervals`: whether any score has one."""
-    vertical = (
-        "Vertical bars: 95 % interval of the score."
-        if intervals
-        else "No score has an interval: the structures are too few."
-    )
+    vertical = "Vertical bars: 95 % interval of the score." if intervals else NO_INTERVAL
     return (
         f"Every score on {dataset} against its floor, the mean of the same score when the rows "
         "of one model are paired at random with those of the other. On the dashed line two "

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from matteralign.analysis.matrices import ScoreMatrix, baseline_range
 from matteralign.analysis.tables import ModelFacts
 from matteralign.figures import captions
-from matteralign.figures.calibration_html import calibrated_cut, calibration_html
+from matteralign.figures.calibration_html import calibrated_cut, calibration_html, intervals_told
 from matteralign.figures.citations import CITATIONS
 from matteralign.figures.html_tables import HtmlTable, cell_of, frame_html, matrix_html
 from matteralign.figures.inline import inline_svg
@@ -157,6 +157,7 @@ def render_report(data: ReportData) -> str:
         citations=CITATIONS,
         not_scored_cut=max(0, len(data.not_scored) - NOT_SCORED_SHOWN),
         calibrated_cut=calibrated_cut(data.calibration),
+        intervals=intervals_told(data.calibration),
         masked_cut=max(0, len(data.masked_rows) - MASKED_SHOWN),
     )
 
