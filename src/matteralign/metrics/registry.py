@@ -165,6 +165,28 @@ def _metric(
     return MetricInfo(name, kind, version, cost, MappingProxyType({d.name: d for d in defs}))
 
 
+def _of_shared_neighbours(
+    name: str,
+    summary: str,
+    source: str,
+    *,
+    lowest: float,
+    invariances: frozenset[str] = _RIGID | {"scale"},
+) -> DefinitionInfo:
+    """Return a symmetric definition over the k neighbours that both embeddings list."""
+    return DefinitionInfo(
+        name,
+        summary,
+        source,
+        symmetric=True,
+        value_range=(lowest, 1.0),
+        identical=1.0,
+        invariances=invariances,
+        min_n=2,
+        params={"k": ParamInfo(25, low=1)},
+    )
+
+
 _INFOS = (
     _metric(
         "cknna",
@@ -185,29 +207,19 @@ _INFOS = (
             min_n=4,
             params={"k": ParamInfo(25, low=2)},
         ),
-        DefinitionInfo(
+        _of_shared_neighbours(
             "text",
             "centre both kernels over rows and columns, then sum their product over shared "
             "neighbours",
             "Huh et al. 2024, arXiv 2405.07987, its equations with the centring of HSIC",
-            symmetric=True,
-            value_range=(-1.0, 1.0),
-            identical=1.0,
-            invariances=_RIGID | {"scale"},
-            min_n=2,
-            params={"k": ParamInfo(25, low=1)},
+            lowest=-1.0,
         ),
-        DefinitionInfo(
+        _of_shared_neighbours(
             "printed",
             "take its mean over all pairs off each kernel, then sum their product over shared "
             "neighbours",
             "Edamadaka et al. 2025, arXiv 2512.03750, as equations A3 to A8 are printed",
-            symmetric=True,
-            value_range=(-1.0, 1.0),
-            identical=1.0,
-            invariances=_RIGID | {"scale"},
-            min_n=2,
-            params={"k": ParamInfo(25, low=1)},
+            lowest=-1.0,
         ),
     ),
     _metric(
@@ -215,28 +227,19 @@ _INFOS = (
         "pair",
         5,
         "kNN once per model O(N^2 d), then O(N k) per pair",
-        DefinitionInfo(
+        _of_shared_neighbours(
             "inner",
             "mean share of the k neighbours that both embeddings list, neighbours by inner "
             "product of the rows as given",
             "Huh et al. 2024, arXiv 2405.07987",
-            symmetric=True,
-            value_range=(0.0, 1.0),
-            identical=1.0,
-            invariances=_RIGID | {"scale"},
-            min_n=2,
-            params={"k": ParamInfo(25, low=1)},
+            lowest=0.0,
         ),
-        DefinitionInfo(
+        _of_shared_neighbours(
             "euclidean",
             "the same with neighbours by Euclidean distance",
             "Huh et al. 2024, arXiv 2405.07987, with Euclidean lists",
-            symmetric=True,
-            value_range=(0.0, 1.0),
-            identical=1.0,
+            lowest=0.0,
             invariances=_EUCLID,
-            min_n=2,
-            params={"k": ParamInfo(25, low=1)},
         ),
     ),
     _metric(
