@@ -447,3 +447,35 @@ def test_atoms_in_one_place_are_a_reason(letters: Letters) -> None:
     lines = [f"{line[:30]}{0:8.3f}{0:8.3f}{0:8.3f}{line[54:]}" for line in pdb_lines(MKTAY)]
     for told in letters(**both(lines)).values():
         assert "atoms 0 and 1 are 0.000 Å apart" in told
+
+
+@pytest.mark.parametrize(
+    ("between", "after", "count"),
+    [
+        (["END"], [], 20), (["TER", "END"], ["END"], 20), (["ENDMDL"], [], 20),
+        (["MODEL        2"], ["ENDMDL", "END"], 0), (["ENDMDL", "MODEL        2"], ["ENDMDL"], 0),
+        (["END", "MODEL        2"], [], 0), (["TER"], ["END"], 0),
+    ],
+)  # fmt: skip
+def test_atoms_behind_the_end_are_counted(
+    rows: Callable[[], OwnRows], tmp_path: Path, between: list[str], after: list[str], count: int
+) -> None:
+    lines = [*pdb_lines(MKTAY), *between, *pdb_lines(MKTAY, chain="B", shift=30.0), *after]
+    (tmp_path / "p.pdb").write_text("\n".join(lines) + "\n")
+    opened = rows()
+    opened.take(["p_A"])
+    told = [text for text in opened.warned.get("p.pdb: chain A", ()) if "END" in text]
+    assert [text.split()[0] for text in told] == ([str(count)] if count else [])
+
+
+def test_selenocysteine_and_pyrrolysine_have_one_letter_in_every_format(
+    letters: Callable[..., dict[str, str]], tmp_path: Path
+) -> None:
+    lines = pdb_lines(["MET", "SEC", "THR", "PYL", "TYR"])
+    # The letters of UNIPROT sequences; the chain is what the FASTA reader makes of them.
+    assert letters(p_pdb=lines) == {"p_A": "MCTKY"}
+    (tmp_path / "p.fasta").write_text(">p\nMUTOY\n")
+    opened = OwnRows(open_format(OwnDataset(kind="fasta", path=str(tmp_path / "p.fasta"))))
+    (row,) = opened.take(opened.ids())
+    assert isinstance(row, Structure)
+    assert row.sequence == "MCTKY"

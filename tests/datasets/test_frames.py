@@ -60,9 +60,10 @@ def test_a_cell_is_read_however_its_key_is_spelled(kind: str, tmp_path: Path) ->
 
 
 CELLS = {
-    "another name": (f'Cell="{CELL}" pbc="T T T"', "rename 'Cell', if it holds the vectors"),
-    "another name alone": (f'unit_cell="{CELL}"', "not under the key Lattice"),
-    "periods alone": ('pbc="T T T"', "not under the key Lattice"),
+    "another name": (f'Cell="{CELL}" pbc="T T T"', "take 'Cell' out of the line"),
+    "another name alone": (f'unit_cell="{CELL}"', "'unit_cell' and no key Lattice: write"),
+    "periods alone": ('pbc="T T T"', "has 'pbc' and no key Lattice: write the vectors"),
+    "a word of plain XYZ": ("box 10 10 10", "has 'box' and no key Lattice: write the vectors"),
     "two cells": (f'Lattice="{CELL}" lattice="9 0 0 0 9 0 0 0 9"', "say different things"),
     "three lengths": ('Lattice="4 5 6"', "nine numbers"),
     "periods of one letter": (f'Lattice="{CELL}" pbc=T', "three of T and F"),

@@ -234,9 +234,12 @@ def test_rows_of_a_table_of_smiles(tmp_path: Path) -> None:
 
 def test_sequences_of_fasta(tmp_path: Path) -> None:
     path = tmp_path / "f.fasta"
-    path.write_text(">p1 of somewhere\nACDE\nfgh\n>p2\nAC1\n>p3\nUBX*\n")
+    path.write_text(">p1 of somewhere\nACDE\nfgh\n>p2\nAC1\n>p3\nUBXJZO*\n")
     found = take("fasta", path)
-    assert {key: row.sequence for key, row in good(found).items()} == {"p1": "ACDEFGH", "p3": "XXX"}
+    assert {key: row.sequence for key, row in good(found).items()} == {
+        "p1": "ACDEFGH",
+        "p3": "CXXXXK",
+    }
     assert reasons(found) == {"f.fasta, record 1": "'1' is none of the twenty amino acids or X"}
 
 

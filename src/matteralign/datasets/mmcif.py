@@ -22,6 +22,7 @@ from matteralign.datasets.atoms import (
     mostly_amino_acids,
 )
 from matteralign.datasets.contents import LARGEST, read_contents
+from matteralign.datasets.formats.numbers import cif_numbers
 from matteralign.datasets.residues import LETTERS
 
 _NO_VALUE = ("", ".", "?")
@@ -268,12 +269,8 @@ def _numbers(
     values: Text, serial: Text, what: str, missing: float | None, path: Path
 ) -> npt.NDArray[np.float64]:
     filled = values if missing is None else np.where(values == "", str(missing), values)
-    try:
-        found = filled.astype(np.float64)
-    except ValueError:
-        found = np.array([_number(value) for value in filled])
-    # Python reads 1_000 as a number.
-    bad = np.flatnonzero(~np.isfinite(found) | (np.char.find(filled, "_") >= 0))
+    found = cif_numbers(filled)
+    bad = np.flatnonzero(np.isnan(found))
     if len(bad):
         shown = str(values[bad[0]]) or "?"
         raise IntegrityError(f"{path}, atom {serial[bad[0]]}: {what} is {shown!r}, no number")
@@ -282,16 +279,10 @@ def _numbers(
 
 def _whole(values: Text, serial: Text, what: str, path: Path) -> npt.NDArray[np.int64]:
     found = _numbers(values, serial, what, 0, path)
-    bad = np.flatnonzero((found != np.rint(found)) | (np.abs(found) > 1e15))
+    uncertain = np.char.find(values, "(") >= 0
+    bad = np.flatnonzero((found != np.rint(found)) | (np.abs(found) > 1e15) | uncertain)
     if len(bad):
         raise IntegrityError(
             f"{path}, atom {serial[bad[0]]}: {what} is {str(values[bad[0]])!r}, no whole number"
         )
     return found.astype(np.int64)
-
-
-def _number(value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        return float("nan")

@@ -32,8 +32,8 @@ _REVISIONS: Mapping[str, int] = {
     "cif-folder": 4,
     "sdf": 3,
     "smiles-csv": 3,
-    "fasta": 2,
-    "structure-folder": 3,
+    "fasta": 3,
+    "structure-folder": 4,
 }
 
 

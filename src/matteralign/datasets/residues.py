@@ -1,6 +1,7 @@
 """Names of residues: the letter of each amino acid, of its modifications and of its protonations.
 
-A sequence has the twenty letters and X. A modified amino acid has its parent's letter.
+A sequence has the twenty letters and X, whatever it is read from. A modified amino acid has its
+parent's letter.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ LETTERS: Mapping[str, str] = {
     "PRO": "P", "SER": "S", "THR": "T", "TRP": "W", "TYR": "Y", "VAL": "V",
 }  # fmt: skip
 """The twenty amino acids by component."""
+
+OTHER_LETTERS: Mapping[str, str] = {"U": "C", "O": "K", "B": "X", "J": "X", "Z": "X"}
+"""Letters of sequences that are none of the twenty: selenocysteine and pyrrolysine are their
+parents, as SEC and PYL are; B, J and Z stand for two amino acids each, as ASX, XLE and GLX do."""
 
 UNKNOWN = frozenset({"UNK", "ASX", "GLX", "XAA", "XLE"})
 """Components that are amino acids, it is not said which."""

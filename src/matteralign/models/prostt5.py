@@ -27,7 +27,6 @@ STATES = "acdefghiklmnpqrstvwy"
 """The 20 states of 3Di (van Kempen et al. 2024), in lower case as ProstT5 reads them."""
 PREFIXES = {"sequence": "<AA2fold>", "structure": "<fold2AA>"}
 
-_AS_X = str.maketrans("UZOB", "XXXX")
 _PRECISIONS = {"float16": torch.float16, "float32": torch.float32}
 
 
@@ -40,8 +39,8 @@ class Prostt5Wrapper(ChainWrapper):
     Options
     -------
     input
-        ``sequence``: amino acids after ``<AA2fold>``; U, Z, O and B are X, as the authors have
-        it. ``structure``: 3Di states after ``<fold2AA>``, see `structure_states`.
+        ``sequence``: amino acids after ``<AA2fold>``. ``structure``: 3Di states after
+        ``<fold2AA>``, see `structure_states`.
     precision
         ``float32``, or ``float16`` on a GPU.
     """
@@ -98,7 +97,7 @@ class Prostt5Wrapper(ChainWrapper):
         return ["numpy", "torch", "transformers", "tokenizers", "mini3di"]
 
     def letters(self) -> frozenset[str] | None:
-        return frozenset(AMINO_ACIDS + "UZOB") if self._input == "sequence" else None
+        return frozenset(AMINO_ACIDS) if self._input == "sequence" else None
 
     def embed(self, batch: Sequence[Structure]) -> Embedded:
         prefix = self._numbers[PREFIXES[self._input]]
@@ -116,7 +115,7 @@ class Prostt5Wrapper(ChainWrapper):
 
     def _text(self, structure: Structure) -> str:
         if self._input == "sequence":
-            return (structure.sequence or "").translate(_AS_X)
+            return structure.sequence or ""
         return structure_states(structure, self._states)
 
 

@@ -6,7 +6,6 @@ The syntax and the table of space groups are gemmi's (Wojdyr, J. Open Source Sof
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -40,6 +39,7 @@ from matteralign.datasets.formats.fields import (
     wrong_count,
 )
 from matteralign.datasets.formats.folders import files_of, stem
+from matteralign.datasets.formats.numbers import CifNumber, cif_number
 from matteralign.datasets.formats.symmetry import Array, Setting, orbit, symmetry_of
 from matteralign.datasets.formats.text import flaw, printable
 from matteralign.datasets.own import Format, Record
@@ -52,7 +52,6 @@ _SPLIT = 0.25
 _VOLUME = 0.02
 """Share by which the volume of a file may differ: one of 2,277 published ones does by 1 %."""
 _NOTHING = frozenset({"?", ".", ""})
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?(\d*)|\.(\d+))(?:[eE]([+-]?\d+))?)(?:\(\d+\))?")
 # Error of a fractional coordinate, whatever its digits: single precision on one side, rounding to
 # two digits on the other.
 _FINEST, _COARSEST = 5e-5, 5e-3
@@ -238,8 +237,8 @@ def _cell(block: _Block) -> Array:
     cell = np.asarray(cellpar_to_cell([*lengths, *angles]), np.float64)
     check_cell(cell, np.ones(3, bool))
     volume, told = abs(float(np.linalg.det(cell))), block.value("_cell_volume") or ""
-    match = _NUMBER.fullmatch(told.strip())
-    if match is not None and abs(float(match[1]) - volume) > _VOLUME * volume:
+    number = cif_number(told)
+    if number is not None and abs(number.value - volume) > _VOLUME * volume:
         raise BadRecordError(
             f"its lengths and angles make a volume of {volume:.2f} Å³, _cell_volume is {told}"
         )
@@ -281,13 +280,11 @@ def _units(block: _Block, formula: dict[int, Fraction] | None) -> Fraction | Non
     return found if found > 0 else None
 
 
-def _number(text: str, what: str) -> tuple[float, int]:
-    """Return a number and how many digits it has behind the point."""
-    match = _NUMBER.fullmatch(text.strip())
-    if match is None:
+def _number(text: str, what: str) -> CifNumber:
+    found = cif_number(text)
+    if found is None:
         raise BadRecordError(f"{what} is {text!r}, no number")
-    digits = len(match[2] or match[3] or "") - int(match[4] or 0)
-    return float(match[1]), digits
+    return found
 
 
 def _sites(block: _Block, formula: dict[int, Fraction] | None) -> list[_Site]:

@@ -184,8 +184,12 @@ def _atoms(pairs: Sequence[tuple[str, str]], lines: Sequence[str]) -> Atoms:
     periods = None if pbc is None else _periods(pbc)
     other = next((key for key, _ in pairs if key.lower() in _CELLS), None)
     if lattice is None and (other is not None or (periods is not None and any(periods))):
-        hint = "" if other is None else f"; rename {other!r}, if it holds the vectors"
-        raise BadRecordError(f"its cell is not under the key Lattice{hint}")
+        found = "pbc" if other is None else other
+        raise BadRecordError(
+            f"its comment line has {found!r} and no key Lattice: write the vectors of its cell as "
+            'Lattice="ax ay az bx by bz cx cy cz" in Å; if it has no cell, take '
+            f"{found!r} out of the line"
+        )
     layout = _layout(properties or _USUAL)
     rows = [line.split() for line in lines]
     short = next((at for at, row in enumerate(rows) if len(row) < layout.width), None)

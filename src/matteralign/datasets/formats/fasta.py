@@ -13,10 +13,10 @@ from matteralign.core.errors import IntegrityError
 from matteralign.datasets.attempt import BadRecordError
 from matteralign.datasets.formats.text import flaw, open_text
 from matteralign.datasets.own import Format, Record
+from matteralign.datasets.residues import OTHER_LETTERS
 from matteralign.store.structures import Structure
 
-# Ambiguous and rare residues, as the letter for those that are none of the twenty.
-_RARE = str.maketrans("BJOUZ", "XXXXX")
+_OTHERS = str.maketrans(dict(OTHER_LETTERS))
 _LETTERS = re.compile(r"[ACDEFGHIKLMNPQRSTVWYX]+")
 _CODES = frozenset("ACGTUNRYKMSWBDHV")  # of IUPAC, a nucleotide or a choice of several
 _LEAST_JUDGED = 10
@@ -85,7 +85,7 @@ def _make(entry: _Entry, place: str) -> Structure:
         raise BadRecordError(
             f"{entry.residues:,} residues; from 1 to {_MOST_RESIDUES:,} can be read"
         )
-    letters = "".join(entry.lines).upper().removesuffix("*").translate(_RARE)
+    letters = "".join(entry.lines).upper().removesuffix("*").translate(_OTHERS)
     if not letters:
         raise BadRecordError("no residues")
     if not _LETTERS.fullmatch(letters):

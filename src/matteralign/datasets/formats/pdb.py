@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from matteralign.datasets.atoms import (
     is_element,
     mostly_amino_acids,
 )
+from matteralign.datasets.attempt import RecordWarning
 from matteralign.datasets.contents import read_contents
 from matteralign.datasets.formats.text import plain_number
 from matteralign.datasets.residues import COMMON, LETTERS
@@ -90,8 +92,26 @@ def _rows(lines: list[str], path: Path) -> list[tuple[Any, ...]]:
         elif rows and line[:6].rstrip() == "TER":
             ended[rows[-1][3]] += 1
         elif rows and line[:6].rstrip() in ("MODEL", "ENDMDL", "END"):
+            _say_left_out(lines[number - 1 :])
             break
     return rows
+
+
+def _say_left_out(lines: list[str]) -> None:
+    """Warn of atoms behind the end of a model that are in no other model."""
+    after, ended = 0, False
+    for line in lines:
+        record = line[:6].rstrip()
+        if record in ("MODEL", "ENDMDL", "END"):
+            ended = record != "MODEL"
+        after += ended and line.startswith(_ATOMS)
+    if after:
+        warnings.warn(
+            f"{after} atoms after a line END or ENDMDL, in no MODEL, are not read; if they are of "
+            "this structure, delete that line",
+            RecordWarning,
+            stacklevel=1,
+        )
 
 
 def _table(rows: list[tuple[Any, ...]]) -> AtomTable:

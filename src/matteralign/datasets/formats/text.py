@@ -13,7 +13,9 @@ from matteralign.core.errors import IntegrityError, UserError
 LONGEST_LINE = 1 << 24
 """Characters of the longest line that is read; what is longer is no text of records."""
 
-_PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+NUMBER = r"[+-]?(?:\d+\.?(\d*)|\.(\d+))(?:[eE]([+-]?\d+))?"
+"""Pattern of a number (ASCII); its groups are the digits behind the point and the exponent."""
+_PLAIN = re.compile(NUMBER, re.ASCII)
 _PACKED = {
     b"\x1f\x8b": "gzip",
     b"BZh": "bzip2",
