@@ -14,7 +14,7 @@ from matteralign.metrics.backend import open_backend
 from matteralign.metrics.kernels.exact import COSINE, DISTANCE, PRODUCT
 from matteralign.metrics.members import open_member
 from matteralign.metrics.neighbors import find_neighbors
-from matteralign.metrics.search import search
+from matteralign.metrics.search import Asked, search
 
 spec = importlib.util.spec_from_file_location(
     "local_reference", Path(__file__).with_name("local_reference.py")
@@ -244,9 +244,9 @@ def test_cuts_of_rows_do_not_matter():
     x = gauss(300, 4)
     wanted = {DISTANCE: 5, PRODUCT: 3}
     labels = np.arange(300, dtype=np.uint64)
-    options = x, x.mean(axis=0), labels, wanted
-    whole, _ = search(*options, edges=[0, 300], backend=CPU, memory_bytes=1 << 30)
-    cut, _ = search(
+    options = Asked(lambda: x, x.mean(axis=0), wanted), labels
+    ((whole, _),) = search(*options, edges=[0, 300], backend=CPU, memory_bytes=1 << 30)
+    ((cut, _),) = search(
         *options,
         edges=[0, 1, 2, 130, 299, 300], limits=[2, 130], backend=CPU, memory_bytes=1,
     )  # fmt: skip

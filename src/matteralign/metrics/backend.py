@@ -19,6 +19,7 @@ from matteralign.metrics.candidates import Proposed
 from matteralign.metrics.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.plan import Piece
 from matteralign.metrics.rank_counts import RankRequest
+from matteralign.metrics.row_factors import RowFactors
 from matteralign.metrics.scores import Form
 from matteralign.metrics.workers import Workers
 
@@ -139,6 +140,17 @@ class Backend(Protocol):
 
     def product(self, rows: Array, columns: Array) -> Array:
         """Return ``rows @ columns.T``, good until the thread asks for the next one."""
+        ...
+
+    def factors(self, f: RowFactors) -> RowFactors:
+        """Bring what turns products into those of another scaling to the device."""
+        ...
+
+    def rescale(self, tile: Array, f: RowFactors, rows: slice, columns: slice) -> Array:
+        """Return the products of the same rows under another scaling, see `row_factors`.
+
+        Good until the thread asks for the next one; the tile stays as it is.
+        """
         ...
 
     def put(self, tile: Array, rows: Any, columns: Any, value: float) -> None:

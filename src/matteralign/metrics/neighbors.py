@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from matteralign.metrics.errors import MetricInputError
 from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.kernels.exact import COSINE, DISTANCE, PRODUCT
 from matteralign.metrics.members import BoolArray, Member
-from matteralign.metrics.search import Effort, Found, search
+from matteralign.metrics.search import Asked, Effort, Found, search
 from matteralign.metrics.ties import tie_labels
 from matteralign.stats.blocks import BLOCKS, block_edges, sweep_blocks
 
@@ -120,6 +120,66 @@ def find_neighbors(
     memory_bytes, threads, progress
         See `search`.
     """
+    lengths = {DISTANCE: euclid, PRODUCT: inner, COSINE: cosine}
+    return _find(
+        member, lengths, [], sweep=sweep, double=double, backend=backend,
+        memory_bytes=memory_bytes, threads=threads, progress=progress,
+    )[0]  # fmt: skip
+
+
+def find_scaled(
+    unit: Member,
+    members: Sequence[Member],
+    lengths: Sequence[tuple[int, int]],
+    *,
+    sweep: bool = False,
+    double: bool | None = None,
+    backend: Backend | None = None,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    threads: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> list[Neighbors]:
+    """Find the neighbours of one embedding under several scalings from one product of rows.
+
+    Parameters
+    ----------
+    unit : Member
+        The embedding with its rows scaled to unit length (``l2``).
+    members : sequence of Member
+        It under scalings that divide each row by one number, all with the valid rows of `unit`.
+    lengths : sequence of (int, int)
+        For each member how many neighbours by distance and by inner product.
+    sweep, double, backend, memory_bytes, threads, progress
+        As `find_neighbors`, which finds the same lists.
+    """
+    own, others = {}, []
+    for member, (euclid, inner) in zip(members, lengths, strict=True):
+        wanted = {DISTANCE: euclid, PRODUCT: inner}
+        if member.mode == unit.mode:
+            own = wanted
+        else:
+            others.append((member, wanted))
+    first, *rest = _find(
+        unit, own, others, sweep=sweep, double=double, backend=backend,
+        memory_bytes=memory_bytes, threads=threads, progress=progress,
+    )  # fmt: skip
+    left = iter(rest)
+    return [first if member.mode == unit.mode else next(left) for member in members]
+
+
+def _find(
+    member: Member,
+    own: Mapping[int, int],
+    others: Sequence[tuple[Member, Mapping[int, int]]],
+    *,
+    sweep: bool,
+    double: bool | None,
+    backend: Backend | None,
+    memory_bytes: int,
+    threads: int,
+    progress: Callable[[float], None] | None,
+) -> list[Neighbors]:
+    """Find lists of a member, and of others with its rows at other lengths."""
     rows = np.flatnonzero(member.valid).astype(np.int32)
     counts = np.concatenate([[0], np.cumsum(member.valid)])
     edges = counts[block_edges(member.n)].tolist()
@@ -127,19 +187,19 @@ def find_neighbors(
     limits = {limit: int(counts[limit]) for limit in (cuts if sweep else [])}
     if double is None:
         double = len(rows) <= DOUBLE_ROWS
-    wanted = {
-        kind: min(k, len(rows) - 1)
-        for kind, k in ((DISTANCE, euclid), (PRODUCT, inner), (COSINE, cosine))
-        if min(k, len(rows) - 1) > 0
-    }
-    found: dict[int, list[Found]] = {}
-    effort = Effort()
-    if wanted:
-        found, effort = search(
-            member.compact(),
-            member.mean,
+
+    def asked(one: Member, lengths: Mapping[int, int]) -> Asked:
+        capped = {kind: min(k, len(rows) - 1) for kind, k in lengths.items()}
+        return Asked(one.compact, one.mean, {kind: k for kind, k in capped.items() if k > 0})
+
+    base, further = asked(member, own), [asked(*other) for other in others]
+    found: list[tuple[dict[int, list[Found]], Effort]] = [({}, Effort()) for _ in (base, *further)]
+    if any(one.wanted for one in (base, *further)):
+        found = search(
+            base,
             tie_labels(member),
-            wanted,
+            further,
+            length=member.factor,
             edges=_distinct(edges),
             backend=backend or open_backend("cpu"),
             limits=[count for count in limits.values() if 0 < count < len(rows)],
@@ -148,22 +208,18 @@ def find_neighbors(
             threads=threads,
             progress=progress,
         )
-    place = _Placing(rows, member.valid, member.unit)
-    result = place.at(found, -1)
-    # Masked rows may leave a leading sample nothing, or everything.
-    number = {entry.limit: i for i, entry in enumerate(next(iter(found.values()), []))}
-    leading = [
-        (limit, place.at(found, number.get(count, -1)) if count else place.nothing(result))
-        for limit, count in limits.items()
-    ]
-    return Neighbors(
-        result.euclid_index,
-        result.euclid_distance,
-        result.inner_index,
-        result.cosine_index,
-        tuple(leading),
-        effort,
-    )
+    out = []
+    for one, (lists, effort) in zip((member, *(m for m, _ in others)), found, strict=True):
+        place = _Placing(rows, member.valid, one.unit)
+        result = place.at(lists, -1)
+        # Masked rows may leave a leading sample nothing, or everything.
+        number = {entry.limit: i for i, entry in enumerate(next(iter(lists.values()), []))}
+        leading = [
+            (limit, place.at(lists, number.get(count, -1)) if count else place.nothing(result))
+            for limit, count in limits.items()
+        ]
+        out.append(replace(result, leading=tuple(leading), effort=effort))
+    return out
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from matteralign.metrics.errors import MetricSpecError
 
 ParamValue = int | float | str
 
-LISTS_VERSION = 2
+LISTS_VERSION = 3
 """Version of neighbour lists on disk, raised when the search may find or order others."""
 
 

@@ -19,6 +19,9 @@ MODES = tuple(SCALINGS)
 CLAMP_QUANTILE = 0.95
 """Of absolute elements; what Huh et al. (2024) clamp at before rows get unit length."""
 
+BY_ROWS: frozenset[NormalizeMode] = frozenset(("none", "max", "row_max", "row_max_abs", "l2"))
+"""Scalings that divide each row, or all of them, by a number: directions of rows stay."""
+
 BoolArray = npt.NDArray[np.bool_]
 
 _DIVISORS = {"row_max": "largest element", "row_max_abs": "largest absolute element"}

@@ -69,6 +69,22 @@ class Geometry:
 
 
 @dataclass(frozen=True)
+class Rounding:
+    """How far products of centred rows may be off: ``(slack (r_i + r_j) + lost) / 2``.
+
+    Attributes
+    ----------
+    squares : ndarray of float64, shape (n,)
+        r; at least the squared lengths of the centred rows.
+    slack, lost : float
+    """
+
+    squares: FloatArray
+    slack: float
+    lost: float
+
+
+@dataclass(frozen=True)
 class Form:
     """Coefficients of one kind of score in one precision, see the module.
 
@@ -112,18 +128,22 @@ def likely_rounding(d: int, dtype: npt.DTypeLike) -> tuple[float, float]:
     return min(slack, (4.0 * np.sqrt(d) + 16) * float(np.finfo(dtype).eps) / 2.0), lost
 
 
-def form(kind: int, geometry: Geometry, dtype: npt.DTypeLike) -> Form:
-    """Return the coefficients of `kind` for products of rows of type `dtype`."""
+def form(kind: int, geometry: Geometry, dtype: npt.DTypeLike, off: Rounding | None = None) -> Form:
+    """Return the coefficients of `kind` for products of rows of type `dtype`.
+
+    `off` is how far these may be off where they are not a plain matrix product of the rows.
+    """
     kind_of = np.dtype(dtype).type
     u = float(np.finfo(dtype).eps) / 2.0
-    slack, lost = rounding(geometry.d, dtype)
     squares, along = geometry.squares, geometry.along
+    off = off or Rounding(squares, *rounding(geometry.d, dtype))
+    slack, lost = off.slack, off.lost
     ones = np.ones(len(squares), dtype)
     none = np.zeros(len(squares), dtype)
     if kind == DISTANCE:
-        add = squares * (1.0 - slack) - lost
-        return Form(kind, kind_of(-2), add.astype(dtype), none, ones, squares * (1.0 - slack))
-    half = 0.5 * slack * squares
+        least = squares - slack * off.squares
+        return Form(kind, kind_of(-2), (least - lost).astype(dtype), none, ones, least)
+    half = 0.5 * slack * off.squares
     add = -along - half - 8.0 * u * np.abs(along) - lost
     if kind == COSINE:
         norms, largest = geometry.norms, float(np.finfo(dtype).max) / 4.0

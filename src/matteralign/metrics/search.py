@@ -1,16 +1,17 @@
 """Exact nearest rows of one embedding, by distance, inner product and cosine at once.
 
-One matrix product per pair of row pieces serves all kinds of neighbours and both rows of a
-pair. It runs in single precision on centred rows and only proposes: candidates are scored
-again in float64, and a row whose list cannot be proved complete against the rounding of the
-product is searched again in double precision, then, if it still cannot (ties), one by one.
+One matrix product per pair of row pieces serves all kinds of neighbours, both rows of a pair,
+and every scaling that divides each row by a number of its own. It runs in single precision on
+centred rows and only proposes: candidates are scored again in float64, and a row whose list
+cannot be proved complete against the rounding of the product is searched again in double
+precision, then, if it still cannot (ties), one by one.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from matteralign.metrics.candidates import Proposed
 from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.kernels.exact import rank_candidates, search_row
 from matteralign.metrics.plan import Piece, Step, steps
+from matteralign.metrics.row_factors import RowFactors, rescaled
 from matteralign.metrics.scores import Form, Geometry, form
 from matteralign.metrics.ties import Labels
 from matteralign.metrics.workers import Workers
@@ -49,6 +51,25 @@ class Found:
     score: FloatArray
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What to find among the rows of an embedding under one scaling.
+
+    Attributes
+    ----------
+    rows : callable
+        Makes the rows in working units, ndarray of float32 or float64, shape (n, d). Called
+        whenever they are needed, so that those of several scalings are not held at once.
+    mean : ndarray of float64, shape (d,)
+    wanted : mapping of int to int
+        Kind (`exact.DISTANCE`, `PRODUCT`, `COSINE`) to neighbours per row, below n.
+    """
+
+    rows: Callable[[], npt.NDArray[Any]]
+    mean: FloatArray
+    wanted: Mapping[int, int]
+
+
 @dataclass
 class Effort:
     """How the lists were found, in rows."""
@@ -59,11 +80,11 @@ class Effort:
 
 
 def search(
-    x: npt.NDArray[Any],
-    mean: FloatArray,
+    base: Asked,
     labels: Labels,
-    wanted: Mapping[int, int],
+    others: Sequence[Asked] = (),
     *,
+    length: float = 1.0,
     edges: Sequence[int],
     backend: Backend,
     limits: Sequence[int] = (),
@@ -71,18 +92,20 @@ def search(
     memory_bytes: int,
     threads: int = 1,
     progress: Callable[[float], None] | None = None,
-) -> tuple[dict[int, list[Found]], Effort]:
+) -> list[tuple[dict[int, list[Found]], Effort]]:
     """Find the nearest rows of every row.
 
     Parameters
     ----------
-    x : ndarray of float32 or float64, shape (n, d)
-        Rows in working units.
-    mean : ndarray of float64, shape (d,)
+    base : Asked
+        The rows that are multiplied; `wanted` may be empty where there are others.
     labels : ndarray of uint64, shape (n,)
         See `tie_labels`.
-    wanted : mapping of int to int
-        Kind (`exact.DISTANCE`, `PRODUCT`, `COSINE`) to neighbours per row, below n.
+    others : sequence of Asked
+        The same rows at other lengths. Then all rows of `base` must be of one length, zeros
+        aside, and a row of zeros zeros everywhere.
+    length : float
+        That length.
     edges : sequence of int
         Borders of row blocks, from 0 to n.
     backend : Backend
@@ -92,25 +115,31 @@ def search(
     dtype : float32 or float64
         Of the matrix products. The lists do not depend on it.
     memory_bytes : int
-        Bound on what is held beside the lists, `x` and its centred copy.
+        Bound on what is held beside the lists, the rows under one scaling and a centred copy.
     threads : int
     progress : callable, optional
         Told the share of the work done.
 
     Returns
     -------
-    dict of int to list of Found
-        Per kind one entry for every limit and one for all rows, ascending.
-    Effort
+    list of (dict of int to list of Found, Effort)
+        For `base` and each of the others. Per kind one entry for every limit and one for all
+        rows, ascending.
     """
-    n = len(x)
+    x = base.rows()
+    n, d = x.shape
     wide = np.result_type(x, dtype)
-    centred = np.subtract(x, mean.astype(wide), dtype=wide).astype(dtype, copy=False)
-    cut = backend.search_cut(x.shape[1], centred.itemsize, memory_bytes)
-    whole = _Search(backend, cut, x, centred, mean, labels, wanted, threads)
-    found: dict[int, list[Found]] = {}
-    for kind, k in wanted.items():
-        found[kind] = [_empty(limit, k) for limit in (*sorted(set(limits) - {n}), n)]
+    centred = np.subtract(x, base.mean.astype(wide), dtype=wide).astype(dtype, copy=False)
+    if not others:
+        base = replace(base, rows=partial(_same, x))
+    views = [_View.of(base, x, centred, backend)] if base.wanted else []
+    del x
+    views += [_View.rescaled(one, base, length, centred, backend) for one in others]
+    ends = (*sorted(set(limits) - {n}), n)
+    for view in views:
+        view.found = {k: [_empty(end, most) for end in ends] for k, most in view.wanted.items()}
+    cut = backend.search_cut(d, centred.itemsize, memory_bytes)
+    whole = _Search(backend, cut, centred, labels, views, threads)
     per_row = sum(backend.kept_bytes(keep, centred.itemsize) for keep in whole.keep.values())
     groups = _groups(edges, limits, cut, per_row, memory_bytes)
     with (
@@ -121,8 +150,52 @@ def search(
     ):
         for position, (low, high) in enumerate(groups):
             tell = _share(progress, position, len(groups))
-            whole.run(low, high, edges, found, dtype, tiles, pool, tell)
-    return found, whole.effort
+            whole.run(low, high, edges, ends, tiles, pool, tell)
+    done = [(view.found, view.effort) for view in views]
+    return done if base.wanted else [({}, Effort()), *done]
+
+
+@dataclass
+class _View:
+    """One scaling: how its scores come from the tiles, and its lists.
+
+    `factors` is None where the tile is of these rows themselves.
+    """
+
+    rows: Callable[[], npt.NDArray[Any]]
+    mean: FloatArray
+    wanted: Mapping[int, int]
+    norms: FloatArray
+    forms: dict[int, Form]
+    on_device: dict[int, Form]
+    factors: RowFactors | None = None
+    found: dict[int, list[Found]] = field(default_factory=dict)
+    effort: Effort = field(default_factory=Effort)
+
+    @classmethod
+    def of(
+        cls, asked: Asked, x: npt.NDArray[Any], centred: npt.NDArray[Any], backend: Backend
+    ) -> _View:
+        geometry = Geometry.of(x, centred, asked.mean)
+        forms = {kind: form(kind, geometry, centred.dtype) for kind in asked.wanted}
+        there = {kind: backend.form(f) for kind, f in forms.items()}
+        return cls(asked.rows, asked.mean, asked.wanted, geometry.norms, forms, there)
+
+    @classmethod
+    def rescaled(
+        cls, asked: Asked, base: Asked, length: float, centred: npt.NDArray[Any], backend: Backend
+    ) -> _View:
+        made = rescaled(asked.rows(), asked.mean, centred, base.mean, length)
+        forms = {
+            kind: form(kind, made.geometry, centred.dtype, made.rounding) for kind in asked.wanted
+        }
+        there = {kind: backend.form(f) for kind, f in forms.items()}
+        factors, norms = backend.factors(made.factors), made.geometry.norms
+        return cls(asked.rows, asked.mean, asked.wanted, norms, forms, there, factors)
+
+
+_Key = tuple[int, int]
+"""Number of a view, and kind of neighbours."""
 
 
 class _Search:
@@ -130,41 +203,36 @@ class _Search:
         self,
         backend: Backend,
         cut: Cut,
-        x: npt.NDArray[Any],
         centred: npt.NDArray[Any],
-        mean: FloatArray,
         labels: Labels,
-        wanted: Mapping[int, int],
+        views: Sequence[_View],
         threads: int,
     ) -> None:
         self.backend, self.cut = backend, cut
-        self.x, self.centred, self.mean, self.labels = x, centred, mean, labels
-        self.geometry = Geometry.of(x, centred, mean)
-        self.keep = {kind: min(k + backend.margin, len(x)) for kind, k in wanted.items()}
-        self.wanted = wanted
-        self.forms = {kind: form(kind, self.geometry, centred.dtype) for kind in wanted}
-        self.on_device = {kind: backend.form(f) for kind, f in self.forms.items()}
+        self.centred, self.labels, self.views = centred, labels, views
+        self.keep: dict[_Key, int] = {
+            (number, kind): min(k + backend.margin, len(centred))
+            for number, view in enumerate(views)
+            for kind, k in view.wanted.items()
+        }
         self.threads = threads
         # One worker may write to the lists of all rows; several would get in each other's way.
         self.alone = backend.workers(threads) == 1
-        self.effort = Effort()
 
     def run(
         self,
         low: int,
         high: int,
         edges: Sequence[int],
-        found: Mapping[int, list[Found]],
-        dtype: npt.DTypeLike,
+        limits: Sequence[int],
         tiles: Workers,
         pool: Workers,
         tell: Callable[[float], None],
     ) -> None:
         """Fill the lists of rows ``low:high``."""
-        empty = self.backend.candidates
-        rows = {kind: empty(high - low, keep, dtype) for kind, keep in self.keep.items()}
+        empty, dtype = self.backend.candidates, self.centred.dtype
+        rows = {key: empty(high - low, keep, dtype) for key, keep in self.keep.items()}
         local = _PerThread(self.backend, self.cut.panel, self.keep, dtype)
-        limits = {entry.limit for lists in found.values() for entry in lists}
         walk = list(steps(edges, limits, self.cut.panel, self.cut.piece))
         own = [p for p in walk[-1].rows if low <= p.start < high]
         for done, step in enumerate(walk, start=1):
@@ -181,22 +249,25 @@ class _Search:
                 tiles.map(work, own_rows)
                 local.start_from(
                     {
-                        kind: part.part(step.start - low, step.stop - low)
-                        for kind, part in rows.items()
+                        key: part.part(step.start - low, step.stop - low)
+                        for key, part in rows.items()
                     }
                 )
                 active = [p for p in active if p.start < step.start]
             tiles.map(work, active)
             if inside:
                 local.start_from({})
-                for kind, part in local.filled():
-                    part_rows = rows[kind].part(step.start - low, step.stop - low)
+                for key, part in local.filled():
+                    part_rows = rows[key].part(step.start - low, step.stop - low)
                     part_rows.take(part.part(0, step.stop - step.start))
                     part.reset()
-            for kind, lists in found.items():
-                for entry in lists:
-                    if entry.limit == step.stop and low < entry.limit:
-                        self._finish(kind, entry, low, min(high, entry.limit), rows[kind], pool)
+            if step.stop in limits and low < step.stop:
+                place = limits.index(step.stop)
+                for number, view in enumerate(self.views):
+                    x = view.rows()
+                    for kind, lists in view.found.items():
+                        kept = rows[number, kind].part(0, min(high, step.stop) - low)
+                        _Finish(self, view, kind, x, lists[place]).run(low, kept, pool)
             tell(done / len(walk))
 
     def _tile(
@@ -207,79 +278,82 @@ class _Search:
         panel: Array,
         low: int,
         inside: bool,
-        rows: Mapping[int, Kept],
+        rows: Mapping[_Key, Kept],
         local: _PerThread,
     ) -> None:
         first = max(step.start, piece.start) if inside else step.start
         columns, at = slice(first, step.stop), slice(piece.start, piece.stop)
         mine = self.backend.array(self.centred[at])
-        tile = self.backend.product(mine, panel[first - step.start :])
-        for kind, f in self.on_device.items():
-            kept = rows[kind].part(piece.start - low, piece.stop - low)
-            self.backend.offer_rows(tile, f, at, columns, piece.start, kept)
-            if inside and piece.stop < step.stop:
-                if self.alone:
-                    other = rows[kind].part(first - low, step.stop - low)
-                else:
-                    other = local.candidates(kind).part(first - step.start, step.stop - step.start)
-                behind = max(0, piece.stop - first)
-                self.backend.offer_columns(tile, f, at, columns, behind, other)
+        product = self.backend.product(mine, panel[first - step.start :])
+        behind = max(0, piece.stop - first)
+        for number, view in enumerate(self.views):
+            tile = product
+            if view.factors is not None:
+                tile = self.backend.rescale(product, view.factors, at, columns)
+            for kind, f in view.on_device.items():
+                key = number, kind
+                kept = rows[key].part(piece.start - low, piece.stop - low)
+                self.backend.offer_rows(tile, f, at, columns, piece.start, kept)
+                if inside and piece.stop < step.stop:
+                    if self.alone:
+                        other = rows[key].part(first - low, step.stop - low)
+                    else:
+                        other = local.candidates(key)
+                        other = other.part(first - step.start, step.stop - step.start)
+                    self.backend.offer_columns(tile, f, at, columns, behind, other)
 
-    def _finish(
-        self,
-        kind: int,
-        out: Found,
-        low: int,
-        high: int,
-        rows: Kept,
-        pool: Workers,
-    ) -> None:
-        held = rows.part(0, high - low).found()
-        parts = np.array_split(np.arange(low, high), max(1, min(self.threads * 4, high - low)))
-        work = partial(self._certify, kind=kind, out=out, low=low, held=held)
+
+@dataclass(frozen=True)
+class _Finish:
+    """From the candidates of one kind of neighbours to lists that are complete."""
+
+    whole: _Search
+    view: _View
+    kind: int
+    x: npt.NDArray[Any]
+    out: Found
+
+    def run(self, low: int, rows: Kept, pool: Workers) -> None:
+        """Fill the lists of the rows from `low` on."""
+        held = rows.found()
+        high, effort = low + len(held.threshold), self.view.effort
+        count = max(1, min(self.whole.threads * 4, high - low))
+        parts = np.array_split(np.arange(low, high), count)
+        work = partial(self._certify, low=low, held=held)
         open_rows = np.concatenate(pool.map(work, [p for p in parts if len(p)]))
-        self.effort.certified += high - low - len(open_rows)
+        effort.certified += high - low - len(open_rows)
         if len(open_rows) == 0:
             return
-        if self.centred.dtype != np.float64:
-            self.effort.double += len(open_rows)
-            open_rows = self._in_double(kind, out, open_rows)
-        self.effort.one_by_one += len(open_rows)
-        pool.map(partial(self._one_by_one, kind=kind, out=out), open_rows.tolist())
+        # Products that come from others are less sharp than the rows' own in any precision.
+        if self.whole.centred.dtype != np.float64 or self.view.factors is not None:
+            effort.double += len(open_rows)
+            open_rows = self._in_double(open_rows)
+        effort.one_by_one += len(open_rows)
+        pool.map(self._one_by_one, open_rows.tolist())
 
     def _certify(
-        self,
-        part: npt.NDArray[np.int64],
-        *,
-        kind: int,
-        out: Found,
-        low: int,
-        held: Proposed,
+        self, part: npt.NDArray[np.int64], *, low: int, held: Proposed
     ) -> npt.NDArray[np.int64]:
         """Order the candidates of some rows; return the rows that may miss a neighbour."""
         proposed = held.part(part[0] - low, part[-1] + 1 - low)
-        return self._order(kind, out, part, proposed, self.forms[kind])
+        return self._order(part, proposed, self.view.forms[self.kind])
 
     def _order(
-        self,
-        kind: int,
-        out: Found,
-        part: npt.NDArray[np.int64],
-        proposed: Proposed,
-        f: Form,
+        self, part: npt.NDArray[np.int64], proposed: Proposed, f: Form
     ) -> npt.NDArray[np.int64]:
-        k = min(self.wanted[kind], out.limit - 1)
-        index = np.full((len(part), self.wanted[kind]), -1, np.int32)
-        score = np.full((len(part), self.wanted[kind]), np.inf)
+        wanted = self.view.wanted[self.kind]
+        k = min(wanted, self.out.limit - 1)
+        index = np.full((len(part), wanted), -1, np.int32)
+        score = np.full((len(part), wanted), np.inf)
         for start in range(0, len(part) if k > 0 else 0, _ORDERED):
             at = slice(start, start + _ORDERED)
             some = proposed.part(at.start, at.stop)
             rank_candidates(
-                self.x, self.geometry.norms, self.labels, kind, part[at], k,
+                self.x, self.view.norms, self.whole.labels, self.kind, part[at], k,
                 some.columns, some.scores, some.order(), some.counts, f.constant[part[at]],
                 index[at], score[at],
             )  # fmt: skip
-        out.index[part], out.score[part] = index, score
+        self.out.index[part], self.out.score[part] = index, score
         if k == 0:
             return part[:0]
         bound = proposed.threshold.astype(np.float64) + f.constant[part]
@@ -287,33 +361,33 @@ class _Search:
         left: npt.NDArray[np.int64] = part[~sure]
         return left
 
-    def _in_double(
-        self, kind: int, out: Found, rows: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.int64]:
-        geometry = Geometry.of(self.x, self.x - self.mean, self.mean)
-        f, backend = form(kind, geometry, np.float64), self.backend
-        there, panel = backend.form(f), self.cut.panel
+    def _in_double(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        x, mean, backend = self.x, self.view.mean, self.whole.backend
+        f = form(self.kind, Geometry.of(x, x - mean, mean), np.float64)
+        there, panel = backend.form(f), self.whole.cut.panel
+        keep = min(self.view.wanted[self.kind] + backend.margin, len(x))
         step = max(1, min(len(rows), _CHUNK_BYTES // (8 * panel)))
         left = []
         for start in range(0, len(rows), step):
             part = rows[start : start + step]
-            mine = backend.candidates(len(part), self.keep[kind], np.float64)
-            left_rows = backend.array(self.x[part] - self.mean)
-            for first in range(0, out.limit, panel):
-                columns = slice(first, min(first + panel, out.limit))
-                tile = backend.product(left_rows, backend.array(self.x[columns] - self.mean))
+            mine = backend.candidates(len(part), keep, np.float64)
+            left_rows = backend.array(x[part] - mean)
+            for first in range(0, self.out.limit, panel):
+                columns = slice(first, min(first + panel, self.out.limit))
+                tile = backend.product(left_rows, backend.array(x[columns] - mean))
                 here = np.flatnonzero((part >= columns.start) & (part < columns.stop))
                 # Sent to plus infinity by the negative lead: a row is not its own neighbour.
                 backend.put(tile, here, part[here] - first, -np.inf)
-                backend.offer_rows(tile, there, part, columns, -out.limit, mine)
-            left.append(self._order(kind, out, part, mine.found(), f))
+                backend.offer_rows(tile, there, part, columns, -self.out.limit, mine)
+            left.append(self._order(part, mine.found(), f))
         return np.concatenate(left)
 
-    def _one_by_one(self, row: int, *, kind: int, out: Found) -> None:
+    def _one_by_one(self, row: int) -> None:
+        out = self.out
         out.index[row], out.score[row] = -1, np.inf
-        k = min(self.wanted[kind], out.limit - 1)
+        k = min(self.view.wanted[self.kind], out.limit - 1)
         search_row(
-            self.x, self.geometry.norms, self.labels, kind, row, out.limit,
+            self.x, self.view.norms, self.whole.labels, self.kind, row, out.limit,
             out.index[row, :k], out.score[row, :k],
         )  # fmt: skip
 
@@ -322,36 +396,40 @@ class _PerThread:
     """Candidates of the panel's rows that each thread has to itself."""
 
     def __init__(
-        self, backend: Backend, panel: int, keep: Mapping[int, int], dtype: npt.DTypeLike
+        self, backend: Backend, panel: int, keep: Mapping[_Key, int], dtype: npt.DTypeLike
     ) -> None:
         self._backend, self._panel, self._keep, self._dtype = backend, panel, keep, dtype
         self._mine = threading.local()
-        self._all: list[tuple[int, Kept]] = []
-        self._bounds: dict[int, Kept] = {}
+        self._all: list[tuple[_Key, Kept]] = []
+        self._bounds: dict[_Key, Kept] = {}
         self._lock = threading.Lock()
 
-    def candidates(self, kind: int) -> Kept:
+    def candidates(self, key: _Key) -> Kept:
         """Return this thread's buffers for the rows of the panel."""
         mine = self._mine.__dict__.setdefault("candidates", {})
-        if kind not in mine:
-            mine[kind] = self._backend.candidates(self._panel, self._keep[kind], self._dtype)
+        if key not in mine:
+            mine[key] = self._backend.candidates(self._panel, self._keep[key], self._dtype)
             with self._lock:
-                self._all.append((kind, mine[kind]))
-                if kind in self._bounds:
-                    mine[kind].start_from(self._bounds[kind])
-        part: Kept = mine[kind]
+                self._all.append((key, mine[key]))
+                if key in self._bounds:
+                    mine[key].start_from(self._bounds[key])
+        part: Kept = mine[key]
         return part
 
-    def start_from(self, bounds: Mapping[int, Kept]) -> None:
+    def start_from(self, bounds: Mapping[_Key, Kept]) -> None:
         """Turn away from now on whatever these have turned away for the same rows."""
         self._bounds = dict(bounds)
-        for kind, part in self._all:
-            if kind in self._bounds:
-                part.start_from(self._bounds[kind])
+        for key, part in self._all:
+            if key in self._bounds:
+                part.start_from(self._bounds[key])
 
-    def filled(self) -> list[tuple[int, Kept]]:
-        """Return the buffers of every thread with their kinds."""
+    def filled(self) -> list[tuple[_Key, Kept]]:
+        """Return the buffers of every thread with their keys."""
         return list(self._all)
+
+
+def _same(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return x
 
 
 def _empty(limit: int, k: int) -> Found:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from functools import partial
 
 from matteralign.metrics.backend import Backend, open_backend
 from matteralign.metrics.cautions import with_note
 from matteralign.metrics.errors import MetricInputError, MetricSpecError
-from matteralign.metrics.inputs import ArrayLike, IndexArray
+from matteralign.metrics.inputs import ArrayLike
 from matteralign.metrics.intrinsic import neighbors_needed
 from matteralign.metrics.intrinsic_scores import intrinsic_scores
 from matteralign.metrics.local_pairs import kind_of
@@ -19,9 +18,10 @@ from matteralign.metrics.neighbors import (
     DEFAULT_MEMORY_BYTES,
     Neighbors,
     find_neighbors,
+    find_scaled,
     slack,
 )
-from matteralign.metrics.scaling import NormalizeMode
+from matteralign.metrics.scaling import BY_ROWS, NormalizeMode
 from matteralign.metrics.specs import MetricSpec, Scored
 
 _LISTED = ("cknna", "mutual_knn", "information_imbalance")
@@ -137,33 +137,21 @@ def summarize_scalings(
     groups : mapping of scaling to MetricSpecs
         Metrics of pairs and of models that will be asked for under each scaling: they say
         which lists are needed, and how long. ``none`` and ``max`` have the same neighbours;
-        inner products of unit rows come from the same tiles.
+        one product of rows serves all scalings that divide each row by one number and leave
+        out no row.
 
     Others and errors as `summarize`.
     """
     run = _Run(memory_bytes, threads, statistics, sweep, open_backend(device), progress)
+    members = {mode: open_member(x, name, valid=valid, mode=mode) for mode in groups}
     lengths = {mode: _lengths(specs) for mode, specs in groups.items()}
-    plain = [mode for mode in groups if mode in ("none", "max")]
-    shared = bool(plain) and "l2" in groups and lengths["l2"].euclid == 0
-    out: dict[NormalizeMode, Summary] = {}
-    base: Neighbors | None = None
-    for mode, specs in groups.items():
-        dimensions = [spec for spec in specs if spec.info.kind == "model"]
-        member = open_member(x, name, valid=valid, mode=mode)
-        if mode not in plain and not (mode == "l2" and shared):
-            found = run.find(member, lengths[mode])
-        else:
-            if base is None:
-                longest = _Lengths(
-                    max((lengths[m].euclid for m in plain), default=0),
-                    max((lengths[m].inner for m in plain), default=0),
-                    lengths["l2"].inner if shared else 0,
-                )
-                rows = member if mode != "l2" else open_member(x, name, valid=valid)
-                base, unit = run.find(rows, longest), rows.unit
-            found = _unit_rows(base) if mode == "l2" else _in_unit(base, member.unit / unit)
-        out[mode] = run.summary(member, found, dimensions)
-    return out
+    found = run.find_all(members, lengths, partial(open_member, x, name, valid=valid, mode="l2"))
+    return {
+        mode: run.summary(
+            members[mode], found[mode], [spec for spec in specs if spec.info.kind == "model"]
+        )
+        for mode, specs in groups.items()
+    }
 
 
 @dataclass(frozen=True)
@@ -172,7 +160,9 @@ class _Lengths:
 
     euclid: int
     inner: int
-    cosine: int = 0
+
+    def longest(self, other: _Lengths) -> _Lengths:
+        return _Lengths(max(self.euclid, other.euclid), max(self.inner, other.inner))
 
     def with_dimensions(self, specs: Sequence[MetricSpec]) -> _Lengths:
         needed = [neighbors_needed(spec) for spec in specs]
@@ -204,7 +194,6 @@ class _Run:
             member,
             euclid=lengths.euclid,
             inner=lengths.inner,
-            cosine=lengths.cosine,
             sweep=self.sweep,
             backend=self.backend,
             memory_bytes=self.memory_bytes,
@@ -212,23 +201,45 @@ class _Run:
             progress=self.progress,
         )
 
+    def find_all(
+        self,
+        members: Mapping[NormalizeMode, Member],
+        lengths: Mapping[NormalizeMode, _Lengths],
+        open_unit: Callable[[], Member],
+    ) -> dict[NormalizeMode, Neighbors]:
+        """Find the lists of one embedding under every scaling, of as many together as can be."""
+        first, needed = dict[NormalizeMode, NormalizeMode](), dict[NormalizeMode, _Lengths]()
+        for mode in members:
+            # Divided by one number or not, an array has the same neighbours.
+            first[mode] = next(m for m in members if m == mode or {m, mode} == {"none", "max"})
+            needed[first[mode]] = lengths[mode].longest(needed.get(first[mode], lengths[mode]))
+        together = [mode for mode in needed if mode in BY_ROWS and not members[mode].refused]
+        found: dict[NormalizeMode, Neighbors] = {}
+        if len(together) > 1:
+            unit = members["l2"] if "l2" in members else open_unit()
+            lists = find_scaled(
+                unit,
+                [members[mode] for mode in together],
+                [(needed[mode].euclid, needed[mode].inner) for mode in together],
+                sweep=self.sweep,
+                backend=self.backend,
+                memory_bytes=self.memory_bytes,
+                threads=self.threads,
+                progress=self.progress,
+            )
+            found = dict(zip(together, lists, strict=True))
+        for mode in needed:
+            if mode not in found:
+                found[mode] = self.find(members[mode], needed[mode])
+        return {
+            mode: _in_unit(found[first[mode]], members[mode].unit / members[first[mode]].unit)
+            for mode in members
+        }
+
     def summary(self, member: Member, neighbors: Neighbors, specs: Sequence[MetricSpec]) -> Summary:
         duplicates, scored = intrinsic_scores(member, neighbors, specs, statistics=self.statistics)
         pairs = tuple((s, with_note(s, found)) for s, found in zip(specs, scored, strict=True))
         return Summary(int(member.valid.sum()), member.refused, duplicates, neighbors, pairs)
-
-
-def _unit_rows(base: Neighbors) -> Neighbors:
-    """Return the lists of rows scaled to unit length: their inner products are cosines."""
-    none: IndexArray = np.empty((base.n, 0), np.int32)
-    return Neighbors(
-        none,
-        np.empty((base.n, 0)),
-        base.cosine_index,
-        base.cosine_index,
-        tuple((limit, _unit_rows(near)) for limit, near in base.leading),
-        base.effort,
-    )
 
 
 def _in_unit(base: Neighbors, ratio: float) -> Neighbors:

@@ -16,6 +16,7 @@ from matteralign.metrics.kernels import ranks, tiles
 from matteralign.metrics.kernels.select import scan_columns, scan_rows
 from matteralign.metrics.plan import PANEL, PIECE, Piece
 from matteralign.metrics.rank_counts import RankRequest
+from matteralign.metrics.row_factors import RowFactors
 from matteralign.metrics.scores import Form, likely_rounding
 from matteralign.metrics.workers import Workers
 
@@ -32,6 +33,14 @@ class NumbaBackend:
 
     def __init__(self) -> None:
         self._local = threading.local()
+
+    def _buffer(self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Matrix:
+        size = int(np.prod(shape))
+        flat: Matrix | None = getattr(self._local, name, None)
+        if flat is None or flat.size < size or flat.dtype != dtype:
+            flat = np.empty(size, dtype)
+            setattr(self._local, name, flat)
+        return flat[:size].reshape(shape)
 
     def workers(self, threads: int) -> int:
         """All of them: the loops run on one thread each."""
@@ -72,14 +81,21 @@ class NumbaBackend:
         return f
 
     def product(self, rows: Matrix, columns: Matrix) -> Matrix:
-        """Multiply into the buffer of this thread."""
-        size = len(rows) * len(columns)
-        flat: Matrix | None = getattr(self._local, "flat", None)
-        if flat is None or flat.size < size or flat.dtype != rows.dtype:
-            flat = self._local.flat = np.empty(size, rows.dtype)
-        tile = flat[:size].reshape(len(rows), len(columns))
+        """Multiply into a buffer of this thread."""
+        tile = self._buffer("product", (len(rows), len(columns)), rows.dtype)
         np.matmul(rows, columns.T, out=tile)
         return tile
+
+    def factors(self, f: RowFactors) -> RowFactors:
+        """Return the factors themselves."""
+        return f
+
+    def rescale(self, tile: Matrix, f: RowFactors, rows: slice, columns: slice) -> Matrix:
+        """Write into another buffer of this thread."""
+        out = self._buffer("rescaled", tile.shape, tile.dtype)
+        mine, across = ([x[part] for x in f.arrays()] for part in (rows, columns))
+        tiles.rescale(tile, *mine, *across, out)
+        return out
 
     def put(self, tile: Matrix, rows: Any, columns: Any, value: float) -> None:
         """Set single entries."""

@@ -23,6 +23,7 @@ from matteralign.metrics.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.kernels.exact import COSINE
 from matteralign.metrics.plan import Piece
 from matteralign.metrics.rank_counts import RankRequest
+from matteralign.metrics.row_factors import RowFactors
 from matteralign.metrics.scores import Form, likely_rounding
 from matteralign.metrics.workers import Workers
 
@@ -193,6 +194,19 @@ class TorchBackend:
     def product(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Multiply."""
         return rows @ columns.T
+
+    def factors(self, f: RowFactors) -> RowFactors:
+        """Bring the factors to the device."""
+        return RowFactors(*(self.array(x) for x in f.arrays()))
+
+    def rescale(self, tile: Tensor, f: RowFactors, rows: slice, columns: slice) -> Tensor:
+        """Make another tile."""
+        out = tile * f.weight[columns]
+        out *= f.weight[rows, None]
+        out.addr_(f.along[rows], f.part[columns]).addr_(f.part[rows], f.across[columns])
+        out += f.shift[rows, None]
+        out += f.shift[columns]
+        return out
 
     def put(self, tile: Tensor, rows: Any, columns: Any, value: float) -> None:
         """Set single entries."""

@@ -25,6 +25,26 @@ def copy_part(tile, start, out):
 
 
 @jit_sums
+def rescale(
+    tile, weight, part, along, across, shift,
+    column_weight, column_part, column_along, column_across, column_shift, out,
+):  # fmt: skip
+    """Write products of rows under another scaling from `tile`, see `row_factors`.
+
+    The factors of the rows come first, then those of the columns.
+    """
+    for i in range(out.shape[0]):
+        line, target = tile[i], out[i]
+        w, p, a, f = weight[i], part[i], along[i], shift[i]
+        for j in range(len(line)):
+            target[j] = (
+                w * (column_weight[j] * line[j])
+                + (a * column_part[j] + p * column_across[j])
+                + (f + column_shift[j])
+            )
+
+
+@jit_sums
 def _small(line, own, columns, least):
     count = np.int32(0)
     for j in range(len(line)):
