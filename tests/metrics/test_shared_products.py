@@ -93,7 +93,7 @@ def assert_nearest(y, scores, index, share):
         assert i not in found
         best = np.sort(scores[i])[: len(found)]
         # Scaling rounds each element: that moves a row by so much.
-        moved = 8 * np.finfo(np.float64).eps * (size[i] + size[found])
+        moved = 4 * np.finfo(np.float64).eps * (size[i] + size[found])
         give = moved * (2 * np.sqrt(best) + moved) if share else moved * (size[i] + size.max())
         give += (
             np.finfo(np.float64).eps * (y.shape[1] + 8) * (best if share else size[i] * size.max())

@@ -10,7 +10,9 @@ Scores are written as ``(lead*g + add_j + own_i) * weight_j`` plus something tha
 in a row, smaller being nearer. `add` is lowered by the most that rounding can have raised a
 score, so what a search turns away scores truly no less than the threshold says. A product of
 d terms is off by at most ``(d + 2) u |c_i||c_j| <= (d + 2) u (|c_i|^2 + |c_j|^2)/2``, u the
-unit roundoff, in whatever order it is summed (Higham 2002, section 3.1).
+unit roundoff, in whatever order it is summed (Higham 2002, section 3.1). So is the score in
+float64 that decides, which is what lists must be complete in: a sum of d squares by a share of
+itself, a product by one of |x_i||x_j|.
 """
 
 from __future__ import annotations
@@ -59,9 +61,8 @@ class Geometry:
         """Measure the rows `x` and their centred copy."""
         return cls(
             squares=row_norms(centred) ** 2,
-            along=centred @ mean.astype(centred.dtype)
-            if centred.dtype == np.float64
-            else _products(centred, mean),
+            # Not of the rounded copy: where rows lie far off, the mean makes its rounding large.
+            along=_products(x, mean),
             mean_square=float(mean @ mean),
             norms=row_norms(x),
             d=x.shape[1],
@@ -137,7 +138,8 @@ def form(kind: int, geometry: Geometry, dtype: npt.DTypeLike, off: Rounding | No
     u = float(np.finfo(dtype).eps) / 2.0
     squares, along = geometry.squares, geometry.along
     off = off or Rounding(squares, *rounding(geometry.d, dtype))
-    slack, lost = off.slack, off.lost
+    decided = (geometry.d + 8) * float(np.finfo(np.float64).eps) / 2.0
+    slack, lost = off.slack + 2.0 * decided, off.lost
     ones = np.ones(len(squares), dtype)
     none = np.zeros(len(squares), dtype)
     if kind == DISTANCE:
@@ -152,23 +154,27 @@ def form(kind: int, geometry: Geometry, dtype: npt.DTypeLike, off: Rounding | No
         short = inverse > largest
         add[short], inverse[short] = -largest, 1.0
         rest = along + geometry.mean_square
-        own = -rest - half - 8.0 * u * (np.abs(along) + geometry.mean_square)
+        wrong = 8.0 * u + 3.0 * decided
+        own = -rest - half - wrong * (np.abs(along) + geometry.mean_square)
         return Form(
             kind,
             kind_of(-1),
             add.astype(dtype),
             own.astype(dtype),
             inverse.astype(dtype),
-            -8.0 * u * geometry.norms,
+            -wrong * geometry.norms,
         )
     constant = -along - geometry.mean_square - half - 8.0 * u * np.abs(along)
+    # Of the score that decides, of the products with the mean, and of the mean's square.
+    constant -= 3.0 * decided * geometry.norms * geometry.norms.max(initial=0.0)
     return Form(kind, kind_of(-1), add.astype(dtype), none, ones, constant)
 
 
-def _products(centred: npt.NDArray[Any], mean: FloatArray) -> FloatArray:
-    out = np.empty(len(centred))
-    step = max(1, 2**22 // centred.shape[1])
-    for start in range(0, len(centred), step):
+def _products(x: npt.NDArray[Any], mean: FloatArray) -> FloatArray:
+    """Return the inner products of the centred rows with the mean."""
+    out = np.empty(len(x))
+    step = max(1, 2**21 // x.shape[1])
+    for start in range(0, len(x), step):
         rows = slice(start, start + step)
-        out[rows] = centred[rows].astype(np.float64) @ mean
+        out[rows] = (x[rows] - mean) @ mean
     return out

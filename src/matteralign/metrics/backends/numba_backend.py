@@ -93,8 +93,8 @@ class NumbaBackend:
     def rescale(self, tile: Matrix, f: RowFactors, rows: slice, columns: slice) -> Matrix:
         """Write into another buffer of this thread."""
         out = self._buffer("rescaled", tile.shape, tile.dtype)
-        mine, across = ([x[part] for x in f.arrays()] for part in (rows, columns))
-        tiles.rescale(tile, *mine, *across, out)
+        mine, across = (tuple(x[part] for x in f.arrays()) for part in (rows, columns))
+        tiles.rescale(tile, mine, across, out)
         return out
 
     def put(self, tile: Matrix, rows: Any, columns: Any, value: float) -> None:

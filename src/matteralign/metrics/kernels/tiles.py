@@ -25,22 +25,21 @@ def copy_part(tile, start, out):
 
 
 @jit_sums
-def rescale(
-    tile, weight, part, along, across, shift,
-    column_weight, column_part, column_along, column_across, column_shift, out,
-):  # fmt: skip
-    """Write products of rows under another scaling from `tile`, see `row_factors`.
+def rescale(tile, rows, columns, out):
+    """Write products of rows under another scaling from `tile`.
 
-    The factors of the rows come first, then those of the columns.
+    `rows` and `columns` are the five factors of `row_factors.RowFactors` of each.
     """
+    weights, parts, alongs, _, shifts = rows
+    column_weight, column_part, _, column_across, column_shift = columns
     for i in range(out.shape[0]):
         line, target = tile[i], out[i]
-        w, p, a, f = weight[i], part[i], along[i], shift[i]
+        weight, part, along, shift = weights[i], parts[i], alongs[i], shifts[i]
         for j in range(len(line)):
             target[j] = (
-                w * (column_weight[j] * line[j])
-                + (a * column_part[j] + p * column_across[j])
-                + (f + column_shift[j])
+                weight * (column_weight[j] * line[j])
+                + (along * column_part[j] + part * column_across[j])
+                + (shift + column_shift[j])
             )
 
 
