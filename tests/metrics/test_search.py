@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matteralign.metrics.backend import open_backend
-from matteralign.metrics.kernels.exact import COSINE, DISTANCE, PRODUCT
+from matteralign.metrics.kernels.exact import DISTANCE, PRODUCT
 from matteralign.metrics.members import open_member
 from matteralign.metrics.neighbors import find_neighbors
 from matteralign.metrics.search import Asked, search
@@ -22,7 +22,7 @@ spec = importlib.util.spec_from_file_location(
 ref = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(ref)
 
-KINDS = (DISTANCE, PRODUCT, COSINE)
+KINDS = (DISTANCE, PRODUCT)
 K = 9
 
 CPU = open_backend("cpu")
@@ -35,9 +35,6 @@ def exact_scores(x, kind):
         scores = np.stack([np.square(x - row).sum(axis=1) for row in x])
     else:
         scores = -np.stack([(x * row).sum(axis=1) for row in x])
-        if kind == COSINE:
-            norms = np.sqrt(np.square(x).sum(axis=1))
-            scores = np.where(norms > 0, scores / np.where(norms > 0, norms, 1), 0)
     np.fill_diagonal(scores, np.inf)
     return scores
 
@@ -71,11 +68,10 @@ def assert_nearest(x, index, kind, rows=None):
 def lists(x, k=K, **options):
     member = open_member(x, "x", valid=options.pop("valid", None))
     options = {"double": False, **options}
-    near = find_neighbors(member, euclid=k, inner=k, cosine=k, **options)
+    near = find_neighbors(member, euclid=k, inner=k, **options)
     return {
         DISTANCE: near.euclid_index,
         PRODUCT: near.inner_index,
-        COSINE: near.cosine_index,
     }, near
 
 
@@ -146,7 +142,6 @@ def test_ties_go_by_the_keys_of_the_embedding_to_the_last_one(top, double):
         scores = exact_scores(x, kind)
         order = np.lexsort((ref.tie_keys(x), scores), axis=1)
         np.testing.assert_array_equal(found[kind], order[:, :K])
-    assert_nearest(x, found[COSINE], COSINE)
 
 
 def test_single_precision_alone_would_be_wrong_and_is_caught():
@@ -176,12 +171,6 @@ def test_products_too_small_for_single_precision_are_caught():
     assert_nearest(x, found[DISTANCE], DISTANCE)
     assert_nearest(x, found[PRODUCT], PRODUCT)
     assert near.effort.double > 0
-
-
-def test_rows_too_short_for_single_precision_keep_their_cosines():
-    x = gauss()
-    x[::3] *= 1e-60
-    assert_nearest(x, lists(x)[0][COSINE], COSINE)
 
 
 def test_ordinary_data_is_certified_at_once():
@@ -219,7 +208,6 @@ def test_masked_rows_and_leading_samples(masked, memory_bytes):
         for kind, index in (
             (DISTANCE, part.euclid_index),
             (PRODUCT, part.inner_index),
-            (COSINE, part.cosine_index),
         ):
             assert (np.delete(index, rows, axis=0) == -1).all()
             if len(rows) < 2:

@@ -43,6 +43,7 @@ def twins():
 CASES = {
     "gaussian": positive(gauss()),
     "lengths over 1e6": positive(gauss()) * lengths(150, 6),
+    "lengths over 1e60": positive(gauss()) * lengths(150, 60),
     "one row far out": positive(gauss()) * np.where(np.arange(150) == 7, 1e5, 1.0)[:, None],
     "sums over many atoms": (gauss(1) + 3.0 + 0.01 * gauss()) * (5 + 20 * lengths(150, 0.5)),
     "offset 1e3": gauss() + 1e3,

@@ -9,7 +9,7 @@ import numpy as np
 
 from matteralign.metrics.inputs import FloatArray, IndexArray
 from matteralign.metrics.intrinsic import estimates, neighbors_needed
-from matteralign.metrics.kernels.exact import DISTANCE, row_norms, search_row
+from matteralign.metrics.kernels.exact import DISTANCE, search_row
 from matteralign.metrics.local_lists import restrict
 from matteralign.metrics.members import BoolArray, Member, place_of
 from matteralign.metrics.near_rows import merge_near
@@ -75,13 +75,13 @@ def _among(
     if len(part.short):
         rows = np.flatnonzero(distinct)
         x = member.compact()[distinct[member.valid]]
-        norms, labels = row_norms(x), tie_labels(member)[distinct[member.valid]]
+        labels = tie_labels(member)[distinct[member.valid]]
         width = part.index.shape[1]
         wanted = min(width, len(rows) - 1)
         found = np.full((len(part.short), wanted), -1, np.int32)
         for number, place in enumerate(np.searchsorted(rows, part.short).tolist()):
             scores = np.full(wanted, np.inf)
-            search_row(x, norms, labels, DISTANCE, place, len(x), found[number], scores)
+            search_row(x, labels, DISTANCE, place, len(x), found[number], scores)
             distance[part.short[number]] = np.inf
             distance[part.short[number], :wanted] = np.sqrt(scores) * member.unit
         part.replace(part.short, rows[found].astype(np.int32))

@@ -57,7 +57,7 @@ def nearest(
         chosen = np.argpartition(proposed, width - 1, axis=1)[:, :width]
         scores = np.take_along_axis(proposed, chosen, axis=1)
         rank_candidates(
-            x, squares, labels, DISTANCE, rows, k, train[chosen], scores,
+            x, labels, DISTANCE, rows, k, train[chosen], scores,
             np.argsort(scores, axis=1), counts, squares[rows] * (1.0 - slack),
             index[part], np.empty((len(rows), k)),
         )  # fmt: skip

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from matteralign.metrics.cautions import few_rows_note
 from matteralign.metrics.inputs import IndexArray
 from matteralign.metrics.kept import Kept
-from matteralign.metrics.kernels.exact import DISTANCE, PRODUCT, row_norms, search_row
+from matteralign.metrics.kernels.exact import DISTANCE, PRODUCT, search_row
 from matteralign.metrics.local_common import Shared, shared
 from matteralign.metrics.local_huh2024 import cknna_huh2024
 from matteralign.metrics.local_kernel import LocalKernel, local_kernel, restricted_kernel
@@ -246,10 +246,10 @@ class LocalPairs:
             found = np.full((len(part.short), wanted), -1, np.int32)
             with self._reading:
                 x = self._rows(name, len(common))[common]
-                norms, labels = row_norms(x), self._labels_of(name)[rows]
+                labels = self._labels_of(name)[rows]
                 for line, place in zip(found, places.tolist(), strict=True):
                     scores = np.full(wanted, np.inf)
-                    search_row(x, norms, labels, _CODES[kind], place, len(x), line, scores)
+                    search_row(x, labels, _CODES[kind], place, len(x), line, scores)
             part.replace(part.short, rows[found].astype(np.int32))
         return part
 

@@ -11,7 +11,7 @@ import numpy as np
 from matteralign.metrics.backend import Backend, open_backend
 from matteralign.metrics.errors import MetricInputError
 from matteralign.metrics.inputs import FloatArray, IndexArray
-from matteralign.metrics.kernels.exact import COSINE, DISTANCE, PRODUCT
+from matteralign.metrics.kernels.exact import DISTANCE, PRODUCT
 from matteralign.metrics.members import BoolArray, Member
 from matteralign.metrics.search import Asked, Effort, Found, search
 from matteralign.metrics.ties import tie_labels
@@ -48,8 +48,6 @@ class Neighbors:
         In the units of the scaled embedding; infinite where there is no neighbour.
     inner_index : ndarray of int32, shape (n, k)
         Largest inner products of the rows as given, not centred.
-    cosine_index : ndarray of int32, shape (n, k)
-        Largest inner products of rows scaled to unit length.
     leading : tuple of (int, Neighbors)
         The lists among the first so many rows alone, where a sweep was asked for.
     effort : Effort
@@ -59,7 +57,6 @@ class Neighbors:
     euclid_index: IndexArray
     euclid_distance: FloatArray
     inner_index: IndexArray
-    cosine_index: IndexArray
     leading: tuple[tuple[int, Neighbors], ...] = ()
     effort: Effort = field(default_factory=Effort, compare=False)
 
@@ -78,7 +75,6 @@ class Neighbors:
         kinds = {
             "euclid": self.euclid_index,
             "inner": self.inner_index,
-            "cosine": self.cosine_index,
         }
         for kind, index in kinds.items():
             if index.ndim != 2 or len(index) != n:
@@ -95,7 +91,6 @@ def find_neighbors(
     *,
     euclid: int = 0,
     inner: int = 0,
-    cosine: int = 0,
     sweep: bool = False,
     double: bool | None = None,
     backend: Backend | None = None,
@@ -108,7 +103,7 @@ def find_neighbors(
     Parameters
     ----------
     member : Member
-    euclid, inner, cosine : int
+    euclid, inner : int
         Neighbours of each kind; capped at the number of other valid rows.
     sweep : bool
         Find them among the leading halves, quarters, ... as well.
@@ -120,7 +115,7 @@ def find_neighbors(
     memory_bytes, threads, progress
         See `search`.
     """
-    lengths = {DISTANCE: euclid, PRODUCT: inner, COSINE: cosine}
+    lengths = {DISTANCE: euclid, PRODUCT: inner}
     return _find(
         member, lengths, [], sweep=sweep, double=double, backend=backend,
         memory_bytes=memory_bytes, threads=threads, progress=progress,
@@ -231,18 +226,17 @@ class _Placing:
     unit: float
 
     def at(self, found: dict[int, list[Found]], number: int) -> Neighbors:
-        index = {kind: self._spread(found.get(kind), number) for kind in (0, 1, 2)}
+        index = {kind: self._spread(found.get(kind), number) for kind in (DISTANCE, PRODUCT)}
         distance = np.full(index[DISTANCE].shape, np.inf)
         if DISTANCE in found:
             entry = found[DISTANCE][number]
             distance[self.rows[: entry.limit]] = np.sqrt(entry.score) * self.unit
-        return Neighbors(index[DISTANCE], distance, index[PRODUCT], index[COSINE])
+        return Neighbors(index[DISTANCE], distance, index[PRODUCT])
 
     def nothing(self, like: Neighbors) -> Neighbors:
         """Return lists of the same lengths that hold no neighbour."""
-        kinds = (like.euclid_index, like.inner_index, like.cosine_index)
-        euclid, inner, cosine = (np.full_like(index, -1) for index in kinds)
-        return Neighbors(euclid, np.full(euclid.shape, np.inf), inner, cosine)
+        euclid, inner = (np.full_like(x, -1) for x in (like.euclid_index, like.inner_index))
+        return Neighbors(euclid, np.full(euclid.shape, np.inf), inner)
 
     def _spread(self, lists: Sequence[Found] | None, number: int) -> IndexArray:
         if lists is None:

@@ -4,10 +4,9 @@ With centred rows c_i and mean m, a row is x_i = c_i + m, and from the product g
 
 * squared distance   |c_i|^2 + |c_j|^2 - 2 g
 * inner product      g + c_i.m + c_j.m + m.m
-* cosine             that over |x_j| (the length of x_i is the same for the whole row)
 
-Scores are written as ``(lead*g + add_j + own_i) * weight_j`` plus something that is constant
-in a row, smaller being nearer. `add` is lowered by the most that rounding can have raised a
+Scores are written as ``lead*g + add_j`` plus something that is constant in a row, smaller being
+nearer. `add` is lowered by the most that rounding can have raised a
 score, so what a search turns away scores truly no less than the threshold says. A product of
 d terms is off by at most ``(d + 2) u |c_i||c_j| <= (d + 2) u (|c_i|^2 + |c_j|^2)/2``, u the
 unit roundoff, in whatever order it is summed (Higham 2002, section 3.1). So is the score in
@@ -24,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.kernels.exact import COSINE, DISTANCE, row_norms
+from matteralign.metrics.kernels.exact import DISTANCE, row_norms
 
 SUMMED_AGAIN: dict[np.dtype[Any], Any] = {
     np.dtype(np.float32): np.float32(2e-4),
@@ -92,16 +91,13 @@ class Form:
     Attributes
     ----------
     lead : scalar
-    add, own, weight : ndarray, shape (n,)
+    add : ndarray, shape (n,)
     constant : ndarray of float64, shape (n,)
         ``score >= threshold + constant`` holds for what a row has turned away.
     """
 
-    kind: int
     lead: Any
     add: npt.NDArray[Any]
-    own: npt.NDArray[Any]
-    weight: npt.NDArray[Any]
     constant: FloatArray
 
 
@@ -140,34 +136,15 @@ def form(kind: int, geometry: Geometry, dtype: npt.DTypeLike, off: Rounding | No
     off = off or Rounding(squares, *rounding(geometry.d, dtype))
     decided = (geometry.d + 8) * float(np.finfo(np.float64).eps) / 2.0
     slack, lost = off.slack + 2.0 * decided, off.lost
-    ones = np.ones(len(squares), dtype)
-    none = np.zeros(len(squares), dtype)
     if kind == DISTANCE:
         least = squares - slack * off.squares
-        return Form(kind, kind_of(-2), (least - lost).astype(dtype), none, ones, least)
+        return Form(kind_of(-2), (least - lost).astype(dtype), least)
     half = 0.5 * slack * off.squares
     add = -along - half - 8.0 * u * np.abs(along) - lost
-    if kind == COSINE:
-        norms, largest = geometry.norms, float(np.finfo(dtype).max) / 4.0
-        inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0.0)
-        # A row too short to be divided by its length is a candidate always.
-        short = inverse > largest
-        add[short], inverse[short] = -largest, 1.0
-        rest = along + geometry.mean_square
-        wrong = 8.0 * u + 3.0 * decided
-        own = -rest - half - wrong * (np.abs(along) + geometry.mean_square)
-        return Form(
-            kind,
-            kind_of(-1),
-            add.astype(dtype),
-            own.astype(dtype),
-            inverse.astype(dtype),
-            -wrong * geometry.norms,
-        )
     constant = -along - geometry.mean_square - half - 8.0 * u * np.abs(along)
     # Of the score that decides, of the products with the mean, and of the mean's square.
     constant -= 3.0 * decided * geometry.norms * geometry.norms.max(initial=0.0)
-    return Form(kind, kind_of(-1), add.astype(dtype), none, ones, constant)
+    return Form(kind_of(-1), add.astype(dtype), constant)
 
 
 def _products(x: npt.NDArray[Any], mean: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Exact nearest rows of one embedding, by distance, inner product and cosine at once.
+"""Exact nearest rows of one embedding, by distance and by inner product at once.
 
 One matrix product per pair of row pieces serves all kinds of neighbours, both rows of a pair,
 and every scaling that divides each row by a number of its own. It runs in single precision on
@@ -62,7 +62,7 @@ class Asked:
         whenever they are needed, so that those of several scalings are not held at once.
     mean : ndarray of float64, shape (d,)
     wanted : mapping of int to int
-        Kind (`exact.DISTANCE`, `PRODUCT`, `COSINE`) to neighbours per row, below n.
+        Kind (`exact.DISTANCE`, `PRODUCT`) to neighbours per row, below n.
     """
 
     rows: Callable[[], npt.NDArray[Any]]
@@ -165,7 +165,6 @@ class _View:
     rows: Callable[[], npt.NDArray[Any]]
     mean: FloatArray
     wanted: Mapping[int, int]
-    norms: FloatArray
     forms: dict[int, Form]
     on_device: dict[int, Form]
     factors: RowFactors | None = None
@@ -179,7 +178,7 @@ class _View:
         geometry = Geometry.of(x, centred, asked.mean)
         forms = {kind: form(kind, geometry, centred.dtype) for kind in asked.wanted}
         there = {kind: backend.form(f) for kind, f in forms.items()}
-        return cls(asked.rows, asked.mean, asked.wanted, geometry.norms, forms, there)
+        return cls(asked.rows, asked.mean, asked.wanted, forms, there)
 
     @classmethod
     def rescaled(
@@ -190,8 +189,8 @@ class _View:
             kind: form(kind, made.geometry, centred.dtype, made.rounding) for kind in asked.wanted
         }
         there = {kind: backend.form(f) for kind, f in forms.items()}
-        factors, norms = backend.factors(made.factors), made.geometry.norms
-        return cls(asked.rows, asked.mean, asked.wanted, norms, forms, there, factors)
+        factors = backend.factors(made.factors)
+        return cls(asked.rows, asked.mean, asked.wanted, forms, there, factors)
 
 
 _Key = tuple[int, int]
@@ -349,7 +348,7 @@ class _Finish:
             at = slice(start, start + _ORDERED)
             some = proposed.part(at.start, at.stop)
             rank_candidates(
-                self.x, self.view.norms, self.whole.labels, self.kind, part[at], k,
+                self.x, self.whole.labels, self.kind, part[at], k,
                 some.columns, some.scores, some.order(), some.counts, f.constant[part[at]],
                 index[at], score[at],
             )  # fmt: skip
@@ -387,7 +386,7 @@ class _Finish:
         out.index[row], out.score[row] = -1, np.inf
         k = min(self.view.wanted[self.kind], out.limit - 1)
         search_row(
-            self.x, self.view.norms, self.whole.labels, self.kind, row, out.limit,
+            self.x, self.whole.labels, self.kind, row, out.limit,
             out.index[row, :k], out.score[row, :k],
         )  # fmt: skip
 

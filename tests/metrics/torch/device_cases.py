@@ -26,11 +26,11 @@ from matteralign.metrics import backend as seam
 from matteralign.metrics.backend import open_backend
 from matteralign.metrics.kernels.keys import mixed
 from matteralign.metrics.members import open_member
-from matteralign.metrics.neighbors import find_neighbors
+from matteralign.metrics.neighbors import find_neighbors, find_scaled
 from matteralign.metrics.ties import tie_labels
 
 DEVICES = ["torch", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-LISTS = ("euclid_index", "euclid_distance", "inner_index", "cosine_index")
+LISTS = ("euclid_index", "euclid_distance", "inner_index")
 GLOBAL = [
     MetricSpec("dcor", "root"),
     MetricSpec("dcor", "squared"),
@@ -111,7 +111,7 @@ def assert_close(found, expected, tolerance):
 def test_neighbours_are_those_of_the_cpu(device, kind, double):
     for dtype in (np.float32, np.float64):
         member = open_member(rows(kind).astype(dtype), "x")
-        wanted = {"euclid": 25, "inner": 25, "cosine": 12, "sweep": True, "double": double}
+        wanted = {"euclid": 25, "inner": 25, "sweep": True, "double": double}
         expected = find_neighbors(member, **wanted)
         found = find_neighbors(member, backend=open_backend(device), threads=2, **wanted)
         for name in LISTS:
@@ -120,6 +120,24 @@ def test_neighbours_are_those_of_the_cpu(device, kind, double):
             assert one == two
             np.testing.assert_array_equal(mine.euclid_index, theirs.euclid_index)
             np.testing.assert_array_equal(mine.inner_index, theirs.inner_index)
+
+
+@device
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("kind", ["plain", "offset", "duplicates", "ties"])
+def test_neighbours_of_several_scalings_are_those_of_the_cpu(device, kind, double):
+    x = rows(kind)
+    x[:, 0] = np.abs(x[:, 0]) + 1.0
+    x *= np.exp(np.arange(len(x)) % 5)[:, None]
+    modes = ("none", "row_max", "l2")
+    scaled = [open_member(x, "x", mode=mode) for mode in modes]
+    found = find_scaled(
+        scaled[-1], scaled, [(25, 25)] * 3, backend=open_backend(device), double=double, threads=2
+    )
+    for member, mine in zip(scaled, found, strict=True):
+        expected = find_neighbors(member, euclid=25, inner=25, double=double)
+        for name in LISTS:
+            np.testing.assert_array_equal(getattr(mine, name), getattr(expected, name))
 
 
 @device

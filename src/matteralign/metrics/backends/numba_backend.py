@@ -118,8 +118,7 @@ class NumbaBackend:
     ) -> None:
         """Scan the tile."""
         scan_rows(
-            tile, f.lead, f.add[columns], f.own[rows], f.weight[columns],
-            first_row, columns.start, *kept.arrays(),
+            tile, f.lead, f.add[columns], first_row, columns.start, *kept.arrays(),
         )  # fmt: skip
 
     def offer_columns(
@@ -127,8 +126,7 @@ class NumbaBackend:
     ) -> None:
         """Scan the tile."""
         scan_columns(
-            tile, f.lead, f.add[rows], f.own[columns], f.weight[rows],
-            rows.start, first, *kept.arrays(),
+            tile, f.lead, f.add[rows], rows.start, first, *kept.arrays(),
         )  # fmt: skip
 
     def copy_part(self, tile: Matrix, start: int, out: Matrix) -> None:

@@ -20,7 +20,6 @@ import torch
 from matteralign.metrics.backend import Counting, Cut, Strips
 from matteralign.metrics.candidates import Proposed
 from matteralign.metrics.errors import MetricInputError, MetricSpecError
-from matteralign.metrics.kernels.exact import COSINE
 from matteralign.metrics.plan import Piece
 from matteralign.metrics.rank_counts import RankRequest
 from matteralign.metrics.row_factors import RowFactors
@@ -188,8 +187,7 @@ class TorchBackend:
 
     def form(self, f: Form) -> Form:
         """Bring the coefficients to the device."""
-        add, own, weight = (self.array(part) for part in (f.add, f.own, f.weight))
-        return replace(f, lead=float(f.lead), add=add, own=own, weight=weight)
+        return replace(f, lead=float(f.lead), add=self.array(f.add))
 
     def product(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Multiply."""
@@ -232,9 +230,6 @@ class TorchBackend:
         """Score the tile and keep the best of each row."""
         scores = tile * f.lead
         scores += f.add[columns]
-        if f.kind == COSINE:
-            scores += f.own[rows if isinstance(rows, slice) else self._index(rows)][:, None]
-            scores *= f.weight[columns]
         shift = first_row - columns.start
         if -len(scores) < shift < scores.shape[1]:
             scores.diagonal(shift).fill_(torch.inf)
@@ -246,9 +241,6 @@ class TorchBackend:
         """Score the transposed tile and keep the best of each column."""
         scores = tile[:, first:].T * f.lead
         scores += f.add[rows]
-        if f.kind == COSINE:
-            scores += f.own[columns][first:, None]
-            scores *= f.weight[rows]
         kept.part(first, first + len(scores)).offer(scores, rows.start)
 
     def copy_part(self, tile: Tensor, start: int, out: Tensor) -> None:

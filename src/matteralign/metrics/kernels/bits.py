@@ -36,26 +36,6 @@ def _same(builder: Any, value: Any) -> Any:
     return builder.shuffle_vector(one, one, zeros)
 
 
-def _compared(bound_of_each: bool) -> Any:
-    """Return code for ``(lead*line[j] + first[j] + offset) * factor < bound``.
-
-    The arguments are line, start, first, each, lead, offset, one: of factor and bound, `each`
-    holds that which every entry has to itself and `one` the other.
-    """
-
-    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        line, first, each = (
-            _word(context, builder, sig.args[i], args[i], args[1]) for i in (0, 2, 3)
-        )
-        lead, offset, one = (_same(builder, args[i]) for i in (4, 5, 6))
-        factor, bound = (one, each) if bound_of_each else (each, one)
-        product = builder.fmul(lead, line, flags=_CONTRACT)
-        total = builder.fadd(product, builder.fadd(first, offset), flags=_CONTRACT)
-        return _bits(builder, _below(builder, builder.fmul(total, factor), bound))
-
-    return code
-
-
 def _below(builder: Any, value: Any, bound: Any) -> Any:
     return builder.fcmp_ordered("<", value, bound)
 
@@ -65,17 +45,31 @@ def _bits(builder: Any, flags: Any) -> Any:
 
 
 @intrinsic
-def row_bits(typingctx: Any, line, start, add, weight, lead, offset, bound):  # type: ignore[no-untyped-def]
-    """Return the bits of ``(lead*line[j] + add[j] + offset) * weight[j] < bound``."""
-    signature = types.uint64(line, types.intp, add, weight, lead, offset, bound)
-    return signature, _compared(bound_of_each=False)
+def row_bits(typingctx: Any, line, start, add, lead, bound):  # type: ignore[no-untyped-def]
+    """Return the bits of ``lead*line[j] + add[j] < bound``."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first, added = (_word(context, builder, sig.args[i], args[i], args[1]) for i in (0, 2))
+        factor, most = (_same(builder, args[i]) for i in (3, 4))
+        score = builder.fmul(factor, first, flags=_CONTRACT)
+        score = builder.fadd(score, added, flags=_CONTRACT)
+        return _bits(builder, _below(builder, score, most))
+
+    return types.uint64(line, types.intp, add, lead, bound), code
 
 
 @intrinsic
-def column_bits(typingctx: Any, line, start, own, bounds, lead, offset, factor):  # type: ignore[no-untyped-def]
-    """Return the bits of ``(lead*line[j] + own[j] + offset) * factor < bounds[j]``."""
-    signature = types.uint64(line, types.intp, own, bounds, lead, offset, factor)
-    return signature, _compared(bound_of_each=True)
+def column_bits(typingctx: Any, line, start, bounds, lead, add):  # type: ignore[no-untyped-def]
+    """Return the bits of ``lead*line[j] + add < bounds[j]``."""
+
+    def code(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first, most = (_word(context, builder, sig.args[i], args[i], args[1]) for i in (0, 2))
+        factor, added = (_same(builder, args[i]) for i in (3, 4))
+        score = builder.fmul(factor, first, flags=_CONTRACT)
+        score = builder.fadd(score, added, flags=_CONTRACT)
+        return _bits(builder, _below(builder, score, most))
+
+    return types.uint64(line, types.intp, bounds, lead, add), code
 
 
 @intrinsic

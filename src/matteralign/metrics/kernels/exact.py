@@ -15,7 +15,7 @@ import numpy.typing as npt
 from matteralign.metrics.kernels.jit import jit, jit_sums
 from matteralign.metrics.kernels.keys import pair_key
 
-DISTANCE, PRODUCT, COSINE = 0, 1, 2
+DISTANCE, PRODUCT = 0, 1
 
 
 @jit_sums
@@ -29,11 +29,10 @@ def squared_difference(a, b):
 
 
 @jit_sums
-def pair_score(x, norms, i, j, kind):
+def pair_score(x, i, j, kind):
     """Return the score of row j seen from row i, smaller being nearer.
 
-    Squared distance, negative inner product, or negative inner product with row j scaled
-    to unit length.
+    Squared distance or negative inner product.
     """
     a = x[i]
     b = x[j]
@@ -42,8 +41,6 @@ def pair_score(x, norms, i, j, kind):
     total = 0.0
     for c in range(len(a)):
         total += np.float64(a[c]) * np.float64(b[c])
-    if kind == COSINE:
-        return -total / norms[j] if norms[j] > 0.0 else 0.0
     return -total
 
 
@@ -81,7 +78,6 @@ def _insert(score, column, scores, columns, filled, labels, row):
 @jit
 def rank_candidates(
     x,
-    norms,
     labels,
     kind,
     rows,
@@ -127,7 +123,7 @@ def rank_candidates(
             if filled == limit and proposed[r, c] + constant[r] > scores[limit - 1]:
                 break
             column = np.int64(candidates[r, c])
-            score = pair_score(x, norms, row, column, kind)
+            score = pair_score(x, row, column, kind)
             filled = _insert(score, column, scores, columns, filled, labels, row)
         for c in range(filled):
             out_index[r, c] = columns[c]
@@ -135,12 +131,12 @@ def rank_candidates(
 
 
 @jit
-def search_row(x, norms, labels, kind, row, limit, out_index, out_score):
+def search_row(x, labels, kind, row, limit, out_index, out_score):
     """Fill the lists of one row from every other row below `limit`."""
     filled = 0
     for j in range(limit):
         if j != row:
-            score = pair_score(x, norms, row, j, kind)
+            score = pair_score(x, row, j, kind)
             filled = _insert(score, j, out_score, out_index, filled, labels, row)
 
 

@@ -27,7 +27,7 @@ def _push(value, column, row, values, index, count, threshold):
 
 
 @jit_sums
-def _first_bound(line, add, weight, lead, offset, keep):
+def _first_bound(line, add, lead, keep):
     """Return a score that at least `keep` columns other than the row itself do not exceed.
 
     That many groups of columns have their least score below it. Starting there, a row takes
@@ -37,20 +37,18 @@ def _first_bound(line, add, weight, lead, offset, keep):
     least = np.empty(groups, line.dtype)
     place = np.zeros(groups, np.int32)
     for g in range(groups):
-        least[g] = (lead * line[g] + add[g] + offset) * weight[g]
+        least[g] = lead * line[g] + add[g]
     for start in range(groups, groups * _GROUP, groups):
         for g in range(groups):
             j = start + g
-            score = (lead * line[j] + add[j] + offset) * weight[j]
+            score = lead * line[j] + add[j]
             least[g] = score if score < least[g] else least[g]
     return np.nextafter(select_smallest(least, place, keep + 1), line.dtype.type(np.inf))
 
 
 @jit_sums
-def scan_rows(
-    tile, lead, add, own, weight, first_row, first_column, values, index, count, threshold
-):
-    """Offer each row of `tile` its columns, scored ``(lead*t + add[j] + own[i]) * weight[j]``.
+def scan_rows(tile, lead, add, first_row, first_column, values, index, count, threshold):
+    """Offer each row of `tile` its columns, scored ``lead*t + add[j]``.
 
     Row i of the tile is row `first_row` + i of the whole, and row i of the buffers; a row is
     never offered itself.
@@ -58,27 +56,26 @@ def scan_rows(
     columns = tile.shape[1]
     for i in range(tile.shape[0]):
         line = tile[i]
-        offset = own[i]
         skip = first_row + i - first_column
         keep = values.shape[1] // 2
         if count[i] == 0 and threshold[i] == np.inf and columns >= _GROUP * (keep + 2):
-            threshold[i] = _first_bound(line, add, weight, lead, offset, keep)
+            threshold[i] = _first_bound(line, add, lead, keep)
         mine, numbers = values[i], index[i]
         bound, place = threshold[i], count[i]
         for begin in range(0, columns, WIDTH):
             if begin + WIDTH <= columns:
-                bits = row_bits(line, begin, add, weight, lead, offset, bound)
+                bits = row_bits(line, begin, add, lead, bound)
             else:
                 bits = np.uint64(0)
                 for j in range(begin, columns):
-                    score = (lead * line[j] + add[j] + offset) * weight[j]
+                    score = lead * line[j] + add[j]
                     bits |= np.uint64(score < bound) << np.uint64(j - begin)
             while bits != 0:
                 j = begin + lowest_bit(bits)
                 bits &= bits - np.uint64(1)
                 if j == skip:
                     continue
-                mine[place] = (lead * line[j] + add[j] + offset) * weight[j]
+                mine[place] = lead * line[j] + add[j]
                 numbers[place] = first_column + j
                 place += 1
                 if place == 2 * keep:
@@ -88,8 +85,8 @@ def scan_rows(
 
 
 @jit_sums
-def scan_columns(tile, lead, add, own, weight, first_row, first, values, index, count, threshold):
-    """Offer each column of `tile` its rows, scored ``(lead*t + add[i] + own[j]) * weight[i]``.
+def scan_columns(tile, lead, add, first_row, first, values, index, count, threshold):
+    """Offer each column of `tile` its rows, scored ``lead*t + add[i]``.
 
     Column j of the tile is row j of the buffers; columns before `first` are left out, among
     them those that are rows of the tile.
@@ -99,20 +96,19 @@ def scan_columns(tile, lead, add, own, weight, first_row, first, values, index, 
     for i in range(tile.shape[0]):
         line = tile[i]
         offset = add[i]
-        factor = weight[i]
         for begin in range(first, columns, WIDTH):
             if begin + WIDTH <= columns:
-                bits = column_bits(line, begin, own, threshold, lead, offset, factor)
+                bits = column_bits(line, begin, threshold, lead, offset)
             else:
                 bits = np.uint64(0)
                 for j in range(begin, columns):
-                    score = (lead * line[j] + offset + own[j]) * factor
+                    score = lead * line[j] + offset
                     bits |= np.uint64(score < threshold[j]) << np.uint64(j - begin)
             while bits != 0:
                 j = begin + lowest_bit(bits)
                 bits &= bits - np.uint64(1)
                 place = count[j]
-                values[j, place] = (lead * line[j] + offset + own[j]) * factor
+                values[j, place] = lead * line[j] + offset
                 index[j, place] = first_row + i
                 place += 1
                 if place == 2 * keep:
