@@ -217,7 +217,7 @@ def test_a_card_names_a_system_message_of_its_own(
     whole = "[system]\nYou read molecules.\n[user]\nSMILES: {smiles}\n"
     assert card.prompt is not None
     assert card.prompt.label() == {
-        "file": str(words), "sha256": hashed(whole), "words": "own",
+        "file": "mine.txt", "sha256": hashed(whole), "words": "own",
     }  # fmt: skip
     assert facts_of(card).prompt == "own"
     # A worker reads the card from a job file, and the words again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
@@ -185,7 +186,7 @@ class PinnedPrompt(Strict):
         told: dict[str, Any] = {"sha256": self.sha256, "words": self.words}
         if self.study is not None:
             told["study"] = self.study
-        return told if self.words == "study" else {"file": self.file} | told
+        return told if self.words == "study" else {"file": Path(self.file).name} | told
 
 
 class Prompts(Strict):
