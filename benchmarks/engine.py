@@ -16,7 +16,14 @@ from benchmarks.data import NpyRows
 from benchmarks.foreign.meter import timed
 from benchmarks.machine import describe
 from matteralign.config.schema import StudyConfig
-from matteralign.metrics import METRICS, MetricSpec, Neighbors, compare, summarize
+from matteralign.metrics import (
+    METRICS,
+    MetricSpec,
+    Neighbors,
+    compare,
+    summarize,
+    summarize_scalings,
+)
 
 Wanted = tuple[str, str, dict[str, Any]]
 # More than the engine takes in double precision unasked, so that what is timed is warm.
@@ -77,6 +84,13 @@ def all_pairs(members: Mapping[str, Any], specs: list[MetricSpec], **options: An
 def lists(x: Any, k: int, **options: Any) -> Any:
     """Return the Summary of one member: neighbour lists, and dimensions where asked for."""
     return summarize(x, k_neighbors=k, **accepted(summarize, options))
+
+
+def lists_of_scalings(x: Any, k: int, modes: list[str], **options: Any) -> Any:
+    """Return the lists of one member by distance and by inner product under each scaling."""
+    specs = [MetricSpec("cknna", "text", {"k": k})]
+    specs += [MetricSpec("information_imbalance", "rank", {"k": k})]
+    return summarize_scalings(x, dict.fromkeys(modes, specs), **options)
 
 
 def save_neighbors(path: Path, found: Neighbors) -> None:

@@ -1,4 +1,4 @@
-"""Cost against the sample size and against the number of models."""
+"""Cost against the sample size, the number of models and the number of scalings."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from benchmarks.report import exponent, number, plot, table
 from benchmarks.settings import Settings
 
 MODELS = 8
+SCALED, SCALINGS = 4, ["none", "row_max", "l2"]
 KINDS = {"lists": "neighbour lists", "pairs": "all default metrics of all pairs"}
 
 
@@ -32,6 +33,19 @@ def cost_task(folder: str, names: list[str], threads: int) -> dict[str, Any]:
     return {"lists": first, "pairs": second}
 
 
+def scalings_task(folder: str, names: list[str], threads: int) -> dict[str, Any]:
+    """Time the lists of every model under several scalings, each alone and all together."""
+    members, k = engine.load(folder, names), engine.longest_k()
+
+    def lists(given: dict[str, Any], modes: list[str]) -> None:
+        for x in given.values():
+            engine.lists_of_scalings(x, k, modes, threads=threads)
+
+    engine.warm({names[0]: members[names[0]]}, lambda m: lists(m, SCALINGS))
+    alone = timed(lambda: [lists(members, [mode]) for mode in SCALINGS])[1]
+    return {"alone": alone, "together": timed(lambda: lists(members, SCALINGS))[1]}
+
+
 def measure(settings: Settings) -> dict[str, Any]:
     """Measure both curves."""
 
@@ -50,7 +64,19 @@ def measure(settings: Settings) -> dict[str, Any]:
         )
         return found | {"n": n, "models": models}
 
+    def scalings(n: int) -> dict[str, Any]:
+        prepare(settings, n, settings.d, SCALED)
+        arguments = {
+            "folder": str(settings.folder(n, settings.d)),
+            "names": [data.name(i) for i in range(SCALED)],
+            "threads": settings.threads,
+        }
+        found = child.run("scaling:scalings_task", arguments, threads=settings.threads)
+        print(f"scalings: {found['alone']['cpu']:.2f} s alone, {found['together']['cpu']:.2f} s")
+        return found | {"n": n}
+
     return {
+        "scalings": scalings(settings.scaling_fixed_n),
         "d": settings.d,
         "threads": settings.threads,
         "fixed_n": settings.scaling_fixed_n,
@@ -86,4 +112,12 @@ def section(found: dict[str, Any], out: Path) -> str:
         slopes = [exponent(x, y) for _, y in series.values()]
         rows.append(["exponent", *("–" if s is None else f"{s:.2f}" for s in slopes), "–"])
         parts += [f"![CPU seconds against {titles[axis]}](images/{file})", table(head, rows)]
+    if "scalings" in found:
+        scaled = found["scalings"]
+        alone, together = (scaled[key]["cpu"] for key in ("alone", "together"))
+        parts.append(
+            f"Lists under {', '.join(SCALINGS)}, N = {scaled['n']}, {SCALED} models: "
+            f"{number(alone)} CPU-s each scaling alone, {number(together)} CPU-s from one product "
+            f"of rows, a ratio of {number(alone / together)}."
+        )
     return "\n\n".join(parts)

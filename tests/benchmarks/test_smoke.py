@@ -48,6 +48,7 @@ def test_outputs(run):
     for heading in ("## Peers", "## Share of the sgemm limit", "## Scaling"):
         assert heading in page
     assert "* BLAS: " in page
+    assert "CPU-s from one product of rows, a ratio of" in page
     assert (run / "images" / "bench-against-n.svg").read_text().startswith("<?xml")
     widths = [line.count(" | ") for line in page.splitlines() if line.startswith("| dcor")]
     assert widths == [len(ratios.HEAD) - 1]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from matteralign.align.measure import Measure, Row, by_scaling, statistics
-from matteralign.metrics import compare, summarize
+from matteralign.metrics import compare, summarize_scalings
 from matteralign.metrics.inputs import as_matrix
 from matteralign.metrics.scaling import refusal, scalable_rows
 from matteralign.metrics.specs import Scored
@@ -109,19 +109,17 @@ def dimensions_of(
     device: str = "cpu",
 ) -> list[Outcome]:
     """Estimate the intrinsic dimension of an array, shape (n, d), by each measure."""
-    found = {}
-    for scaling, specs in by_scaling(measures).items():
-        summary = summarize(
-            array,
-            k_neighbors=1,
-            id_specs=specs,
-            normalize=scaling,
-            memory_bytes=memory_bytes,
-            threads=threads,
-            device=device,
-            name=name,
-        )
-        for spec, scored in summary.intrinsic:
-            measure = Measure(spec, scaling)
-            found[measure] = Outcome(name, "", measure, scored)
-    return [found[measure] for measure in measures]
+    summaries = summarize_scalings(
+        array,
+        by_scaling(measures),
+        memory_bytes=memory_bytes,
+        threads=threads,
+        device=device,
+        name=name,
+    )
+    found = {
+        Measure(spec, scaling): scored
+        for scaling, summary in summaries.items()
+        for spec, scored in summary.intrinsic
+    }
+    return [Outcome(name, "", measure, found[measure]) for measure in measures]
