@@ -22,7 +22,6 @@ from matteralign.metrics import (
     Neighbors,
     compare,
     summarize,
-    summarize_scalings,
 )
 
 Wanted = tuple[str, str, dict[str, Any]]
@@ -88,6 +87,8 @@ def lists(x: Any, k: int, **options: Any) -> Any:
 
 def lists_of_scalings(x: Any, k: int, modes: list[str], **options: Any) -> Any:
     """Return the lists of one member by distance and by inner product under each scaling."""
+    from matteralign.metrics import summarize_scalings
+
     specs = [MetricSpec("cknna", "text", {"k": k})]
     specs += [MetricSpec("information_imbalance", "rank", {"k": k})]
     return summarize_scalings(x, dict.fromkeys(modes, specs), **options)
