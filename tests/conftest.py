@@ -238,29 +238,28 @@ class TinyStudy:
         return write_latent(self.layout.latent(key), values.astype(np.float32), rows, identity)
 
 
+def study_in(folder: Path, keys: Sequence[str], n: int = 40, metrics: Any = None) -> TinyStudy:
+    """Make a study of `keys` below a folder, on `n` copies of water, each moved further."""
+    slices = {"tiny": {"dataset": "qm9", "n": n, "seed": 0, "panel": list(keys)}}
+    raw: dict[str, Any] = {"results": str(folder), "slices": slices}
+    if metrics is not None:
+        raw["metrics"] = metrics
+    config = StudyConfig.model_validate(raw)
+    study = Study(config, {k: card_of(k, i) for i, k in enumerate(keys)})
+    layout = Layout(folder, "tiny")
+    base = build("H2O")
+    structures = [replace(base, id=f"w{i}", positions=base.positions + 0.01 * i) for i in range(n)]
+    info = {"seed": "0", "drawn": canonical_json(study.sample_identity("tiny"))}
+    identity = write_structures(
+        layout.structures, structures, slice_name="tiny", dataset="g2", info=info
+    )
+    return TinyStudy(study, layout, structures, identity)
+
+
 @pytest.fixture(scope="session")
 def tiny_study_at() -> Callable[..., TinyStudy]:
-    """Make a study of `keys` below a folder, on `n` copies of water, each moved further."""
-
-    def make(folder: Path, keys: Sequence[str], n: int = 40, metrics: Any = None) -> TinyStudy:
-        slices = {"tiny": {"dataset": "qm9", "n": n, "seed": 0, "panel": list(keys)}}
-        raw: dict[str, Any] = {"results": str(folder), "slices": slices}
-        if metrics is not None:
-            raw["metrics"] = metrics
-        config = StudyConfig.model_validate(raw)
-        study = Study(config, {k: card_of(k, i) for i, k in enumerate(keys)})
-        layout = Layout(folder, "tiny")
-        base = build("H2O")
-        structures = [
-            replace(base, id=f"w{i}", positions=base.positions + 0.01 * i) for i in range(n)
-        ]
-        info = {"seed": "0", "drawn": canonical_json(study.sample_identity("tiny"))}
-        identity = write_structures(
-            layout.structures, structures, slice_name="tiny", dataset="g2", info=info
-        )
-        return TinyStudy(study, layout, structures, identity)
-
-    return make
+    """Make a study below a folder: see `study_in`."""
+    return study_in
 
 
 @pytest.fixture
