@@ -13,7 +13,7 @@ from benchmarks.report import met, number, table
 from benchmarks.settings import Settings
 
 if TYPE_CHECKING:
-    from matteralign.datasets.base import Rows
+    from matteralign.datasets.base.dataset import Rows
 
 PARSE_BAR, SLICE_BAR, DRAW_BAR, MEMORY_BAR = 60.0, 30.0, 120.0, 3e9  # s, s, s, bytes
 CORES = 2  # the bars are for two
@@ -22,7 +22,7 @@ HEAD = ("work", "rows", "wall s", "bar", "CPU-s", "peak GB", "bar")
 
 def parse_task(dataset: str, n: int) -> dict[str, Any]:
     """Parse the first `n` rows of a dataset, all for 0, and keep them."""
-    from matteralign.datasets.catalogue import get_dataset
+    from matteralign.datasets.base.catalogue import get_dataset
 
     return _parsed(get_dataset(dataset).open(print), n)
 
@@ -30,8 +30,8 @@ def parse_task(dataset: str, n: int) -> dict[str, Any]:
 def original_task(n: int, folder: str) -> dict[str, Any]:
     """Parse the authors' archive of QM9, made of the first `n` rows of the tables, all for 0."""
     from benchmarks.containers import original_qm9
-    from matteralign.datasets.catalogue import get_dataset
-    from matteralign.datasets.qm9_original import Qm9Original
+    from matteralign.datasets.base.catalogue import get_dataset
+    from matteralign.datasets.qm9.original import Qm9Original
 
     tables = {w.pinned.name: w.bring(print) for w in get_dataset("qm9").wanted()}
     files = original_qm9(Path(folder), tables, n)
@@ -43,9 +43,9 @@ def database_task(rows: int, n: int, seed: int, folder: str, out: str) -> dict[s
     """Draw, read and write a slice of `n` of the rows of databases in LMDB."""
     from benchmarks.containers import databases
     from matteralign.config.slices import Slice
-    from matteralign.datasets.aselmdb import AseLmdb
-    from matteralign.datasets.catalogue import get_dataset
-    from matteralign.datasets.draw import draw_structures
+    from matteralign.datasets.ase_lmdb.reader import AseLmdb
+    from matteralign.datasets.base.catalogue import get_dataset
+    from matteralign.datasets.drawing.draw import draw_structures
     from matteralign.store.structures import write_structures
 
     chosen = get_dataset("omat24")
@@ -78,10 +78,10 @@ def _parsed(rows: Rows, n: int) -> dict[str, Any]:
 
 def slice_task(dataset: str, n: int, folder: str) -> dict[str, Any]:
     """Draw, parse and write a slice of `n` rows."""
-    from matteralign.align.layout import Layout
-    from matteralign.align.sample import sample_slice
-    from matteralign.align.study import open_study
     from matteralign.config.schema import StudyConfig
+    from matteralign.stages.sample import sample_slice
+    from matteralign.stages.study.layout import Layout
+    from matteralign.stages.study.study import open_study
 
     chosen = {"dataset": dataset, "n": n, "seed": 0, "panel": ["random", "ecfp4"]}
     study = open_study(StudyConfig.model_validate({"slices": {"s": chosen}}))

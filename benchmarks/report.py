@@ -59,7 +59,7 @@ def plot(
     from matplotlib.figure import Figure
     from matplotlib.ticker import NullFormatter, NullLocator, StrMethodFormatter
 
-    from matteralign.figures.style import FAMILY_COLOURS, FAMILY_MARKERS, RC
+    from matteralign.report.figures.style import FAMILY_COLOURS, FAMILY_MARKERS, RC
 
     with mpl.rc_context({**RC, "svg.hashsalt": "bench", "svg.fonttype": "path"}):
         figure = Figure(figsize=(5.4, 3.4), layout="constrained")

@@ -37,11 +37,11 @@ TINY = {1: ((1, 1, 1), (2, 1, 1)), 2: ((1, 1, 1), (2, 1, 1))}
 
 def molecules(n: int, folder: Path) -> Path:
     """Return ``structures.parquet`` of QM9's draw with seed 0."""
-    from matteralign.align.layout import Layout
-    from matteralign.align.sample import sample_slice
-    from matteralign.align.study import Study
     from matteralign.config.schema import StudyConfig
     from matteralign.registry.load import load_cards
+    from matteralign.stages.sample import sample_slice
+    from matteralign.stages.study.layout import Layout
+    from matteralign.stages.study.study import Study
 
     chosen = {"dataset": "qm9", "n": n, "seed": 0, "panel": ["random", "ecfp4"]}
     config = StudyConfig.model_validate({"slices": {f"qm9-{n}": chosen}})

@@ -14,9 +14,6 @@ import pytest
 from ase.build import molecule as ase_molecule
 from hypothesis import settings
 
-from matteralign.align.layout import Layout
-from matteralign.align.sample import sample_slice
-from matteralign.align.study import Study
 from matteralign.config.schema import StudyConfig
 from matteralign.core.hashing import canonical_json
 from matteralign.core.paths import CACHE_VARIABLE, cache_root
@@ -26,6 +23,9 @@ from matteralign.registry.load import load_cards
 from matteralign.runtime.environments import ensure_environment
 from matteralign.sources.cache import ensure
 from matteralign.sources.package import uv_binary
+from matteralign.stages.sample import sample_slice
+from matteralign.stages.study.layout import Layout
+from matteralign.stages.study.study import Study
 from matteralign.store.latents import MaskedRow, write_latent
 from matteralign.store.structures import Structure, write_structures
 

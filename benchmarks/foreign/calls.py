@@ -17,7 +17,7 @@ Calls = Callable[[Sequence[Any]], None]
 
 def mace(wrapper: Any) -> Calls:
     """``MACECalculator.get_descriptors``."""
-    from matteralign.models.atoms import to_atoms
+    from matteralign.models.inputs.atoms import to_atoms
 
     def calls(structures: Sequence[Any]) -> None:
         for s in structures:
@@ -28,7 +28,7 @@ def mace(wrapper: Any) -> Calls:
 
 def calculator(wrapper: Any) -> Calls:
     """``get_potential_energy`` with the package's ASE calculator: it has no call for features."""
-    from matteralign.models.atoms import to_atoms
+    from matteralign.models.inputs.atoms import to_atoms
 
     package = wrapper._reference
 

@@ -19,7 +19,7 @@ def mace(wrapper: Any) -> Loop:
     from mace import data
     from mace.tools import torch_geometric, torch_tools
 
-    from matteralign.models.atoms import to_atoms
+    from matteralign.models.inputs.atoms import to_atoms
 
     calculator = wrapper._calculator
     model, keys = wrapper._model, data.KeySpecification(info_keys={}, arrays_keys={})
@@ -48,7 +48,7 @@ def sevennet(wrapper: Any) -> Loop:
     from sevenn.train.dataload import unlabeled_atoms_to_graph
     from torch_geometric.loader import DataLoader
 
-    from matteralign.models.atoms import to_atoms
+    from matteralign.models.inputs.atoms import to_atoms
 
     def loop(structures: Sequence[Any], size: int) -> None:
         graphs = [
@@ -74,7 +74,7 @@ def orb(wrapper: Any) -> Loop:
     from orb_models.forcefield import base
     from orb_models.forcefield.atomic_system import ase_atoms_to_atom_graphs
 
-    from matteralign.models.atoms import to_atoms
+    from matteralign.models.inputs.atoms import to_atoms
 
     model, cpu = wrapper._model, torch.device("cpu")
 

@@ -17,8 +17,8 @@ def measure(
     sizes: Sequence[int], repeats: int, alone: int, threads: int,
 ) -> dict[str, Any]:  # fmt: skip
     sys.path.insert(0, source)
-    from matteralign.models.jobs import load_wrapper
-    from matteralign.models.torch_setup import prepare_environment
+    from matteralign.models.base.torch_setup import prepare_environment
+    from matteralign.models.running.jobs import load_wrapper
     from matteralign.registry.card import ModelCard
     from matteralign.store.structures import read_structures
 
@@ -59,7 +59,7 @@ def measure(
 
 def run(wrapper: Any, structures: Sequence[Any]) -> None:
     """Embed as a slice is embedded, shards and all."""
-    from matteralign.models.extract import extract
+    from matteralign.models.extraction.extract import extract
 
     with tempfile.TemporaryDirectory() as folder:
         extract(wrapper, structures, shards=Path(folder), identity="throughput")

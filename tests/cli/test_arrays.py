@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matteralign.cli.app import main
-from matteralign.cli.metric_options import fold
+from matteralign.cli.shared.metric_options import fold
 from matteralign.config.metrics import Metrics
 from matteralign.core.errors import UserError
 from matteralign.metrics import METRICS, cka, cknna, dcor, information_imbalance, normalize, twonn
@@ -301,10 +301,10 @@ def test_a_device_can_be_chosen_and_one_that_is_not_there_is_refused(
 
 
 def test_a_p_value_too_small_for_a_float_is_not_said_to_be_zero() -> None:
-    from matteralign.align.adhoc import Outcome
-    from matteralign.align.measure import Measure
-    from matteralign.cli.score_table import score_table
-    from matteralign.metrics.specs import MetricSpec, Scored
+    from matteralign.cli.shared.score_table import score_table
+    from matteralign.metrics.base.specs import MetricSpec, Scored
+    from matteralign.stages.adhoc import Outcome
+    from matteralign.stages.study.measure import Measure
 
     shown = []
     for p in (0.0, 2e-12, 0.25):

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from matteralign.cli.app import main
-from matteralign.cli.passed_on import check_passed_on
-from matteralign.datasets.catalogue import dataset_names, load_datasets
+from matteralign.cli.shared.passed_on import check_passed_on
+from matteralign.datasets.base.catalogue import dataset_names, load_datasets
 from matteralign.registry.load import load_cards
 
 Done = subprocess.CompletedProcess[str]

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from matteralign.align.score import score_slice
-from matteralign.align.study import Study
-from matteralign.align.summary import summarize_model
-from matteralign.cli import show
-from matteralign.cli.drawing import tree_of
-from matteralign.cli.drawn import read_drawn, write_drawn
-from matteralign.cli.reporting import report_data
-from matteralign.cli.slice_view import SliceView
+from matteralign.cli.jobs import results as show
 from matteralign.config.metrics import MetricRequest
 from matteralign.core.errors import IntegrityError
+from matteralign.report.contents import report_data
+from matteralign.report.drawing import tree_of
+from matteralign.report.drawn import read_drawn, write_drawn
+from matteralign.report.slice_view import SliceView
+from matteralign.stages.score import score_slice
+from matteralign.stages.study.study import Study
+from matteralign.stages.summarize import summarize_model
 
 KEYS = ["alpha", "beta", "gamma"]
 METRICS = {

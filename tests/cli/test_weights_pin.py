@@ -13,14 +13,14 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from matteralign.align.standing import check_weights
-from matteralign.align.study import open_study
 from matteralign.cli.app import app
 from matteralign.config.load import LOCK_NAME, load_config
 from matteralign.core.errors import IntegrityError, MatterAlignError, UserError
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
 from matteralign.registry.lock import read_lock, with_lock
+from matteralign.stages.study.standing import check_weights
+from matteralign.stages.study.study import open_study
 from tests.serving import Server, server
 
 __all__ = ["server"]

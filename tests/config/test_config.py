@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
-from matteralign.align.study import Study, open_study
-from matteralign.cli.schemas import generated
+from matteralign.cli.schema import generated
 from matteralign.config.load import get_slice, load_config, resolve
 from matteralign.config.schema import StudyConfig
 from matteralign.core.errors import UserError
 from matteralign.registry.load import get_card, load_cards
+from matteralign.stages.study.study import Study, open_study
 
 SLICE: dict[str, Any] = {"dataset": "qm9", "n": 10, "seed": 0, "panel": ["random", "ecfp4"]}
 Write = Callable[..., Path]

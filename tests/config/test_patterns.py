@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from matteralign.cli.schemas import generated
+from matteralign.cli.schema import generated
 from matteralign.config.load import resolve
 from matteralign.core.errors import UserError
 from matteralign.core.patterns import IN_WORDS

@@ -12,8 +12,9 @@ import pytest
 
 import matteralign
 from matteralign.core.compiled import SharedCodeFile, made_from
-from matteralign.metrics.kernels.tiles import add_sums
+from matteralign.metrics.tiles.loops.tile_loops import add_sums
 
+PACKAGE = Path(matteralign.__file__).parent
 PROCESSES, KEYS = 4, 40
 
 
@@ -46,11 +47,11 @@ def test_code_is_stale_once_any_file_it_may_hold_has_changed(tmp_path, monkeypat
         (package / name).write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
     made_from.cache_clear()
-    before = made_from(("some_kernels",))
-    assert before == made_from(("some_kernels",))
+    before = made_from((("some_kernels", "*.py"),))
+    assert before == made_from((("some_kernels", "*.py"),))
     (package / "inner.py").write_text("# another constant")
     made_from.cache_clear()
-    after = made_from(("some_kernels",))
+    after = made_from((("some_kernels", "*.py"),))
     SharedCodeFile(str(tmp_path), "function", before).save("key", "code")
     assert SharedCodeFile(str(tmp_path), "function", before).load("key") == "code"
     assert SharedCodeFile(str(tmp_path), "function", after).load("key") is None
@@ -58,12 +59,18 @@ def test_code_is_stale_once_any_file_it_may_hold_has_changed(tmp_path, monkeypat
 
 def test_kernels_hold_what_their_stamp_names():
     stamp = add_sums._cache._cache_file._source_stamp[1]
-    assert {"tiles.py", "exact.py", "blocks.py"} <= {name for name, *_ in stamp}
+    assert {"tile_loops.py", "exact_loops.py", "blocks.py"} <= {name for name, *_ in stamp}
 
 
-@pytest.mark.parametrize("module", ["tiles", "lists", "joint", "ranks", "select", "exact"])
+LOOPS = sorted(
+    path.relative_to(PACKAGE.parent).with_suffix("").as_posix().replace("/", ".")
+    for path in (PACKAGE / "metrics").rglob("*_loops.py")
+)
+
+
+@pytest.mark.parametrize("module", LOOPS)
 def test_every_kernel_keeps_its_code_so(module):
-    kernels = importlib.import_module(f"matteralign.metrics.kernels.{module}")
+    kernels = importlib.import_module(module)
     compiled = [f for f in vars(kernels).values() if hasattr(f, "nopython_signatures")]
     assert compiled
     for function in compiled:
@@ -72,17 +79,16 @@ def test_every_kernel_keeps_its_code_so(module):
 
 def test_an_installation_that_may_not_be_written_runs_uncached_and_says_so_once(tmp_path):
     """No folder can be made where a file lies, for the administrator of the tests as well."""
-    package = Path(matteralign.__file__).parent
     copy = tmp_path / "matteralign"
-    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("metrics/kernels", "stats"):
-        (copy / name / "__pycache__").touch()
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in [copy / "stats", *(p for p in (copy / "metrics").rglob("*") if p.is_dir())]:
+        (folder / "__pycache__").touch()
     home = tmp_path / "home"
     home.touch()
     program = (
         "import numpy, matteralign\n"
-        "from matteralign.metrics.kernels import tiles\n"
-        "from matteralign.metrics.kernels.jit import jit\n"
+        "from matteralign.metrics.tiles.loops import tile_loops\n"
+        "from matteralign.metrics.base.jit import jit\n"
         "print(matteralign.__file__, jit(lambda x: x + 1)(1))\n"
     )
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("NUMBA_", "XDG_"))}

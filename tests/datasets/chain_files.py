@@ -10,8 +10,8 @@ import biotite.structure as bs
 import numpy as np
 from biotite.structure.io import pdbx
 
-from matteralign.datasets.chains import BACKBONE
-from matteralign.datasets.residues import LETTERS
+from matteralign.datasets.proteins.chains import BACKBONE
+from matteralign.datasets.proteins.residues import LETTERS
 from matteralign.store.structures import Structure
 
 _COMPONENTS = {letter: comp for comp, letter in LETTERS.items()}

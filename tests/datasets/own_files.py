@@ -10,7 +10,7 @@ import numpy as np
 from rdkit import Chem
 
 from matteralign.core.errors import IntegrityError, UserError
-from matteralign.datasets.base import Skipped
+from matteralign.datasets.base.dataset import Skipped
 from tests.datasets.test_own import Taken, take
 
 TABLE = {"columns": {"id": "id", "smiles": "smi"}}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from matteralign.datasets.chains import BACKBONE
-from matteralign.datasets.peptides import peptide
+from matteralign.datasets.proteins.chains import BACKBONE
+from matteralign.datasets.proteins.peptides import peptide
 
 _BOUND = peptide(24, 5)
 """A helix: residues side by side in it have a peptide bond."""

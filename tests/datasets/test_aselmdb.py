@@ -14,14 +14,14 @@ from ase import Atoms
 from ase.build import molecule
 from ase.io import read as ase_read
 
-from matteralign.align.layout import Layout
-from matteralign.align.sample import sample_slice
-from matteralign.align.study import open_study
 from matteralign.config.schema import StudyConfig
 from matteralign.core.errors import IntegrityError
 from matteralign.core.paths import cache_root
-from matteralign.datasets.aselmdb import AseLmdb
-from matteralign.datasets.catalogue import get_dataset
+from matteralign.datasets.ase_lmdb.reader import AseLmdb
+from matteralign.datasets.base.catalogue import get_dataset
+from matteralign.stages.sample import sample_slice
+from matteralign.stages.study.layout import Layout
+from matteralign.stages.study.study import open_study
 from matteralign.store.structures import SampleSet, read_structures
 from tests.datasets.lmdb_files import calculated, crystals, molecules, tar_gz, write
 from tests.serving import Server

@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from matteralign.align.layout import Layout
-from matteralign.align.sample import sample_slice
-from matteralign.align.study import Study
 from matteralign.config.datasets import OwnDataset
 from matteralign.config.schema import StudyConfig
 from matteralign.core.errors import IntegrityError, UserError
-from matteralign.datasets.attempt import BadRecordError, RecordWarning, attempt, blamed
-from matteralign.datasets.base import Skipped
-from matteralign.datasets.own import Format, OwnRows, Record
+from matteralign.datasets.base.attempt import BadRecordError, RecordWarning, attempt, blamed
+from matteralign.datasets.base.dataset import Skipped
+from matteralign.datasets.own.own import Format, OwnRows, Record
 from matteralign.registry.load import load_cards
+from matteralign.stages.sample import sample_slice
+from matteralign.stages.study.layout import Layout
+from matteralign.stages.study.study import Study
 from matteralign.store.structures import Structure, read_structures
 from tests.conftest import build
 
@@ -158,7 +158,7 @@ def test_a_sample_says_each_warning_once_with_its_records(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(
-        "matteralign.datasets.own_source.open_format",
+        "matteralign.datasets.own.source.open_format",
         _Odd,
     )
     config = StudyConfig.model_validate(

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from matteralign.core.errors import UserError
-from matteralign.datasets.catalogue import (
+from matteralign.datasets.base.catalogue import (
     BUILTIN,
     dataset_names,
     get_dataset,

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matteralign.config.datasets import OwnDataset
-from matteralign.datasets.atoms import element_of
-from matteralign.datasets.base import Skipped
-from matteralign.datasets.formats.pdb import read_pdb
-from matteralign.datasets.linked import residues_of
-from matteralign.datasets.own import OwnRows, open_format
-from matteralign.datasets.placed import by_sequence
+from matteralign.datasets.base.dataset import Skipped
+from matteralign.datasets.own.own import OwnRows, open_format
+from matteralign.datasets.proteins.atoms import element_of
+from matteralign.datasets.proteins.linked import residues_of
+from matteralign.datasets.proteins.pdb import read_pdb
+from matteralign.datasets.proteins.placed import by_sequence
 from matteralign.store.structures import Structure
 from tests.datasets.pdb_lines import cif_of, pdb_lines, seqres
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matteralign.core.errors import IntegrityError
-from matteralign.datasets.chains import read_chains
-from matteralign.datasets.peptides import peptide
+from matteralign.datasets.proteins.chains import read_chains
+from matteralign.datasets.proteins.peptides import peptide
 
 HEAD = """data_{entry}
 _entry.id {entry}

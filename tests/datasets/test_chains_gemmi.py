@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from matteralign.core.errors import IntegrityError
-from matteralign.datasets.chains import Chain, chains_of
-from matteralign.datasets.formats.pdb import read_pdb
-from matteralign.datasets.mmcif import read_block, read_entry
+from matteralign.datasets.proteins.chains import Chain, chains_of
+from matteralign.datasets.proteins.mmcif import read_block, read_entry
+from matteralign.datasets.proteins.pdb import read_pdb
 from matteralign.registry.pinned import PackageSource
 from matteralign.sources.package import fetch_archive
 from matteralign.store.structures import Structure

@@ -11,8 +11,8 @@ import pytest
 from biotite.structure.info.ccd import get_ccd
 from biotite.structure.io import pdbx
 
-from matteralign.datasets.chains import read_chains
-from matteralign.datasets.residues import COMMON, LETTERS
+from matteralign.datasets.proteins.chains import read_chains
+from matteralign.datasets.proteins.residues import COMMON, LETTERS
 
 pytestmark = pytest.mark.assets
 

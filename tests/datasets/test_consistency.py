@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from matteralign.datasets.consistency import (
+from matteralign.datasets.base.consistency import (
     CLOSEST,
     closest_pair,
     formula,

@@ -19,9 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from matteralign.config.datasets import OwnDataset
-from matteralign.datasets.base import Skipped
-from matteralign.datasets.formats import elements, symmetry
-from matteralign.datasets.own_source import OwnSource
+from matteralign.datasets.base.dataset import Skipped
+from matteralign.datasets.own import elements
+from matteralign.datasets.own.crystals import symmetry
+from matteralign.datasets.own.source import OwnSource
 
 CUBIC = (5.0, 5.0, 5.0, 90, 90, 90)
 CORUNDUM = (4.759, 4.759, 12.993, 90, 90, 120)

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from matteralign.config.slices import Slice
 from matteralign.core.errors import IntegrityError, UserError
-from matteralign.datasets.aselmdb import AseLmdb
-from matteralign.datasets.base import Dataset, Skipped
-from matteralign.datasets.catalogue import get_dataset
-from matteralign.datasets.draw import draw_structures
-from matteralign.datasets.qm9_original import Qm9Original
-from matteralign.datasets.sample import draw
+from matteralign.datasets.ase_lmdb.reader import AseLmdb
+from matteralign.datasets.base.catalogue import get_dataset
+from matteralign.datasets.base.dataset import Dataset, Skipped
+from matteralign.datasets.drawing.draw import draw_structures
+from matteralign.datasets.drawing.sample import draw
+from matteralign.datasets.qm9.original import Qm9Original
 from tests.datasets.lmdb_files import write
 from tests.datasets.original_qm9 import archive, uncharacterized
 from tests.datasets.test_qm9_original import METHANE

@@ -19,8 +19,9 @@ from ase_db_backends.aselmdb import LMDBDatabase
 from rdkit import Chem
 
 from matteralign.core.errors import MatterAlignError, UserError
-from matteralign.datasets.formats import proteins, text
-from matteralign.datasets.smiles import selfies_of
+from matteralign.datasets.base import text
+from matteralign.datasets.base.smiles import selfies_of
+from matteralign.datasets.own import proteins
 from tests.datasets.own_files import CIF, MOLECULE, TABLE, checked, frame
 from tests.datasets.test_own import good, reasons, take
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from matteralign.config.slices import Slice
 from matteralign.core.errors import UserError
-from matteralign.datasets.base import Rows, Skipped
-from matteralign.datasets.draw import draw_structures
-from matteralign.datasets.sample import draw, ranked
-from matteralign.datasets.strata import shares, stratum_of
+from matteralign.datasets.base.dataset import Rows, Skipped
+from matteralign.datasets.drawing.draw import draw_structures
+from matteralign.datasets.drawing.sample import draw, ranked
+from matteralign.datasets.drawing.strata import shares, stratum_of
 from matteralign.store.structures import Structure
 
 

@@ -7,7 +7,7 @@ import pytest
 from ase.geometry import get_dihedrals
 
 from matteralign.datasets.examples import chains, examples
-from matteralign.datasets.peptides import backbone
+from matteralign.datasets.proteins.peptides import backbone
 from matteralign.registry.card import ModelCard
 
 

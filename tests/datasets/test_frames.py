@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matteralign.config.datasets import OwnDataset
-from matteralign.datasets.base import Skipped
-from matteralign.datasets.formats.extxyz import comment_pairs
-from matteralign.datasets.own_source import OwnSource
+from matteralign.datasets.base.dataset import Skipped
+from matteralign.datasets.own.extxyz import comment_pairs
+from matteralign.datasets.own.source import OwnSource
 
 CELL = "4 0 0 0 5 0 0 0 6"
 

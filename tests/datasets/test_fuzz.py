@@ -19,11 +19,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matteralign.core.errors import IntegrityError
-from matteralign.datasets.aselmdb import AseLmdb
-from matteralign.datasets.base import Dataset
-from matteralign.datasets.catalogue import get_dataset
-from matteralign.datasets.qm9 import Qm9Table
-from matteralign.datasets.qm9_original import Qm9Original
+from matteralign.datasets.ase_lmdb.reader import AseLmdb
+from matteralign.datasets.base.catalogue import get_dataset
+from matteralign.datasets.base.dataset import Dataset
+from matteralign.datasets.qm9.original import Qm9Original
+from matteralign.datasets.qm9.table import Qm9Table
 from matteralign.store.structures import Structure
 from tests.datasets.lmdb_files import write
 from tests.datasets.original_qm9 import archive, uncharacterized

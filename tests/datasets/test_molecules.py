@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
-from matteralign.datasets.smiles import canonical_smiles
+from matteralign.datasets.base.smiles import canonical_smiles
 from tests.datasets.test_own import good, reasons, take
 
 TABLE = {"columns": {"id": "id", "smiles": "smi", "energy": "e", "charge": "q", "spin": "m"}}

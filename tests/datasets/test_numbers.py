@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matteralign.datasets.formats.numbers import cif_number, cif_numbers
+from matteralign.datasets.base.numbers import cif_number, cif_numbers
 
 # Value and digits behind the point, by the grammar of CIF 1.1 (Hall, Allen & Brown 1991).
 NUMBERS = {

@@ -20,9 +20,9 @@ from rdkit.Chem import rdDistGeom
 
 from matteralign.config.datasets import OwnDataset
 from matteralign.core.errors import IntegrityError, UserError
-from matteralign.datasets.base import Skipped
+from matteralign.datasets.base.dataset import Skipped
 from matteralign.datasets.examples import chains
-from matteralign.datasets.own_source import OwnSource
+from matteralign.datasets.own.source import OwnSource
 from matteralign.store.structures import Structure
 from tests.datasets.chain_files import write_chains
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from matteralign.core.errors import UserError
-from matteralign.datasets import processes
-from matteralign.datasets.processes import parsed
+from matteralign.datasets.base import processes
+from matteralign.datasets.base.processes import parsed
 from tests.datasets.test_damaged import original
 
 

@@ -13,9 +13,9 @@ import pytest
 from ase.geometry import cellpar_to_cell
 
 from matteralign.config.datasets import OwnDataset
-from matteralign.datasets.base import Skipped
-from matteralign.datasets.consistency import closest_pair
-from matteralign.datasets.own_source import OwnSource
+from matteralign.datasets.base.consistency import closest_pair
+from matteralign.datasets.base.dataset import Skipped
+from matteralign.datasets.own.source import OwnSource
 from matteralign.registry.pinned import PackageSource
 from matteralign.sources.package import fetch_archive
 from matteralign.store.structures import Structure

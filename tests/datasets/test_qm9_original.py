@@ -12,9 +12,9 @@ import ase.units
 import pytest
 
 from matteralign.core.errors import IntegrityError
-from matteralign.datasets.card import DatasetFile
-from matteralign.datasets.catalogue import Chosen, get_dataset, open_dataset
-from matteralign.datasets.qm9_original import Qm9Original, _left_out
+from matteralign.datasets.base.card import DatasetFile
+from matteralign.datasets.base.catalogue import Chosen, get_dataset, open_dataset
+from matteralign.datasets.qm9.original import Qm9Original, _left_out
 from tests.datasets.original_qm9 import archive, rows, uncharacterized, xyz
 from tests.serving import Server
 

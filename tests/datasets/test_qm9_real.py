@@ -12,9 +12,9 @@ import pytest
 from rdkit import Chem
 
 from matteralign.core.hashing import sha256_json
-from matteralign.datasets.base import Dataset
-from matteralign.datasets.card import EV
-from matteralign.datasets.catalogue import get_dataset, open_dataset
+from matteralign.datasets.base.card import EV
+from matteralign.datasets.base.catalogue import get_dataset, open_dataset
+from matteralign.datasets.base.dataset import Dataset
 from matteralign.store.structures import SampleSet, read_structures
 
 pytestmark = pytest.mark.network

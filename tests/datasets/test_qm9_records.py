@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from matteralign.core.errors import IntegrityError
-from matteralign.datasets.card import EV
-from matteralign.datasets.catalogue import get_dataset
-from matteralign.datasets.qm9 import Qm9Table
+from matteralign.datasets.base.card import EV
+from matteralign.datasets.base.catalogue import get_dataset
+from matteralign.datasets.qm9.table import Qm9Table
 
 METHANE = {
     "XYZ_file": "dsgdb9nsd_000001.xyz",

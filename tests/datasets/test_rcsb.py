@@ -17,14 +17,20 @@ from matteralign.config.datasets import ProteinArchive
 from matteralign.config.slices import Slice
 from matteralign.core.errors import FetchError, IntegrityError, UserError
 from matteralign.core.hashing import sha256_file
-from matteralign.datasets import rcsb_source
-from matteralign.datasets.base import Skipped
-from matteralign.datasets.catalogue import get_dataset
-from matteralign.datasets.draw import draw_structures
-from matteralign.datasets.peptides import peptide
-from matteralign.datasets.rcsb import remote_file
-from matteralign.datasets.rcsb_lists import Entity, Entry, in_order, read_clusters, read_entries
-from matteralign.datasets.rcsb_source import ProteinSource
+from matteralign.datasets.base.catalogue import get_dataset
+from matteralign.datasets.base.dataset import Skipped
+from matteralign.datasets.drawing.draw import draw_structures
+from matteralign.datasets.proteins import rcsb_source
+from matteralign.datasets.proteins.peptides import peptide
+from matteralign.datasets.proteins.rcsb import remote_file
+from matteralign.datasets.proteins.rcsb_lists import (
+    Entity,
+    Entry,
+    in_order,
+    read_clusters,
+    read_entries,
+)
+from matteralign.datasets.proteins.rcsb_source import ProteinSource
 from matteralign.datasets.source import Source, find_source
 from matteralign.store.structures import Structure, sample_set_id
 from tests.datasets.chain_files import entries_idx, write_chains

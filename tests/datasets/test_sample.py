@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matteralign.core.errors import UserError
-from matteralign.datasets.sample import draw
+from matteralign.datasets.drawing.sample import draw
 
 id_lists = st.lists(st.text(max_size=6), unique=True, min_size=1, max_size=30)
 seeds = st.integers(0, 2**40)

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from matteralign.align.score import score_slice
-from matteralign.align.summary import summarize_model
-from matteralign.cli.slice_view import SliceView
 from matteralign.core.hashing import sha256_bytes
 from matteralign.metrics import METRICS, MetricSpec, PairScore, compare
+from matteralign.report.slice_view import SliceView
+from matteralign.stages.score import score_slice
+from matteralign.stages.summarize import summarize_model
 from tests.conftest import study_in
 
 KEPT = Path(__file__).parent / "digests.json"

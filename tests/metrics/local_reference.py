@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from matteralign.metrics.kernels.keys import mixed
-from matteralign.metrics.members import open_member
-from matteralign.metrics.ties import tie_labels
+from matteralign.metrics.embedding.key_loops import mixed
+from matteralign.metrics.embedding.members import open_member
+from matteralign.metrics.embedding.ties import tie_labels
 
 
 def tie_keys(x):

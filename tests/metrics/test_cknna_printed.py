@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matteralign.metrics import MetricSpec, NotApplicable, cknna, compare
-from matteralign.metrics.local_kernel import local_kernel, restricted_kernel
-from matteralign.metrics.local_lists import restrict
-from matteralign.metrics.local_scores import cknna_printed
+from matteralign.metrics.local.kernel import local_kernel, restricted_kernel
+from matteralign.metrics.local.lists import restrict
+from matteralign.metrics.local.scores import cknna_printed
 from matteralign.stats.blocks import block_of
 
 SPEC = MetricSpec("cknna", "printed", {"k": 8})

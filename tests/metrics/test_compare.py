@@ -24,7 +24,7 @@ from matteralign.metrics import (
     summarize,
     twonn,
 )
-from matteralign.metrics.neighbors import slack
+from matteralign.metrics.tiles.neighbors import slack
 
 SPECS = [
     MetricSpec("cknna", "huh2024", {"k": 10}),

@@ -23,8 +23,8 @@ from matteralign.metrics import (
     NotApplicable,
     compare,
 )
-from matteralign.metrics.dimension_correlation import idcor, idcor_all
-from matteralign.metrics.joint import GROUP, TILE, permutations
+from matteralign.metrics.dimension.correlation import idcor, idcor_all
+from matteralign.metrics.dimension.joint import GROUP, TILE, permutations
 
 N = TILE + 150  # two tiles and three groups
 

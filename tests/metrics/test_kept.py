@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from matteralign.metrics.kept import Kept
+from matteralign.metrics.embedding.kept import Kept
 
 
 def test_many_threads_that_ask_at_once_make_a_thing_once():

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from matteralign.metrics import MetricInputError, MetricSpec
-from matteralign.metrics.intrinsic import estimates
+from matteralign.metrics.dimension.estimators import estimates
 
 
 def lists(x, length):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from matteralign.metrics.local_huh2024 import cknna_huh2024
-from matteralign.metrics.local_kernel import local_kernel
-from matteralign.metrics.local_scores import cknna_text, mutual_knn
+from matteralign.metrics.local.huh2024 import cknna_huh2024
+from matteralign.metrics.local.kernel import local_kernel
+from matteralign.metrics.local.scores import cknna_text, mutual_knn
 
 spec = importlib.util.spec_from_file_location(
     "local_reference", Path(__file__).with_name("local_reference.py")

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from matteralign.metrics import MetricInputError, local_huh2024
-from matteralign.metrics.local_common import shared
-from matteralign.metrics.local_huh2024 import cknna_huh2024
-from matteralign.metrics.local_kernel import local_kernel, restricted_kernel
-from matteralign.metrics.local_lists import local_lists, restrict
-from matteralign.metrics.local_scores import cknna_text, mutual_knn
+from matteralign.metrics import MetricInputError
+from matteralign.metrics.local import huh2024 as local_huh2024
+from matteralign.metrics.local.common import shared
+from matteralign.metrics.local.huh2024 import cknna_huh2024
+from matteralign.metrics.local.kernel import local_kernel, restricted_kernel
+from matteralign.metrics.local.lists import local_lists, restrict
+from matteralign.metrics.local.scores import cknna_text, mutual_knn
 from matteralign.stats.blocks import block_of
 
 spec = importlib.util.spec_from_file_location(

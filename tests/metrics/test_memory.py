@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from matteralign.metrics import MetricSpec, compare
-from matteralign.metrics.neighbors import slack
+from matteralign.metrics.tiles.neighbors import slack
 
 LISTED = [
     MetricSpec("cknna", "huh2024", {"k": 10}),

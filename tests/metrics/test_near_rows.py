@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from matteralign.metrics import MetricSpec, compare, summarize
-from matteralign.metrics.dimension_correlation import idcor
-from matteralign.metrics.near_rows import Precision, merge_near
-from matteralign.metrics.reconstruction import (
+from matteralign.metrics.dimension.correlation import idcor
+from matteralign.metrics.embedding.near_rows import Precision, merge_near
+from matteralign.metrics.embedding.standard import row_codes
+from matteralign.metrics.reconstruction.scores import (
     global_reconstruction_error,
     local_reconstruction_error,
 )
-from matteralign.metrics.standard import row_codes
 
 IDS = [MetricSpec("twonn"), MetricSpec("mle", "", {"k": 10})]
 

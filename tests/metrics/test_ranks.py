@@ -13,14 +13,14 @@ from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
 from matteralign.metrics import MetricSpec, compare
-from matteralign.metrics.backend import open_backend
-from matteralign.metrics.imbalance import COUNTED_EDGES, fits_the_pass
-from matteralign.metrics.members import open_member
-from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
-from matteralign.metrics.rank_exact import exact_ranks
-from matteralign.metrics.rank_strips import strip_ranks as strip_on
-from matteralign.metrics.streaming import order_of_pass
-from matteralign.metrics.streaming import stream as stream_on
+from matteralign.metrics.embedding.members import open_member
+from matteralign.metrics.imbalance.exact import exact_ranks
+from matteralign.metrics.imbalance.scores import COUNTED_EDGES, fits_the_pass
+from matteralign.metrics.imbalance.strips import strip_ranks as strip_on
+from matteralign.metrics.tiles.backend import open_backend
+from matteralign.metrics.tiles.rank_counts import RankRequest, RankSums, rank_bounds
+from matteralign.metrics.tiles.streaming import order_of_pass
+from matteralign.metrics.tiles.streaming import stream as stream_on
 from matteralign.stats.blocks import block_edges, block_of, sweep_blocks
 
 CPU = open_backend("cpu")

@@ -16,15 +16,15 @@ from sklearn.model_selection import KFold
 from skmatter import metrics as peer
 
 from matteralign.metrics import MetricInputError, MetricSpec, MetricSpecError, NotApplicable
-from matteralign.metrics.cutoff_ridge import Halves
-from matteralign.metrics.decompose import decompose
-from matteralign.metrics.reconstruction import (
+from matteralign.metrics.reconstruction.cutoff_ridge import Halves
+from matteralign.metrics.reconstruction.decompose import decompose
+from matteralign.metrics.reconstruction.scores import (
     gfre_all,
     global_reconstruction_error,
     lfre_all,
     local_reconstruction_error,
 )
-from matteralign.metrics.splits import Split, default_split
+from matteralign.metrics.reconstruction.splits import Split, default_split
 
 PEER_SEED = 0x5F3759DF
 

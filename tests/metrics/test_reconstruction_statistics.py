@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from matteralign.metrics import MetricSpec, NotApplicable, compare
-from matteralign.metrics.reconstruction import gfre_all, lfre_all
-from matteralign.metrics.splits import default_split, row_order
+from matteralign.metrics.reconstruction.scores import gfre_all, lfre_all
+from matteralign.metrics.reconstruction.splits import default_split, row_order
 
 K = 12
 

@@ -17,7 +17,7 @@ from matteralign.metrics import (
     summarize,
     summarize_scalings,
 )
-from matteralign.metrics.scaling import clamp_of
+from matteralign.metrics.embedding.scaling import clamp_of
 
 PAIR = [
     MetricSpec("cknna", "huh2024", {"k": 5}),

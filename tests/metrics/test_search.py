@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matteralign.metrics.backend import open_backend
-from matteralign.metrics.kernels.exact import DISTANCE, PRODUCT
-from matteralign.metrics.members import open_member
-from matteralign.metrics.neighbors import find_neighbors
-from matteralign.metrics.search import Asked, search
+from matteralign.metrics.embedding.exact_loops import DISTANCE, PRODUCT
+from matteralign.metrics.embedding.members import open_member
+from matteralign.metrics.tiles.backend import open_backend
+from matteralign.metrics.tiles.neighbors import find_neighbors
+from matteralign.metrics.tiles.search import Asked, search
 
 spec = importlib.util.spec_from_file_location(
     "local_reference", Path(__file__).with_name("local_reference.py")

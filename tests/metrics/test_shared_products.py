@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matteralign.metrics import MetricSpec, summarize_scalings
-from matteralign.metrics.backend import open_backend
-from matteralign.metrics.backends.numba_backend import NumbaBackend
-from matteralign.metrics.members import open_member
-from matteralign.metrics.neighbors import find_neighbors, find_scaled
-from matteralign.metrics.row_factors import rescaled
+from matteralign.metrics.embedding.members import open_member
+from matteralign.metrics.tiles.backend import open_backend
+from matteralign.metrics.tiles.neighbors import find_neighbors, find_scaled
+from matteralign.metrics.tiles.numba_backend import NumbaBackend
+from matteralign.metrics.tiles.row_factors import rescaled
 
 MODES = ("none", "max", "row_max", "row_max_abs", "l2")
 K = 7

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from matteralign.metrics import MetricSpec, NotApplicable, cknna, compare, summarize
-from matteralign.metrics.cautions import with_note
-from matteralign.metrics.specs import Scored
+from matteralign.metrics.base.cautions import with_note
+from matteralign.metrics.base.specs import Scored
 
 
 def scores(n, *specs, seed=0):

@@ -9,10 +9,10 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from matteralign.metrics import MetricInputError, MetricSpec, compare
-from matteralign.metrics.backend import open_backend
-from matteralign.metrics.members import open_member
-from matteralign.metrics.rank_counts import RankRequest, RankSums, rank_bounds
-from matteralign.metrics.streaming import order_of_pass, stream
+from matteralign.metrics.embedding.members import open_member
+from matteralign.metrics.tiles.backend import open_backend
+from matteralign.metrics.tiles.rank_counts import RankRequest, RankSums, rank_bounds
+from matteralign.metrics.tiles.streaming import order_of_pass, stream
 from matteralign.stats.blocks import block_of
 
 CPU = open_backend("cpu")

@@ -11,11 +11,11 @@ import pytest
 from scipy import stats
 
 from matteralign.metrics import MetricSpec, cknna, compare, information_imbalance, mutual_knn
-from matteralign.metrics.kernels.keys import mixed
-from matteralign.metrics.local_fits import nearest
-from matteralign.metrics.members import open_member
-from matteralign.metrics.neighbors import find_neighbors
-from matteralign.metrics.ties import tie_labels
+from matteralign.metrics.embedding.key_loops import mixed
+from matteralign.metrics.embedding.members import open_member
+from matteralign.metrics.embedding.ties import tie_labels
+from matteralign.metrics.reconstruction.local_fits import nearest
+from matteralign.metrics.tiles.neighbors import find_neighbors
 
 SPECS = [
     MetricSpec("mutual_knn", "inner", {"k": 10}),

@@ -35,7 +35,7 @@ class Without:
 sys.meta_path.insert(0, Without())
 import numpy as np
 from matteralign.metrics import MetricInputError, summarize
-from matteralign.metrics.backend import open_backend
+from matteralign.metrics.tiles.backend import open_backend
 x = np.random.default_rng(0).normal(size=(20, 3))
 for device in ("cuda", "cuda:1", "torch"):
     try:

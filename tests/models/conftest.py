@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from matteralign.align.check import check_models
-from matteralign.align.check_records import Checked
 from matteralign.registry.load import load_cards
+from matteralign.stages.check import check_models
+from matteralign.stages.check_records import Checked
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,11 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
 from matteralign.core.errors import UserError
-from matteralign.models.base import Wrapper
-from matteralign.models.baseline import RandomWrapper
-from matteralign.models.composition import CompositionWrapper
-from matteralign.models.contract import check_contract
-from matteralign.models.fingerprint import FingerprintWrapper
+from matteralign.models.base.wrapper import Wrapper
+from matteralign.models.contract.contract import check_contract
+from matteralign.models.families.baselines.composition import CompositionWrapper
+from matteralign.models.families.baselines.fingerprint import FingerprintWrapper
+from matteralign.models.families.baselines.random import RandomWrapper
 from matteralign.registry.load import load_cards
 from matteralign.store.structures import Structure
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from ase.neighborlist import neighbor_list
 
-from matteralign.models.boxes import boxed_cell, to_boxed_atoms
-from matteralign.models.contract import random_rotation, rotated
+from matteralign.models.contract.contract import random_rotation, rotated
+from matteralign.models.inputs.boxes import boxed_cell, to_boxed_atoms
 from matteralign.store.structures import Structure
 
 LAYER = np.array([[3.0, 0.0, 0.0], [1.0, 2.5, 0.0], [0.0, 0.0, 1.0]])

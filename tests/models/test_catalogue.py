@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from matteralign.core.errors import UserError
-from matteralign.models.catalogue import WRAPPER_VERSIONS, wrapper_class, wrapper_version
+from matteralign.models.base.catalogue import WRAPPER_VERSIONS, wrapper_class, wrapper_version
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
 from matteralign.registry.load import BUILTIN, load_cards, read_card
@@ -145,8 +145,8 @@ def test_wrappers_have_versions() -> None:
 
 def test_the_catalogue_imports_no_model_package() -> None:
     code = (
-        "import sys; import matteralign.models.catalogue, matteralign.models.base, "
-        "matteralign.models.extract, matteralign.models.jobs; "
+        "import sys; import matteralign.models.base.catalogue, matteralign.models.base.wrapper, "
+        "matteralign.models.extraction.extract, matteralign.models.running.jobs; "
         "found = {'torch', 'rdkit', 'ase', 'mace'} & set(sys.modules); sys.exit(str(found or ''))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -154,6 +154,6 @@ def test_the_catalogue_imports_no_model_package() -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "matteralign.models.mace", None)
+    monkeypatch.setitem(sys.modules, "matteralign.models.families.atoms.mace", None)
     with pytest.raises(UserError, match="in the environment its card names"):
         wrapper_class("mace")

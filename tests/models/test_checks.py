@@ -8,8 +8,8 @@ import pytest
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from matteralign.models.checks import nearest_distances, refuse_common
-from matteralign.models.symbols import symbol
+from matteralign.models.base.checks import nearest_distances, refuse_common
+from matteralign.models.base.symbols import symbol
 from matteralign.registry.card import Accepts
 from matteralign.store.structures import Structure
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from matteralign.datasets.examples import chains
-from matteralign.models.base import Embedded, Wrapper
-from matteralign.models.checks import Refusal
-from matteralign.models.clauses import relative_deviation
-from matteralign.models.contract import check_contract
-from matteralign.models.moves import random_rotation
+from matteralign.models.base.checks import Refusal
+from matteralign.models.base.wrapper import Embedded, Wrapper
+from matteralign.models.contract.clauses import relative_deviation
+from matteralign.models.contract.contract import check_contract
+from matteralign.models.contract.moves import random_rotation
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 

@@ -7,8 +7,8 @@ import pytest
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
 
-from matteralign.models.atoms import to_atoms
-from matteralign.models.edges import edge_estimate
+from matteralign.models.inputs.atoms import to_atoms
+from matteralign.models.inputs.edges import edge_estimate
 from matteralign.store.structures import Structure
 
 

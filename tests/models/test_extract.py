@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matteralign.core.errors import MatterAlignError, UserError
-from matteralign.models.base import GPU_BATCHES, Embedded, Wrapper
-from matteralign.models.batches import batch_cost, out_of_memory, plan_batches
-from matteralign.models.extract import extract
+from matteralign.models.base.wrapper import GPU_BATCHES, Embedded, Wrapper
+from matteralign.models.extraction.extract import extract
+from matteralign.models.inputs.batches import batch_cost, out_of_memory, plan_batches
 from matteralign.registry.card import ModelCard
 from matteralign.store.latents import MaskedRow
 from matteralign.store.structures import Structure

@@ -12,11 +12,11 @@ from hypothesis.extra import numpy as hnp
 from scipy.spatial.distance import pdist
 
 from matteralign.datasets.examples import chains, crystals
-from matteralign.models.base import Embedded, Wrapper
-from matteralign.models.contract import check_contract
-from matteralign.models.extract import extract
-from matteralign.models.moves import shifted
-from matteralign.models.placement import placed
+from matteralign.models.base.wrapper import Embedded, Wrapper
+from matteralign.models.contract.contract import check_contract
+from matteralign.models.contract.moves import shifted
+from matteralign.models.extraction.extract import extract
+from matteralign.models.inputs.placement import placed
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 

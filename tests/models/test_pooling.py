@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matteralign.models.pooling import segment_mean
+from matteralign.models.base.pooling import segment_mean
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=9), st.integers(0, 9))

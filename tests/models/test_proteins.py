@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import matteralign
-from matteralign.datasets.chains import read_chains
+from matteralign.datasets.proteins.chains import read_chains
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
 from matteralign.store.structures import write_structures

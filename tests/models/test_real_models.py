@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import matteralign
-from matteralign.align.check_records import Checked
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
+from matteralign.stages.check_records import Checked
 
 pytestmark = [pytest.mark.models, pytest.mark.network, pytest.mark.slow]
 

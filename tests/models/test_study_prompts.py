@@ -16,8 +16,6 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from matteralign.align.study import open_study, with_words
-from matteralign.analysis.tables import facts_of
 from matteralign.cli.app import app
 from matteralign.config.schema import StudyConfig
 from matteralign.core.errors import IntegrityError, MatterAlignError, UserError
@@ -26,6 +24,8 @@ from matteralign.models.prompts import read_prompt, study
 from matteralign.models.prompts.study import PIECES, check_words
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards, read_card
+from matteralign.report.analysis.tables import facts_of
+from matteralign.stages.study.study import open_study, with_words
 from matteralign.store.structures import Structure
 
 BLANK = "You are a well-read chemist."

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from matteralign.core.errors import MatterAlignError
-from matteralign.models.tokens import SmilesTokenizer
+from matteralign.models.inputs.tokens import SmilesTokenizer
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "C", "c", "N", "O", "(", ")", "=", "1", "Cl", "[nH]"]
 

@@ -12,8 +12,9 @@ def test_code_of_a_wrapper_changes_with_its_version_or_by_a_statement() -> None:
     changed = sorted(name for name in {*kept, *today} if kept.get(name) != today.get(name))
     assert not changed, (
         f"values may have changed: {', '.join(changed)}. Where the same structures may give other "
-        "latents or energies, raise the number in WRAPPER_VERSIONS (models/catalogue.py). Then, or "
-        "where they cannot, state so: `python -m tests.models.wrapper_code`, and commit the file"
+        "latents or energies, raise the number in WRAPPER_VERSIONS (models/base/catalogue.py). "
+        "Then, or where they cannot, state so: `python -m tests.models.wrapper_code`, and commit "
+        "the file"
     )
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 from matteralign import models
 from matteralign.core.code import code_digest, imported_files
-from matteralign.models.catalogue import _CLASSES, WRAPPER_VERSIONS
+from matteralign.models.base.catalogue import _CLASSES, WRAPPER_VERSIONS
 
 KEPT = Path(__file__).parent / "data" / "wrapper-code.json"
 ROOM = Path(models.__file__).parent
 # The table of versions itself, and what only prints.
-NOT_CODE = ("catalogue.py", "progress.py")
+NOT_CODE = ("base/catalogue.py", "running/progress.py")
 
 
 def code_of_today() -> dict[str, dict[str, Any]]:
@@ -26,8 +26,9 @@ def code_of_today() -> dict[str, dict[str, Any]]:
     """
     found = {}
     for name, version in WRAPPER_VERSIONS.items():
-        module = _CLASSES[name].partition(":")[0].rpartition(".")[2]
-        start = [ROOM / f"{module}.py", ROOM / "extract.py"]
+        module = _CLASSES[name].partition(":")[0].removeprefix("matteralign.models.")
+        own = ROOM.joinpath(*module.split(".")).with_suffix(".py")
+        start = [own, ROOM / "extraction" / "extract.py"]
         files = imported_files(start, ROOM, "matteralign.models", NOT_CODE)
         found[name] = {"version": version, "code": code_digest(files, ROOM)}
     return found

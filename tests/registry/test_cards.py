@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from matteralign.core.errors import UserError
-from matteralign.models.catalogue import WRAPPER_VERSIONS
+from matteralign.models.base.catalogue import WRAPPER_VERSIONS
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import FIRST_OWN, get_card, load_cards, read_card
 

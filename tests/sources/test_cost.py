@@ -11,7 +11,7 @@ import pytest
 from matteralign.core.errors import FetchError
 from matteralign.registry.pinned import PackageSource, PinnedFile, UrlSource
 from matteralign.sources.cost import cost_of
-from matteralign.sources.rates import known_rate, note_rate
+from matteralign.sources.transfer.rates import known_rate, note_rate
 from matteralign.sources.wanted import Wanted, bring_all
 from tests.serving import Server
 

@@ -278,7 +278,7 @@ def test_a_gated_file_names_page_and_variable(
 
 
 def test_progress_is_told_while_it_lasts(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("matteralign.sources.progress._EVERY", 0.05)
+    monkeypatch.setattr("matteralign.sources.transfer.progress._EVERY", 0.05)
     url = server.put("/d", BODY, pause=0.02)
     said: list[str] = []
     ensure(pin(url), said.append)

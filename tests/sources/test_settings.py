@@ -8,7 +8,7 @@ import pytest
 from matteralign.config.load import resolve
 from matteralign.core.errors import UserError
 from matteralign.core.mirrors import parse_mirror
-from matteralign.sources.settings import settings, use_mirrors
+from matteralign.sources.transfer.settings import settings, use_mirrors
 
 
 @pytest.mark.parametrize(

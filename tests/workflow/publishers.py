@@ -15,8 +15,8 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from matteralign.datasets.catalogue import get_dataset
-from matteralign.datasets.peptides import peptide
+from matteralign.datasets.base.catalogue import get_dataset
+from matteralign.datasets.proteins.peptides import peptide
 from tests.datasets.chain_files import entries_idx, write_chains
 from tests.datasets.lmdb_files import calculated, tar_gz, write
 from tests.serving import Server

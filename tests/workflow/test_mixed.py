@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matteralign.align.study import Study, open_study
 from matteralign.config.load import load_config
-from matteralign.figures.style import UNTRAINED_MARK
+from matteralign.report.figures.style import UNTRAINED_MARK
+from matteralign.stages.study.study import Study, open_study
 from matteralign.store.latents import Latent, read_latent
 
 pytestmark = [

@@ -2,10 +2,10 @@ import os
 import sys
 from pathlib import Path
 
-from matteralign.align.layout import Layout
-from matteralign.align.study import open_study
-from matteralign.align.wanted import settle_record, settle_slice
-from matteralign.cli.common import CONFIG_VARIABLE, put_program_on_path
+from matteralign.stages.study.layout import Layout
+from matteralign.stages.study.study import open_study
+from matteralign.stages.study.wanted import settle_record, settle_slice
+from matteralign.cli.shared.common import CONFIG_VARIABLE, put_program_on_path
 from matteralign.config.load import read_yaml, resolve
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.files import write_json

@@ -8,23 +8,19 @@ import typer
 from rich.console import Console
 
 from matteralign import __version__
-from matteralign.cli import (
-    arrays,
-    authoring,
-    catalogue,
-    checking,
-    compute,
-    dataset_list,
-    fetching,
-    inputs,
-    model_list,
-    panel,
-    people,
-    prompts,
-    schemas,
-    show,
-    weights,
-)
+from matteralign.cli import check_model as checking
+from matteralign.cli import compare as arrays
+from matteralign.cli import datasets as dataset_list
+from matteralign.cli import metrics as catalogue
+from matteralign.cli import models as model_list
+from matteralign.cli import new_model as authoring
+from matteralign.cli import panel, prompts, weights
+from matteralign.cli import run as people
+from matteralign.cli import schema as schemas
+from matteralign.cli.jobs import environment as inputs
+from matteralign.cli.jobs import fetch as fetching
+from matteralign.cli.jobs import results as show
+from matteralign.cli.jobs import stages as compute
 from matteralign.core.errors import MatterAlignError, os_fault
 
 app = typer.Typer(

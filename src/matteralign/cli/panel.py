@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from matteralign.cli.common import (
+from matteralign.cli.shared.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     SliceArgument,
@@ -17,8 +17,8 @@ from matteralign.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from matteralign.align.coverage import Coverage
-    from matteralign.align.panel import Choice
+    from matteralign.stages.study.coverage import Coverage
+    from matteralign.stages.study.panel import Choice
 
 
 _SHOWN = ("model", "family", "group", "functional", "input")
@@ -39,7 +39,7 @@ def panel(
     The coverage is the share of the rows that a model takes: counted where it has run, else
     (~) as its card lets expect for the first thousand rows; none before the slice is drawn.
     """
-    from matteralign.align.coverage import coverages
+    from matteralign.stages.study.coverage import coverages
 
     study = study_of(config)
     choices, least = study.choices(slice_name), study.slice(slice_name).min_coverage

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from matteralign.cli.common import (
+from matteralign.cli.shared.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     cards_of,

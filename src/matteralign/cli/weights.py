@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from matteralign.cli.common import DEFAULT_CONFIG, ConfigOption, cards_of, say, study_if_any
+from matteralign.cli.shared.common import DEFAULT_CONFIG, ConfigOption, cards_of, say, study_if_any
 from matteralign.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _seen(card: ModelCard) -> list[LockedFile]:
     from matteralign.registry.lock import LockedFile
     from matteralign.runtime.weights import as_fetched, weights_state
     from matteralign.sources.cache import cached_path, verify
-    from matteralign.sources.places import told_source
+    from matteralign.sources.transfer.places import told_source
 
     state = weights_state(card)
     if state == "none":

@@ -18,19 +18,21 @@ import numba
 from filelock import FileLock
 from numba.core.caching import IndexDataCacheFile
 
+Sources = tuple[tuple[str, str], ...]
+
 LOCK = "matteralign.lock"
 """File in the folder of compiled code; whoever reads or writes there holds it."""
 
 
 @cache
-def made_from(packages: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
-    """Return name, time and size of every file of some packages."""
+def made_from(sources: Sources) -> tuple[tuple[str, int, int], ...]:
+    """Return name, time and size of the files of some packages that match a pattern."""
     found = []
-    for package in packages:
+    for package, pattern in sources:
         spec = find_spec(package)
         if spec is None or spec.origin is None:
             raise ModuleNotFoundError(f"no package {package}")
-        found += sorted(Path(spec.origin).parent.glob("*.py"))
+        found += sorted(Path(spec.origin).parent.rglob(pattern))
     return tuple((f.name, f.stat().st_mtime_ns, f.stat().st_size) for f in found)
 
 
@@ -65,7 +67,7 @@ class SharedCodeFile(IndexDataCacheFile):  # type: ignore[misc]
             return super().load(key)
 
 
-def compiled(function: Any, packages: tuple[str, ...], **options: Any) -> Any:
+def compiled(function: Any, sources: Sources, **options: Any) -> Any:
     """Return a function compiled by numba that keeps its code in such a file.
 
     Where no folder for it may be written, a read-only installation without a home, it is
@@ -74,8 +76,9 @@ def compiled(function: Any, packages: tuple[str, ...], **options: Any) -> Any:
     Parameters
     ----------
     function : callable
-    packages : tuple of str
-        Packages whose code or constants it may hold: a change there makes its code stale.
+    sources : tuple of (str, str)
+        Packages, and patterns of the names of their files, whose code or constants it may hold: a
+        change there makes its code stale.
     options
         Of ``numba.njit``.
     """
@@ -88,7 +91,7 @@ def compiled(function: Any, packages: tuple[str, ...], **options: Any) -> Any:
         return numba.njit(**options)(function)
     kept = found._cache
     own = kept._impl
-    stamp = own.locator.get_source_stamp(), made_from(packages)
+    stamp = own.locator.get_source_stamp(), made_from(sources)
     kept._cache_file = SharedCodeFile(kept.cache_path, own.filename_base, stamp)
     return found
 

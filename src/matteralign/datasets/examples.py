@@ -6,8 +6,8 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
-from matteralign.datasets.peptides import peptide
-from matteralign.datasets.smiles import canonical_smiles, selfies_of
+from matteralign.datasets.base.smiles import canonical_smiles, selfies_of
+from matteralign.datasets.proteins.peptides import peptide
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 from matteralign.config.datasets import DatasetSection, ProteinArchive
 from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
-from matteralign.datasets.base import Rows
-from matteralign.datasets.catalogue import dataset_names, get_dataset
-from matteralign.datasets.offers import Offers
-from matteralign.datasets.own_source import OwnSource
+from matteralign.datasets.base.catalogue import dataset_names, get_dataset
+from matteralign.datasets.base.dataset import Rows
+from matteralign.datasets.base.offers import Offers
+from matteralign.datasets.own.source import OwnSource
 from matteralign.sources.wanted import Wanted
 
 
@@ -68,7 +68,7 @@ def find_source(name: str, own: Mapping[str, DatasetSection]) -> Source:
     """
     section = own.get(name)
     if isinstance(section, ProteinArchive):
-        from matteralign.datasets.rcsb_source import ProteinSource
+        from matteralign.datasets.proteins.rcsb_source import ProteinSource
 
         return ProteinSource(name, section)
     if section is not None:

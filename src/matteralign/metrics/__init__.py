@@ -13,8 +13,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from matteralign.metrics.dimension_correlation import idcor
-    from matteralign.metrics.errors import MetricInputError, MetricSpecError, NotApplicable
+    from matteralign.metrics.base.errors import MetricInputError, MetricSpecError, NotApplicable
+    from matteralign.metrics.base.registry import METRICS, DefinitionInfo, MetricInfo, ParamInfo
+    from matteralign.metrics.base.specs import MetricSpec, PairScore, Scored, SweepPoint
+    from matteralign.metrics.dimension.correlation import idcor
+    from matteralign.metrics.embedding.scaling import NormalizeMode, normalize
     from matteralign.metrics.functions import (
         cka,
         cknna,
@@ -24,45 +27,42 @@ if TYPE_CHECKING:
         mutual_knn,
         twonn,
     )
-    from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES, Neighbors
     from matteralign.metrics.pairs import compare
-    from matteralign.metrics.reconstruction import (
+    from matteralign.metrics.reconstruction.scores import (
         global_reconstruction_error,
         local_reconstruction_error,
     )
-    from matteralign.metrics.registry import METRICS, DefinitionInfo, MetricInfo, ParamInfo
-    from matteralign.metrics.scaling import NormalizeMode, normalize
-    from matteralign.metrics.specs import MetricSpec, PairScore, Scored, SweepPoint
     from matteralign.metrics.summary import Summary, summarize, summarize_scalings
+    from matteralign.metrics.tiles.neighbors import DEFAULT_MEMORY_BYTES, Neighbors
 
 # Names are loaded when first used: checking a configuration needs no numerics.
 _HOMES = {
-    "DEFAULT_MEMORY_BYTES": "neighbors",
-    "DefinitionInfo": "registry",
-    "METRICS": "registry",
-    "MetricInfo": "registry",
-    "MetricInputError": "errors",
-    "MetricSpec": "specs",
-    "MetricSpecError": "errors",
-    "Neighbors": "neighbors",
-    "NormalizeMode": "scaling",
-    "NotApplicable": "errors",
-    "PairScore": "specs",
-    "ParamInfo": "registry",
-    "Scored": "specs",
+    "DEFAULT_MEMORY_BYTES": "tiles.neighbors",
+    "DefinitionInfo": "base.registry",
+    "METRICS": "base.registry",
+    "MetricInfo": "base.registry",
+    "MetricInputError": "base.errors",
+    "MetricSpec": "base.specs",
+    "MetricSpecError": "base.errors",
+    "Neighbors": "tiles.neighbors",
+    "NormalizeMode": "embedding.scaling",
+    "NotApplicable": "base.errors",
+    "PairScore": "base.specs",
+    "ParamInfo": "base.registry",
+    "Scored": "base.specs",
     "Summary": "summary",
-    "SweepPoint": "specs",
+    "SweepPoint": "base.specs",
     "cka": "functions",
     "cknna": "functions",
     "compare": "pairs",
     "dcor": "functions",
-    "global_reconstruction_error": "reconstruction",
-    "idcor": "dimension_correlation",
+    "global_reconstruction_error": "reconstruction.scores",
+    "idcor": "dimension.correlation",
     "information_imbalance": "functions",
-    "local_reconstruction_error": "reconstruction",
+    "local_reconstruction_error": "reconstruction.scores",
     "mle_intrinsic_dimension": "functions",
     "mutual_knn": "functions",
-    "normalize": "scaling",
+    "normalize": "embedding.scaling",
     "summarize": "summary",
     "summarize_scalings": "summary",
     "twonn": "functions",

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.dimension_correlation import IdCor, idcor_all
-from matteralign.metrics.errors import NotApplicable
-from matteralign.metrics.inputs import FloatArray
-from matteralign.metrics.members import BoolArray, Member
-from matteralign.metrics.near_rows import Precision, merge_near
-from matteralign.metrics.reconstruction import gfre_all, lfre_all
-from matteralign.metrics.reconstruction_run import Reconstruction
-from matteralign.metrics.specs import MetricSpec, Scored, SweepPoint
-from matteralign.metrics.standard import first_of_both, row_codes
+from matteralign.metrics.base.errors import NotApplicable
+from matteralign.metrics.base.inputs import FloatArray
+from matteralign.metrics.base.specs import MetricSpec, Scored, SweepPoint
+from matteralign.metrics.dimension.correlation import IdCor, idcor_all
+from matteralign.metrics.embedding.members import BoolArray, Member
+from matteralign.metrics.embedding.near_rows import Precision, merge_near
+from matteralign.metrics.embedding.standard import first_of_both, row_codes
+from matteralign.metrics.reconstruction.run import Reconstruction
+from matteralign.metrics.reconstruction.scores import gfre_all, lfre_all
 
 METRICS = ("idcor", "gfre", "lfre")
 

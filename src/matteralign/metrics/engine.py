@@ -12,24 +12,30 @@ import numpy.typing as npt
 
 from matteralign.metrics import array_pairs
 from matteralign.metrics.array_pairs import ArrayPairs
-from matteralign.metrics.backend import Backend
-from matteralign.metrics.cautions import require_local, with_note
-from matteralign.metrics.errors import NotApplicable
-from matteralign.metrics.global_scores import GlobalScores
-from matteralign.metrics.imbalance import Imbalance, Lists, count_apart, fits_the_pass, limits_of
-from matteralign.metrics.inputs import (
+from matteralign.metrics.base.cautions import require_local, with_note
+from matteralign.metrics.base.errors import NotApplicable
+from matteralign.metrics.base.inputs import (
     IndexArray,
     require_neighbors,
     require_rows,
 )
-from matteralign.metrics.local_pairs import LocalPairs, kind_of
-from matteralign.metrics.members import BoolArray, Member, far_out
-from matteralign.metrics.neighbors import Neighbors, find_neighbors, slack
-from matteralign.metrics.rank_counts import RankRequest
-from matteralign.metrics.rank_null import RankNulls
-from matteralign.metrics.specs import MetricSpec, Scored
-from matteralign.metrics.streaming import Checkpoint, PassResult, order_of_pass, stream
-from matteralign.metrics.sums import MatrixSums
+from matteralign.metrics.base.specs import MetricSpec, Scored
+from matteralign.metrics.embedding.members import BoolArray, Member, far_out
+from matteralign.metrics.global_scores import GlobalScores
+from matteralign.metrics.imbalance.null import RankNulls
+from matteralign.metrics.imbalance.scores import (
+    Imbalance,
+    Lists,
+    count_apart,
+    fits_the_pass,
+    limits_of,
+)
+from matteralign.metrics.local.pairs import LocalPairs, kind_of
+from matteralign.metrics.tiles.backend import Backend
+from matteralign.metrics.tiles.neighbors import Neighbors, find_neighbors, slack
+from matteralign.metrics.tiles.rank_counts import RankRequest
+from matteralign.metrics.tiles.streaming import Checkpoint, PassResult, order_of_pass, stream
+from matteralign.metrics.tiles.sums import MatrixSums
 
 LOCAL = ("cknna", "mutual_knn")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from matteralign.metrics.errors import NotApplicable
-from matteralign.metrics.inputs import ArrayLike, as_matrix, require_rows, require_same_rows
+from matteralign.metrics.base.errors import NotApplicable
+from matteralign.metrics.base.inputs import ArrayLike, as_matrix, require_rows, require_same_rows
+from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.pairs import compare
-from matteralign.metrics.specs import MetricSpec, Scored
 from matteralign.metrics.summary import summarize
 
 

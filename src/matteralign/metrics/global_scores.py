@@ -8,11 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from matteralign.metrics.cautions import few_rows_note
-from matteralign.metrics.errors import NotApplicable
-from matteralign.metrics.inputs import require_rows
-from matteralign.metrics.specs import Scored, SweepPoint
-from matteralign.metrics.sums import MatrixSums, Sample
+from matteralign.metrics.base.cautions import few_rows_note
+from matteralign.metrics.base.errors import NotApplicable
+from matteralign.metrics.base.inputs import require_rows
+from matteralign.metrics.base.specs import Scored, SweepPoint
+from matteralign.metrics.tiles.sums import MatrixSums, Sample
 from matteralign.stats.jackknife import interval
 from matteralign.stats.trace import CentredMoments, Null, gamma_null, root_of, trace_null
 

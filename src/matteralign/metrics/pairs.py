@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Literal
 
 from matteralign.core.suggest import unknown
-from matteralign.metrics.backend import open_backend
+from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
+from matteralign.metrics.base.inputs import ArrayLike, require_same_rows
+from matteralign.metrics.base.specs import MetricSpec, PairScore
+from matteralign.metrics.embedding.members import BoolArray, RowSource, open_member
+from matteralign.metrics.embedding.scaling import NormalizeMode
 from matteralign.metrics.engine import Engine, Options
-from matteralign.metrics.errors import MetricInputError, MetricSpecError
-from matteralign.metrics.inputs import ArrayLike, require_same_rows
-from matteralign.metrics.members import BoolArray, RowSource, open_member
-from matteralign.metrics.neighbors import DEFAULT_MEMORY_BYTES, DOUBLE_ROWS, Neighbors
-from matteralign.metrics.scaling import NormalizeMode
-from matteralign.metrics.specs import MetricSpec, PairScore
-from matteralign.metrics.streaming import Checkpoint
+from matteralign.metrics.tiles.backend import open_backend
+from matteralign.metrics.tiles.neighbors import DEFAULT_MEMORY_BYTES, DOUBLE_ROWS, Neighbors
+from matteralign.metrics.tiles.streaming import Checkpoint
 
 Precision = Literal["auto", "single", "double"]
 _PRECISIONS = ("auto", "single", "double")

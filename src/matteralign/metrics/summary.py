@@ -6,23 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from matteralign.metrics.backend import Backend, open_backend
-from matteralign.metrics.cautions import with_note
-from matteralign.metrics.errors import MetricInputError, MetricSpecError
-from matteralign.metrics.inputs import ArrayLike
-from matteralign.metrics.intrinsic import neighbors_needed
-from matteralign.metrics.intrinsic_scores import intrinsic_scores
-from matteralign.metrics.local_pairs import kind_of
-from matteralign.metrics.members import BoolArray, Member, RowSource, open_member
-from matteralign.metrics.neighbors import (
+from matteralign.metrics.base.cautions import with_note
+from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
+from matteralign.metrics.base.inputs import ArrayLike
+from matteralign.metrics.base.specs import MetricSpec, Scored
+from matteralign.metrics.dimension.estimators import neighbors_needed
+from matteralign.metrics.dimension.scores import intrinsic_scores
+from matteralign.metrics.embedding.members import BoolArray, Member, RowSource, open_member
+from matteralign.metrics.embedding.scaling import BY_ROWS, NormalizeMode
+from matteralign.metrics.local.pairs import kind_of
+from matteralign.metrics.tiles.backend import Backend, open_backend
+from matteralign.metrics.tiles.neighbors import (
     DEFAULT_MEMORY_BYTES,
     Neighbors,
     find_neighbors,
     find_scaled,
     slack,
 )
-from matteralign.metrics.scaling import BY_ROWS, NormalizeMode
-from matteralign.metrics.specs import MetricSpec, Scored
 
 _LISTED = ("cknna", "mutual_knn", "information_imbalance")
 

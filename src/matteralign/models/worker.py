@@ -33,7 +33,7 @@ if "matteralign" not in sys.modules:
     _register()
 
 from matteralign.core.errors import MatterAlignError  # noqa: E402
-from matteralign.models.jobs import run_job  # noqa: E402
+from matteralign.models.running.jobs import run_job  # noqa: E402
 
 
 def main(arguments: list[str]) -> int:

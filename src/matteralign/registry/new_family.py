@@ -18,12 +18,12 @@ PARAMETERS = 256 * WIDTH + WIDTH * WIDTH + WIDTH
 """Of the skeleton's network."""
 
 READS = {
-    "3d": ("positions", "s.numbers"),
-    "smiles": ("smiles", 'np.frombuffer((s.smiles or "").encode(), np.uint8)'),
-    "selfies": ("selfies", 'np.frombuffer((s.selfies or "").encode(), np.uint8)'),
-    "sequence": ("sequence", 'np.frombuffer((s.sequence or "").encode(), np.uint8)'),
+    "3d": ("positions", "s.numbers", "atoms"),
+    "smiles": ("smiles", 'np.frombuffer((s.smiles or "").encode(), np.uint8)', "text"),
+    "selfies": ("selfies", 'np.frombuffer((s.selfies or "").encode(), np.uint8)', "text"),
+    "sequence": ("sequence", 'np.frombuffer((s.sequence or "").encode(), np.uint8)', "proteins"),
 }
-"""By modality: what a card says the model needs, and what the skeleton reads of it."""
+"""By modality: what a card says the model needs, what the skeleton reads of it, its folder."""
 
 
 def write_family(family: str, modality: str, key: str, package: Path = PACKAGE) -> list[Path]:
@@ -48,8 +48,9 @@ def write_family(family: str, modality: str, key: str, package: Path = PACKAGE) 
             f"{package}: not a checkout of the project; a new family is a module of it, so get "
             "the sources and run this there"
         )
+    folder = READS[modality][2]
     places = {
-        "wrapper": package / "models" / f"{module}.py",
+        "wrapper": package / "models" / "families" / folder / f"{module}.py",
         "architecture": package / "models" / "architectures" / f"{module}.py",
         "test": tests / f"test_{module}.py",
     }
@@ -60,6 +61,7 @@ def write_family(family: str, modality: str, key: str, package: Path = PACKAGE) 
     words = {
         "family": family,
         "module": module,
+        "folder": folder,
         "wrapper_class": wrapper_class,
         "tokens": READS[modality][1],
         "key": key,
@@ -68,9 +70,10 @@ def write_family(family: str, modality: str, key: str, package: Path = PACKAGE) 
         text = (_SKELETONS / f"{name}.py.txt").read_text(encoding="utf-8")
         write_text(path, Template(text).substitute(words))
     models = "matteralign.models"
-    catalogue = package / "models" / "catalogue.py"
+    home = f"{models}.families.{folder}.{module}"
+    catalogue = package / "models" / "base" / "catalogue.py"
     builders = package / "models" / "architectures" / "__init__.py"
-    _register(catalogue, "_CLASSES", f'    "{module}": "{models}.{module}:{wrapper_class}",')
+    _register(catalogue, "_CLASSES", f'    "{module}": "{home}:{wrapper_class}",')
     _register(catalogue, "WRAPPER_VERSIONS", f'    "{module}": 1,')
     _register(builders, "_BUILDERS", f'    "{module}": "{models}.architectures.{module}",')
     return [*places.values(), catalogue, builders]

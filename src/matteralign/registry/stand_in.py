@@ -61,12 +61,12 @@ def builder_digest(wrapper: str) -> str | None:
     Another builder may make a network that today's wrapper cannot load. Building takes seconds,
     so that the code itself decides, and no version kept by hand.
     """
-    path = _MODELS / "architectures" / f"{wrapper}.py"
-    if not path.is_file():
+    found = sorted((_MODELS / "architectures").rglob(f"{wrapper}.py"))
+    if not found:
         return None
     # The list of builders imports none of them; it and the wrappers decide nothing here.
     left_out = ("architectures/__init__.py",)
-    files = imported_files([path], _MODELS, "matteralign.models", left_out)
+    files = imported_files(found, _MODELS, "matteralign.models", left_out)
     return code_digest(files, _MODELS)
 
 

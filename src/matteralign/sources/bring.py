@@ -13,12 +13,12 @@ from matteralign.core.files import place_file, writing
 from matteralign.core.hashing import md5_file, sha256_file
 from matteralign.registry.pinned import PinnedFile
 from matteralign.sources.archive import extract_member
-from matteralign.sources.disk import need_room
-from matteralign.sources.download import download
 from matteralign.sources.package import fetch_archive
-from matteralign.sources.partial import Partial, part_path
-from matteralign.sources.places import Place, places
-from matteralign.sources.settings import OFFLINE_VARIABLE, Settings, settings
+from matteralign.sources.transfer.disk import need_room
+from matteralign.sources.transfer.download import download
+from matteralign.sources.transfer.partial import Partial, part_path
+from matteralign.sources.transfer.places import Place, places
+from matteralign.sources.transfer.settings import OFFLINE_VARIABLE, Settings, settings
 
 Report = Callable[[str], None]
 EMPTY = "is empty (0 bytes): a copy or download that did not finish; delete it and get it again"

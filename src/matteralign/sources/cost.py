@@ -11,13 +11,13 @@ from rich.filesize import decimal
 from matteralign.core.errors import FetchError
 from matteralign.core.paths import cache_root
 from matteralign.registry.pinned import PackageSource
-from matteralign.sources.disk import free_bytes, need_room
-from matteralign.sources.http import size_of
 from matteralign.sources.package import archive_address, archive_here
-from matteralign.sources.places import Place, places
-from matteralign.sources.progress import told_time
-from matteralign.sources.rates import known_rate
-from matteralign.sources.settings import Settings, settings
+from matteralign.sources.transfer.disk import free_bytes, need_room
+from matteralign.sources.transfer.http import size_of
+from matteralign.sources.transfer.places import Place, places
+from matteralign.sources.transfer.progress import told_time
+from matteralign.sources.transfer.rates import known_rate
+from matteralign.sources.transfer.settings import Settings, settings
 from matteralign.sources.wanted import Wanted
 
 

@@ -21,9 +21,9 @@ from matteralign.core.files import place_file
 from matteralign.core.hashing import sha256_file
 from matteralign.core.paths import cache_root
 from matteralign.registry.pinned import PackageSource
-from matteralign.sources.download import download
-from matteralign.sources.partial import Partial, part_path
-from matteralign.sources.settings import settings
+from matteralign.sources.transfer.download import download
+from matteralign.sources.transfer.partial import Partial, part_path
+from matteralign.sources.transfer.settings import settings
 
 
 def uv_binary() -> str:

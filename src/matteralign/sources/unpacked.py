@@ -18,8 +18,8 @@ from matteralign.core.paths import cache_root
 from matteralign.registry.pinned import PinnedFile
 from matteralign.sources.archive import read_members, safe_name
 from matteralign.sources.cache import ensure
-from matteralign.sources.disk import need_room
 from matteralign.sources.recorded import known
+from matteralign.sources.transfer.disk import need_room
 
 _MARK = "members.json"
 Report = Callable[[str], None]

@@ -22,12 +22,12 @@ from matteralign.metrics import (
     information_imbalance,
     summarize,
 )
-from matteralign.metrics import backend as seam
-from matteralign.metrics.backend import open_backend
-from matteralign.metrics.kernels.keys import mixed
-from matteralign.metrics.members import open_member
-from matteralign.metrics.neighbors import find_neighbors, find_scaled
-from matteralign.metrics.ties import tie_labels
+from matteralign.metrics.embedding.key_loops import mixed
+from matteralign.metrics.embedding.members import open_member
+from matteralign.metrics.embedding.ties import tie_labels
+from matteralign.metrics.tiles import backend as seam
+from matteralign.metrics.tiles.backend import open_backend
+from matteralign.metrics.tiles.neighbors import find_neighbors, find_scaled
 
 DEVICES = ["torch", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
 LISTS = ("euclid_index", "euclid_distance", "inner_index")

@@ -10,8 +10,8 @@ import json
 import sys
 from pathlib import Path
 
-from matteralign.models.loading import build_and_load
-from matteralign.models.torch_setup import prepare_environment
+from matteralign.models.base.torch_setup import prepare_environment
+from matteralign.models.running.loading import build_and_load
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import read_structures
 

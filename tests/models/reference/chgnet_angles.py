@@ -9,7 +9,7 @@ import torch
 from chgnet.graph import CrystalGraphConverter
 from pymatgen.core import Lattice, Structure
 
-from matteralign.models.chgnet_graph import angle_converter
+from matteralign.models.families.atoms.chgnet_graph import angle_converter
 
 PARTS = (
     "atom_graph", "bond_graph", "directed2undirected", "undirected2directed", "neighbor_image",

@@ -10,7 +10,7 @@ from chgnet.model import CHGNet
 from harness import compare
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from matteralign.models.atoms import to_atoms
+from matteralign.models.inputs.atoms import to_atoms
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 

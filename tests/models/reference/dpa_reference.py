@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from harness import compare
 
-from matteralign.models.atoms import to_atoms
+from matteralign.models.inputs.atoms import to_atoms
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 

@@ -13,11 +13,11 @@ import torch
 from fairchem.core import OCPCalculator
 
 from matteralign.models.architectures.fairchem1 import checkpoint_of
-from matteralign.models.atoms import to_atoms
-from matteralign.models.base import Wrapper
-from matteralign.models.contract import relative_deviation
-from matteralign.models.scatter import broadcast, scatter, segment_coo, segment_csr
-from matteralign.models.torch_setup import quiet_logging
+from matteralign.models.base.torch_setup import quiet_logging
+from matteralign.models.base.wrapper import Wrapper
+from matteralign.models.contract.contract import relative_deviation
+from matteralign.models.inputs.atoms import to_atoms
+from matteralign.models.inputs.scatter import broadcast, scatter, segment_coo, segment_csr
 from matteralign.store.structures import Structure
 
 

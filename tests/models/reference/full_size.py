@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from matteralign.models.torch_setup import prepare_environment
+from matteralign.models.base.torch_setup import prepare_environment
 from matteralign.registry.card import ModelCard
 
 cards = [ModelCard.model_validate(raw) for raw in json.loads(Path(sys.argv[1]).read_text())]

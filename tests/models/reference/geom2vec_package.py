@@ -10,11 +10,11 @@ import torch
 from ase.neighborlist import neighbor_list
 from torch_geometric.nn.models.visnet import ViSNetBlock
 
-from matteralign.models.atoms import to_atoms
-from matteralign.models.base import Wrapper
-from matteralign.models.contract import relative_deviation
-from matteralign.models.geom2vec import NearestEdges
-from matteralign.models.placement import placed
+from matteralign.models.base.wrapper import Wrapper
+from matteralign.models.contract.contract import relative_deviation
+from matteralign.models.families.atoms.geom2vec import NearestEdges
+from matteralign.models.inputs.atoms import to_atoms
+from matteralign.models.inputs.placement import placed
 from matteralign.store.structures import Structure
 
 

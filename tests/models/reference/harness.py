@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from matteralign.datasets.examples import crystals
-from matteralign.models.clauses import relative_deviation
-from matteralign.models.loading import load_wrapper
-from matteralign.models.torch_setup import prepare_environment, release_memory
+from matteralign.models.base.torch_setup import prepare_environment, release_memory
+from matteralign.models.contract.clauses import relative_deviation
+from matteralign.models.running.loading import load_wrapper
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure, read_structures
 

@@ -9,7 +9,7 @@ import numpy as np
 from harness import compare
 from mace.calculators import MACECalculator
 
-from matteralign.models.atoms import to_atoms
+from matteralign.models.inputs.atoms import to_atoms
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 

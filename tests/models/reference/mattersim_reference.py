@@ -11,7 +11,7 @@ import numpy as np
 from harness import compare
 from mattersim.forcefield import MatterSimCalculator
 
-from matteralign.models.atoms import to_atoms
+from matteralign.models.inputs.atoms import to_atoms
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from harness import compare
 
-from matteralign.models.scatter import scatter_in_torch
+from matteralign.models.inputs.scatter import scatter_in_torch
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 

@@ -12,7 +12,7 @@ from orb_models.forcefield.atomic_system import ase_atoms_to_atom_graphs
 from orb_models.forcefield.calculator import ORBCalculator
 from orb_models.forcefield.pretrained import orb_d3_xs_v2
 
-from matteralign.models.atoms import to_atoms
+from matteralign.models.inputs.atoms import to_atoms
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 

@@ -81,7 +81,9 @@ def _esm2(files: dict[str, Path], chains: list[Structure]) -> np.ndarray:
 
 
 def _esm_if1(files: dict[str, Path], chains: list[Structure]) -> np.ndarray:
-    from matteralign.models.fair_esm import esm  # gives the package the names that it misses
+    from matteralign.models.families.proteins.fair_esm import (
+        esm,  # gives the package the names that it misses
+    )
 
     with torch.serialization.safe_globals([Namespace]):
         model, alphabet = esm.pretrained.load_model_and_alphabet_local(str(*files.values()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from matteralign.datasets.peptides import peptide
+from matteralign.datasets.proteins.peptides import peptide
 
 
 def chains():

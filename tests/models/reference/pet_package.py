@@ -12,9 +12,9 @@ from metatrain.utils.io import load_model
 from metatrain.utils.neighbor_lists import get_system_with_neighbor_lists
 from upet.ase import UPETCalculator
 
-from matteralign.models.atoms import to_atoms
-from matteralign.models.base import Wrapper
-from matteralign.models.contract import relative_deviation
+from matteralign.models.base.wrapper import Wrapper
+from matteralign.models.contract.contract import relative_deviation
+from matteralign.models.inputs.atoms import to_atoms
 from matteralign.store.structures import Structure
 
 FEATURES = "mtt::aux::energy_last_layer_features"

@@ -16,11 +16,11 @@ import numpy as np
 import own
 import peptides
 
-from matteralign.datasets.peptides import peptide
-from matteralign.models.clauses import relative_deviation
-from matteralign.models.contract import check_contract
-from matteralign.models.jobs import build_and_load, load_wrapper
-from matteralign.models.torch_setup import prepare_environment
+from matteralign.datasets.proteins.peptides import peptide
+from matteralign.models.base.torch_setup import prepare_environment
+from matteralign.models.contract.clauses import relative_deviation
+from matteralign.models.contract.contract import check_contract
+from matteralign.models.running.jobs import build_and_load, load_wrapper
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure, read_structures
 

@@ -10,7 +10,7 @@ import sevenn._keys as key
 from harness import compare
 from sevenn.calculator import SevenNetCalculator
 
-from matteralign.models.atoms import to_atoms
+from matteralign.models.inputs.atoms import to_atoms
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 

@@ -10,7 +10,7 @@ from ase.data import atomic_numbers
 from dscribe.descriptors import SOAP
 from harness import compare
 
-from matteralign.models.atoms import to_atoms
+from matteralign.models.inputs.atoms import to_atoms
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure
 

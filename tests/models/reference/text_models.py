@@ -18,11 +18,11 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from matteralign.core.errors import MatterAlignError, UserError
-from matteralign.models.catalogue import wrapper_class
-from matteralign.models.contract import relative_deviation
-from matteralign.models.jobs import build_and_load, run_job
-from matteralign.models.pretrained import load_network
-from matteralign.models.torch_setup import prepare_environment
+from matteralign.models.base.catalogue import wrapper_class
+from matteralign.models.base.torch_setup import prepare_environment
+from matteralign.models.contract.contract import relative_deviation
+from matteralign.models.families.text.pretrained import load_network
+from matteralign.models.running.jobs import build_and_load, run_job
 from matteralign.registry.card import ModelCard
 from matteralign.store.structures import Structure, write_structures
 

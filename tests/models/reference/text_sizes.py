@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 import transformers as T
 
-from matteralign.models.architectures.molformer.configuration_molformer import MolformerConfig
-from matteralign.models.architectures.molformer.modeling_molformer import MolformerForMaskedLM
+from matteralign.models.architectures.text.molformer.configuration_molformer import MolformerConfig
+from matteralign.models.architectures.text.molformer.modeling_molformer import MolformerForMaskedLM
 
 # What their config.json say; everything else is the default of the architecture.
 PUBLISHED = {

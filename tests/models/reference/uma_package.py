@@ -10,9 +10,9 @@ import numpy as np
 from fairchem.core import FAIRChemCalculator
 from fairchem.core.units.mlip_unit import load_predict_unit
 
-from matteralign.models.atoms import to_atoms
-from matteralign.models.base import Wrapper
-from matteralign.models.contract import relative_deviation
+from matteralign.models.base.wrapper import Wrapper
+from matteralign.models.contract.contract import relative_deviation
+from matteralign.models.inputs.atoms import to_atoms
 from matteralign.store.structures import Structure
 
 

@@ -15,14 +15,14 @@ from matteralign.registry.card import ModelCard
 from matteralign.registry.stand_in import stand_in_of
 
 _BUILDERS = {
-    "chat": "matteralign.models.architectures.chat",
+    "chat": "matteralign.models.architectures.text.chat",
     "esm2": "matteralign.models.architectures.esm2",
     "esm3": "matteralign.models.architectures.esm3",
     "esm_if1": "matteralign.models.architectures.esm_if1",
     "esmc": "matteralign.models.architectures.esmc",
     "fairchem1": "matteralign.models.architectures.fairchem1",
     "geom2vec": "matteralign.models.architectures.geom2vec",
-    "language": "matteralign.models.architectures.language",
+    "language": "matteralign.models.architectures.text.language",
     "mace": "matteralign.models.architectures.mace",
     "orb": "matteralign.models.architectures.orb",
     "pet": "matteralign.models.architectures.pet",

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from esm.models.vqvae import StructureTokenEncoder
 
-from matteralign.models.esm3 import NETWORK, STRUCTURE_ENCODER, build_esm3
-from matteralign.models.esmc import HEAD_WIDTH
-from matteralign.models.torch_setup import count_parameters
+from matteralign.models.base.torch_setup import count_parameters
+from matteralign.models.families.proteins.esm3 import NETWORK, STRUCTURE_ENCODER, build_esm3
+from matteralign.models.families.proteins.esmc import HEAD_WIDTH
 from matteralign.registry.card import ModelCard, StandIn
 from matteralign.registry.stand_in import check_options
 

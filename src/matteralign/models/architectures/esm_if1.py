@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from matteralign.models.fair_esm import esm
-from matteralign.models.torch_setup import count_parameters
+from matteralign.models.base.torch_setup import count_parameters
+from matteralign.models.families.proteins.fair_esm import esm
 from matteralign.registry.card import ModelCard, StandIn
 from matteralign.registry.stand_in import check_options
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from matteralign.models.esmc import HEAD_WIDTH, build_esmc
-from matteralign.models.torch_setup import count_parameters
+from matteralign.models.base.torch_setup import count_parameters
+from matteralign.models.families.proteins.esmc import HEAD_WIDTH, build_esmc
 from matteralign.registry.card import ModelCard, StandIn
 from matteralign.registry.stand_in import check_options
 

@@ -10,8 +10,8 @@ import torch
 
 from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
-from matteralign.models.scatter import scatter_in_torch
-from matteralign.models.torch_setup import count_parameters, quiet_logging
+from matteralign.models.base.torch_setup import count_parameters, quiet_logging
+from matteralign.models.inputs.scatter import scatter_in_torch
 from matteralign.registry.card import ModelCard, StandIn
 from matteralign.registry.stand_in import check_options
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from matteralign.models.geom2vec import PREFIX, visnet
-from matteralign.models.torch_setup import count_parameters
+from matteralign.models.base.torch_setup import count_parameters
+from matteralign.models.families.atoms.geom2vec import PREFIX, visnet
 from matteralign.registry.card import ModelCard, StandIn
 from matteralign.registry.stand_in import check_options
 

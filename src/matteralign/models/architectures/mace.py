@@ -10,7 +10,7 @@ from e3nn import o3
 
 from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
-from matteralign.models.torch_setup import quiet_import
+from matteralign.models.base.torch_setup import quiet_import
 from matteralign.registry.card import ModelCard, StandIn
 from matteralign.registry.stand_in import check_options
 

@@ -10,7 +10,7 @@ import torch
 
 from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
-from matteralign.models.torch_setup import (
+from matteralign.models.base.torch_setup import (
     count_parameters,
     own_index_select,
     quiet_import,

@@ -11,8 +11,8 @@ from transformers import T5Config, T5EncoderModel, T5ForConditionalGeneration
 
 from matteralign.core.files import write_json
 from matteralign.models.architectures.checkpoints import save_network
-from matteralign.models.prostt5 import AMINO_ACIDS, PREFIXES, STATES
-from matteralign.models.torch_setup import count_parameters
+from matteralign.models.base.torch_setup import count_parameters
+from matteralign.models.families.proteins.prostt5 import AMINO_ACIDS, PREFIXES, STATES
 from matteralign.registry.card import ModelCard, StandIn
 
 _FULL = {"d_model": 1024, "d_kv": 128, "d_ff": 16384, "num_layers": 24, "num_heads": 32}

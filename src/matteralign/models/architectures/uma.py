@@ -9,7 +9,7 @@ import torch
 
 from matteralign.core.errors import UserError
 from matteralign.core.suggest import unknown
-from matteralign.models.torch_setup import count_parameters, quiet_import, quiet_logging
+from matteralign.models.base.torch_setup import count_parameters, quiet_import, quiet_logging
 from matteralign.registry.card import ModelCard, StandIn
 from matteralign.registry.stand_in import check_options
 

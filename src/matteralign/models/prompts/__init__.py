@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from matteralign.core.errors import IntegrityError, UserError
 from matteralign.core.hashing import sha256_bytes, sha256_file
 from matteralign.core.suggest import unknown
-from matteralign.models.checks import Refusal, refuse_geometry, refuse_smiles
+from matteralign.models.base.checks import Refusal, refuse_geometry, refuse_smiles
 from matteralign.models.prompts.study import PROMPTS, composed, study_prompt
 from matteralign.registry.card import ModelCard, PinnedPrompt
 from matteralign.registry.prompt_files import prompt_text, read_text_file, tidy

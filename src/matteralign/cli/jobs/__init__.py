@@ -1,0 +1,1 @@
+"""Verbs that the workflow calls."""

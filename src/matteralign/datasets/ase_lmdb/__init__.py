@@ -1,0 +1,1 @@
+"""OMat24, sAlex and OMol25: databases of ASE in LMDB files."""

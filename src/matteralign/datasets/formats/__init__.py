@@ -1,1 +1,0 @@
-"""Formats of users' own files, one module each."""

@@ -1,0 +1,1 @@
+"""Protein chains, and the RCSB Protein Data Bank."""

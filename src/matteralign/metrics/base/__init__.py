@@ -1,0 +1,1 @@
+"""What a metric is, what is asked of it, and what all of them share."""

@@ -1,0 +1,187 @@
+"""Requests for scores (MetricSpec) and their outcomes (Scored, PairScore)."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+from matteralign.core.suggest import unknown
+from matteralign.metrics.base.errors import MetricSpecError
+from matteralign.metrics.base.registry import DefinitionInfo, MetricInfo, ParamValue, metric_info
+
+Status = Literal["ok", "not_applicable", "failed"]
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """A metric, one of its definitions and all its parameters.
+
+    Names and parameters are checked and defaults filled in on construction, so two specs
+    that mean the same compare and hash equal.
+
+    Parameters
+    ----------
+    metric : str
+        Key of METRICS.
+    definition : str, optional
+        Empty for the metric's default definition.
+    params : Mapping, optional
+        Parameters that differ from their defaults.
+
+    Raises
+    ------
+    MetricSpecError
+        Unknown metric, definition or parameter (with the nearest match), or a value out
+        of range.
+    """
+
+    metric: str
+    definition: str = ""
+    params: Mapping[str, ParamValue] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        info = metric_info(self.metric)
+        name = self.definition or info.default_definition
+        if name not in info.definitions:
+            raise MetricSpecError(unknown(f"{self.metric} definition", name, info.definitions))
+        known = info.definitions[name].params
+        for key in self.params:
+            if key not in known:
+                raise MetricSpecError(unknown(f"{self.metric} parameter", key, known))
+        full = {
+            key: param.check(f"{self.metric} {key}", self.params.get(key, param.default))
+            for key, param in sorted(known.items())
+        }
+        object.__setattr__(self, "definition", name)
+        object.__setattr__(self, "params", MappingProxyType(full))
+
+    @property
+    def info(self) -> MetricInfo:
+        """The metric's registry entry."""
+        return metric_info(self.metric)
+
+    @property
+    def definition_info(self) -> DefinitionInfo:
+        """The definition's registry entry."""
+        return self.info.definitions[self.definition]
+
+    @property
+    def params_json(self) -> str:
+        """Parameters as canonical JSON: sorted keys, no blanks, ``{}`` when none."""
+        return json.dumps(dict(self.params), sort_keys=True, separators=(",", ":"))
+
+    def integer(self, name: str) -> int:
+        """Return integer parameter `name`."""
+        return int(self.params[name])
+
+    def __hash__(self) -> int:
+        return hash((self.metric, self.definition, self.params_json))
+
+    def __reduce__(self) -> tuple[type[MetricSpec], tuple[str, str, dict[str, ParamValue]]]:
+        return MetricSpec, (self.metric, self.definition, dict(self.params))
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{k}={v}" for k, v in self.params.items())
+        return f"{self.metric}[{self.definition}]({shown})"
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """A score of the first `n` rows of the sample set that both embeddings have."""
+
+    n: int
+    value: float
+    debiased: float | None = None
+
+
+STATISTICS = (
+    "debiased",
+    "null_mean",
+    "null_sd",
+    "null_p",
+    "ci_low",
+    "ci_high",
+    "debiased_low",
+    "debiased_high",
+)
+"""Fields of `Scored` that calibrate its value."""
+
+NUMBERS = ("value", *STATISTICS)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One score or the reason why there is none.
+
+    Attributes
+    ----------
+    value : float or None
+        Finite when status is ``ok``, else None; never NaN.
+    status : {"ok", "not_applicable", "failed"}
+    reason : str
+        Empty exactly when status is ``ok``.
+    n : int
+        Rows the score rests on.
+    debiased : float or None
+        Value with the finite-sample bias removed, where the definition has one; about 0 for
+        independent data.
+    null_mean, null_sd, null_p : float or None
+        Mean (the finite-sample floor) and standard deviation under random pairing of the
+        rows, and the one-sided p-value against it.
+    ci_low, ci_high : float or None
+        95 % interval of the value.
+    debiased_low, debiased_high : float or None
+        95 % interval of the debiased value.
+    sweep : tuple of SweepPoint
+        The value at growing sample sizes, where asked for.
+    note : str
+        What to know before the value is used; empty for nothing.
+    """
+
+    value: float | None
+    status: Status
+    reason: str
+    n: int
+    debiased: float | None = None
+    null_mean: float | None = None
+    null_sd: float | None = None
+    null_p: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    debiased_low: float | None = None
+    debiased_high: float | None = None
+    sweep: tuple[SweepPoint, ...] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        ok = self.status == "ok"
+        if ok != (self.value is not None) or ok != (self.reason == ""):
+            raise ValueError(f"a score has either a value or a reason: {self!r}")
+        for name in NUMBERS:
+            number = getattr(self, name)
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"{name} of a score must be finite: {self!r}")
+
+    @classmethod
+    def ok(cls, value: float, n: int, **statistics: Any) -> Scored:
+        """Return a computed score; `statistics` are the further fields."""
+        return cls(value=value, status="ok", reason="", n=n, **statistics)
+
+    @classmethod
+    def not_applicable(cls, reason: str, n: int) -> Scored:
+        """Return the absence of a score with its reason."""
+        return cls(value=None, status="not_applicable", reason=reason, n=n)
+
+
+@dataclass(frozen=True)
+class PairScore:
+    """Score of the ordered pair (`a`, `b`) under `spec`."""
+
+    a: str
+    b: str
+    spec: MetricSpec
+    scored: Scored

@@ -1,0 +1,1 @@
+"""Intrinsic dimensions and their correlation."""

@@ -1,0 +1,88 @@
+"""Intrinsic dimensions of one embedding from its neighbour lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from matteralign.metrics.base.inputs import FloatArray, IndexArray
+from matteralign.metrics.base.specs import MetricSpec, Scored
+from matteralign.metrics.dimension.estimators import estimates, neighbors_needed
+from matteralign.metrics.embedding.exact_loops import DISTANCE, search_row
+from matteralign.metrics.embedding.members import BoolArray, Member, place_of
+from matteralign.metrics.embedding.near_rows import merge_near
+from matteralign.metrics.embedding.standard import first_of_codes, row_codes
+from matteralign.metrics.embedding.ties import tie_labels
+from matteralign.metrics.local.lists import restrict
+from matteralign.metrics.tiles.neighbors import Neighbors, slack
+
+
+def intrinsic_scores(
+    member: Member, neighbors: Neighbors, specs: Sequence[MetricSpec], *, statistics: bool
+) -> tuple[int, list[Scored]]:
+    """Return how many rows repeat an earlier one to rounding, and every dimension asked for.
+
+    Parameters
+    ----------
+    member : Member
+    neighbors : Neighbors
+        Of the member, by distance; rows whose lists lose too much with the duplicates are
+        searched again.
+    specs : sequence of MetricSpec
+        Of metrics ``twonn`` and ``mle``.
+    statistics : bool
+        Add intervals.
+    """
+    x = member.compact()
+    distinct = np.zeros(member.n, bool)
+    if len(x):
+        code = merge_near(x, row_codes(x), member.precision)
+        distinct[np.flatnonzero(member.valid)] = first_of_codes(code)
+    count = int(distinct.sum())
+    duplicates = len(x) - count
+    if not specs:
+        return duplicates, []
+    if member.constant:
+        reason = member.refusal if not len(x) else member.why_constant
+        return duplicates, [Scored.not_applicable(reason, count) for _ in specs]
+    longest = max(neighbors_needed(spec) for spec in specs)
+    index, distance = neighbors.euclid_index, neighbors.euclid_distance
+    if duplicates:
+        index, distance = _among(member, neighbors, distinct, longest + slack(longest))
+    near = None
+    if statistics:
+        # An entry of -1 reads the sentinel behind the last row.
+        near = np.append(place_of(distinct), np.int32(-1))[index[distinct]]
+    found = estimates(specs, distance[distinct], near)
+    if duplicates:
+        left = f"{duplicates} of {len(x)} rows left out: they repeat an earlier one to rounding"
+        found = [
+            replace(s, note="; ".join(filter(None, (left, s.note)))) if s.value is not None else s
+            for s in found
+        ]
+    return duplicates, found
+
+
+def _among(
+    member: Member, neighbors: Neighbors, distinct: BoolArray, k: int
+) -> tuple[IndexArray, FloatArray]:
+    """Return the lists among distinct rows alone."""
+    part = restrict(neighbors.euclid_index, distinct, k)
+    taken = np.take_along_axis(neighbors.euclid_distance, np.maximum(part.place, 0), axis=1)
+    distance = np.where(part.place >= 0, taken, np.inf)
+    if len(part.short):
+        rows = np.flatnonzero(distinct)
+        x = member.compact()[distinct[member.valid]]
+        labels = tie_labels(member)[distinct[member.valid]]
+        width = part.index.shape[1]
+        wanted = min(width, len(rows) - 1)
+        found = np.full((len(part.short), wanted), -1, np.int32)
+        for number, place in enumerate(np.searchsorted(rows, part.short).tolist()):
+            scores = np.full(wanted, np.inf)
+            search_row(x, labels, DISTANCE, place, len(x), found[number], scores)
+            distance[part.short[number]] = np.inf
+            distance[part.short[number], :wanted] = np.sqrt(scores) * member.unit
+        part.replace(part.short, rows[found].astype(np.int32))
+    return part.index, distance

@@ -1,0 +1,1 @@
+"""Scores of shared neighbours: CKNNA and mutual kNN."""

@@ -1,0 +1,1 @@
+"""How well one embedding reconstructs another: GFRE and LFRE."""

@@ -1,0 +1,227 @@
+"""What the reconstruction errors share: checks, scaling, and how an outcome is put together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from matteralign.metrics.base.errors import MetricInputError, NotApplicable
+from matteralign.metrics.base.inputs import (
+    FloatArray,
+    constant_reason,
+    is_constant,
+    pow2_scaled,
+    require_same_rows,
+)
+from matteralign.metrics.reconstruction.cutoff_ridge import Rows
+from matteralign.metrics.reconstruction.splits import Split, default_split
+from matteralign.stats.blocks import block_of
+from matteralign.stats.jackknife import interval
+from matteralign.stats.permutation import permutation_null
+
+LEAST_ROWS = 4
+
+_LARGEST = 1e150
+"""Errors whose squares still have a finite sum."""
+
+_OVERFLOW = "the reconstruction error overflows: test rows lie too far from the training rows"
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """A reconstruction error.
+
+    Attributes
+    ----------
+    value : float
+    n : int
+        Test rows behind it.
+    null_mean, null_sd, null_p : float or None
+        Mean and standard deviation of the error with the target's rows in random order, and
+        the share of orders, the true one counted in, with no larger error. None without
+        permutations, or where one of them has no error.
+    ci_low, ci_high : float or None
+        95 % jackknife interval: blocks of rows are left out of the test and of the scaling,
+        the fit is held. None below 32 rows, or where a block holds all of either.
+    """
+
+    value: float
+    n: int
+    null_mean: float | None = None
+    null_sd: float | None = None
+    null_p: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+
+
+Outcome = Reconstruction | NotApplicable
+
+Parts = tuple[FloatArray, FloatArray]
+"""Training and test rows."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean and root of the total variance of some rows; zero for constant ones."""
+
+    mean: FloatArray
+    root: float
+
+    @classmethod
+    def of(cls, rows: FloatArray) -> Spread:
+        """Measure `rows`, shape (n, d)."""
+        mean = rows.mean(axis=0)
+        if is_constant(rows):
+            return cls(mean, 0.0)
+        centred = rows - mean
+        largest = float(np.abs(centred).max())
+        return cls(mean, largest * math.sqrt(np.square(centred / largest).sum() / len(rows)))
+
+    def applied(self, x: FloatArray) -> FloatArray:
+        """Return `x` centred and scaled; rows far beyond those measured may overflow."""
+        with np.errstate(over="ignore"):
+            return (x - self.mean) / self.root
+
+
+class Run:
+    """Checks of one call, and its members in working form.
+
+    Parameters
+    ----------
+    members, pairs, split, seed, threads, names
+        As `gfre_all`.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[FloatArray],
+        pairs: Sequence[tuple[int, int]],
+        split: Split | None,
+        seed: int,
+        threads: int,
+        names: Sequence[str],
+    ) -> None:
+        if threads < 1:
+            raise MetricInputError(f"threads must be positive, got {threads}")
+        for a, b in pairs:
+            if not (0 <= a < len(members) and 0 <= b < len(members)):
+                raise MetricInputError(f"pair {(a, b)} is not two of {len(members)} members")
+        called = list(names) or [f"member {i}" for i in range(len(members))]
+        self.n = len(members[0]) if members else 0
+        for x, name in zip(members, called, strict=True):
+            require_same_rows(self.n, len(x), called[0], name)
+        self._members, self._pairs = members, pairs
+        self.split = default_split(self.n, seed) if split is None else split
+        self._none: dict[int, NotApplicable] = {}
+        for m in {m for pair in pairs for m in pair}:
+            if self.n < LEAST_ROWS:
+                reason = f"reconstruction needs {LEAST_ROWS} rows, got {self.n}"
+                self._none[m] = NotApplicable(reason)
+            elif is_constant(members[m][self.split.train]):
+                self._none[m] = NotApplicable(f"training rows: {constant_reason(called[m])}")
+            elif is_constant(pow2_scaled(members[m])[self.split.train]):
+                # All its training rows are nothing beside the largest test row.
+                self._none[m] = NotApplicable(_OVERFLOW)
+
+    def sources(self) -> list[int]:
+        """Members that some pair reconstructs from."""
+        return [a for a in dict.fromkeys(a for a, _ in self._pairs) if self.targets(a)]
+
+    def targets(self, a: int) -> list[int]:
+        """Members to reconstruct from `a`."""
+        if a in self._none:
+            return []
+        return [b for c, b in dict.fromkeys(self._pairs) if c == a and b not in self._none]
+
+    def parts(self, m: int, order: Rows | None = None) -> Parts | None:
+        """Return training and test rows, centred, total variance 1 in training.
+
+        Parameters
+        ----------
+        m : int
+        order : ndarray of int64, optional
+            Rows of the member that stand at each place.
+
+        Returns
+        -------
+        tuple of ndarray, or None
+            None where the training rows are constant.
+        """
+        x = pow2_scaled(self._members[m])
+        train, test = self.split.train, self.split.test
+        if order is not None:
+            train, test = order[train], order[test]
+        rows = x[train]
+        spread = Spread.of(rows)
+        if spread.root == 0.0:
+            return None
+        return spread.applied(rows), spread.applied(x[test])
+
+    def sound_parts(self, m: int) -> Parts:
+        """Return `parts` of a member that `sources` or `targets` gave."""
+        parts = self.parts(m)
+        if parts is None:
+            raise ValueError(f"member {m} has constant training rows")
+        return parts
+
+    def whole(self, m: int) -> FloatArray:
+        """Return all rows, centred and scaled as `parts`."""
+        x = pow2_scaled(self._members[m])
+        return np.ascontiguousarray(Spread.of(x[self.split.train]).applied(x))
+
+    def compared(self, m: int) -> FloatArray:
+        """Return all rows as they are but for a power of two, so that equal distances stay so.
+
+        Training rows are spread by about 1; rows far beyond them may overflow.
+        """
+        x = pow2_scaled(self._members[m])
+        with np.errstate(over="ignore"):
+            return np.ldexp(x, -math.frexp(Spread.of(x[self.split.train]).root)[1])
+
+    def outcome(
+        self, squares: FloatArray, null: Sequence[float], train: FloatArray | None
+    ) -> Outcome:
+        """Return what came of a pair.
+
+        Parameters
+        ----------
+        squares : ndarray, shape (test rows,)
+            Squared errors.
+        null : sequence of float
+            Mean squared errors with the target's rows in random orders.
+        train : ndarray, optional
+            Scaled training rows of the target, for an interval.
+        """
+        value = math.sqrt(squares.mean())
+        if not math.isfinite(value):
+            return NotApplicable(_OVERFLOW)
+        found = permutation_null(value, [math.sqrt(v) for v in null], smaller_is_closer=True)
+        mean, sd, p = (found.mean, found.sd, found.p) if found else (None, None, None)
+        left = self._without_blocks(squares, train) if train is not None else []
+        low, high = interval(value, left) or (None, None)
+        return Reconstruction(value, len(squares), mean, sd, p, low, high)
+
+    def _without_blocks(self, squares: FloatArray, train: FloatArray) -> list[float]:
+        """Return the error without each block of rows in the test and in the scaling."""
+        block = block_of(self.n)
+        fitted, tested = block[self.split.train], block[self.split.test]
+        errors = []
+        for b in range(int(block.max()) + 1 if block.any() else 0):
+            kept, rows = squares[tested != b], train[fitted != b]
+            root = Spread.of(rows).root if len(rows) else 0.0
+            errors.append(math.sqrt(kept.mean()) / root if len(kept) and root else math.nan)
+        return errors if all(error < _LARGEST for error in errors) else []
+
+    def collect(self, found: Mapping[int, Sequence[Outcome]]) -> list[Outcome]:
+        """Return outcomes in the order of the pairs from those by source and target."""
+        outcomes = {}
+        for a, scores in found.items():
+            outcomes.update({(a, b): s for b, s in zip(self.targets(a), scores, strict=True)})
+        none = self._none
+        return [
+            outcomes[a, b] if a not in none and b not in none else none[a if a in none else b]
+            for a, b in self._pairs
+        ]

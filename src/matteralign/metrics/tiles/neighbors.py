@@ -1,0 +1,254 @@
+"""Lists of nearest rows, one set per embedding, exact and longer than a metric needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from matteralign.metrics.base.errors import MetricInputError
+from matteralign.metrics.base.inputs import FloatArray, IndexArray
+from matteralign.metrics.embedding.exact_loops import DISTANCE, PRODUCT
+from matteralign.metrics.embedding.members import BoolArray, Member
+from matteralign.metrics.embedding.ties import tie_labels
+from matteralign.metrics.tiles.backend import Backend, open_backend
+from matteralign.metrics.tiles.search import Asked, Effort, Found, search
+from matteralign.stats.blocks import BLOCKS, block_edges, sweep_blocks
+
+DEFAULT_MEMORY_BYTES = 4 * 1024**3
+"""Default bound on what a call holds beside its arguments and its result."""
+
+DOUBLE_ROWS = 4096
+"""Up to so many rows tiles are made in double precision unless asked otherwise."""
+
+
+def slack(k: int, blocks: int = BLOCKS) -> int:
+    """Return how many neighbours beyond k a list holds.
+
+    Without one of `blocks` random blocks of rows, a list so long keeps k entries in all but
+    about one row in 10,000.
+    """
+    share = (k + 8) / blocks
+    return math.ceil(share + 4.0 * math.sqrt(share))
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """Neighbour lists of one embedding, nearest first, each row without itself.
+
+    Rows are those of the sample set; a masked row holds -1 throughout and is in no list.
+    Kinds that were not asked for have no columns.
+
+    Attributes
+    ----------
+    euclid_index : ndarray of int32, shape (n, k)
+    euclid_distance : ndarray of float64, shape (n, k)
+        In the units of the scaled embedding; infinite where there is no neighbour.
+    inner_index : ndarray of int32, shape (n, k)
+        Largest inner products of the rows as given, not centred.
+    leading : tuple of (int, Neighbors)
+        The lists among the first so many rows alone, where a sweep was asked for.
+    effort : Effort
+        How many lists the first search proved complete, and how many took another.
+    """
+
+    euclid_index: IndexArray
+    euclid_distance: FloatArray
+    inner_index: IndexArray
+    leading: tuple[tuple[int, Neighbors], ...] = ()
+    effort: Effort = field(default_factory=Effort, compare=False)
+
+    @property
+    def n(self) -> int:
+        """Rows of the sample set."""
+        return int(self.euclid_index.shape[0])
+
+    def check(self, name: str, n: int) -> None:
+        """Raise MetricInputError unless the lists can belong to an embedding of `n` rows."""
+        if self.euclid_distance.shape != self.euclid_index.shape:
+            raise MetricInputError(
+                f"neighbours of {name} have {self.euclid_index.shape} indices and "
+                f"{self.euclid_distance.shape} distances; equal shapes are needed"
+            )
+        kinds = {
+            "euclid": self.euclid_index,
+            "inner": self.inner_index,
+        }
+        for kind, index in kinds.items():
+            if index.ndim != 2 or len(index) != n:
+                raise MetricInputError(
+                    f"neighbours of {name} cover {len(index)} rows, its embedding has {n}: "
+                    "they belong to another sample set"
+                )
+            if index.size and not (index.min() >= -1 and index.max() < n):
+                raise MetricInputError(f"{kind} neighbours of {name} point outside its {n} rows")
+
+
+def find_neighbors(
+    member: Member,
+    *,
+    euclid: int = 0,
+    inner: int = 0,
+    sweep: bool = False,
+    double: bool | None = None,
+    backend: Backend | None = None,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    threads: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> Neighbors:
+    """Find the neighbours of every valid row of a member, all kinds in one pass.
+
+    Parameters
+    ----------
+    member : Member
+    euclid, inner : int
+        Neighbours of each kind; capped at the number of other valid rows.
+    sweep : bool
+        Find them among the leading halves, quarters, ... as well.
+    double : bool, optional
+        Make the tiles in double precision; by default where there are few rows. The lists
+        are the same.
+    backend : Backend, optional
+        What makes the tiles, see `open_backend`; the CPU by default. The lists are the same.
+    memory_bytes, threads, progress
+        See `search`.
+    """
+    lengths = {DISTANCE: euclid, PRODUCT: inner}
+    return _find(
+        member, lengths, [], sweep=sweep, double=double, backend=backend,
+        memory_bytes=memory_bytes, threads=threads, progress=progress,
+    )[0]  # fmt: skip
+
+
+def find_scaled(
+    unit: Member,
+    members: Sequence[Member],
+    lengths: Sequence[tuple[int, int]],
+    *,
+    sweep: bool = False,
+    double: bool | None = None,
+    backend: Backend | None = None,
+    memory_bytes: int = DEFAULT_MEMORY_BYTES,
+    threads: int = 1,
+    progress: Callable[[float], None] | None = None,
+) -> list[Neighbors]:
+    """Find the neighbours of one embedding under several scalings from one product of rows.
+
+    Parameters
+    ----------
+    unit : Member
+        The embedding with its rows scaled to unit length (``l2``).
+    members : sequence of Member
+        It under scalings that divide each row by one number, all with the valid rows of `unit`.
+    lengths : sequence of (int, int)
+        For each member how many neighbours by distance and by inner product.
+    sweep, double, backend, memory_bytes, threads, progress
+        As `find_neighbors`, which finds the same lists.
+    """
+    own, others = {}, []
+    for member, (euclid, inner) in zip(members, lengths, strict=True):
+        wanted = {DISTANCE: euclid, PRODUCT: inner}
+        if member.mode == unit.mode:
+            own = wanted
+        else:
+            others.append((member, wanted))
+    first, *rest = _find(
+        unit, own, others, sweep=sweep, double=double, backend=backend,
+        memory_bytes=memory_bytes, threads=threads, progress=progress,
+    )  # fmt: skip
+    left = iter(rest)
+    return [first if member.mode == unit.mode else next(left) for member in members]
+
+
+def _find(
+    member: Member,
+    own: Mapping[int, int],
+    others: Sequence[tuple[Member, Mapping[int, int]]],
+    *,
+    sweep: bool,
+    double: bool | None,
+    backend: Backend | None,
+    memory_bytes: int,
+    threads: int,
+    progress: Callable[[float], None] | None,
+) -> list[Neighbors]:
+    """Find lists of a member, and of others with its rows at other lengths."""
+    rows = np.flatnonzero(member.valid).astype(np.int32)
+    counts = np.concatenate([[0], np.cumsum(member.valid)])
+    edges = counts[block_edges(member.n)].tolist()
+    cuts = [int(block_edges(member.n)[b]) for b in sweep_blocks(len(edges) - 1)[:-1]]
+    limits = {limit: int(counts[limit]) for limit in (cuts if sweep else [])}
+    if double is None:
+        double = len(rows) <= DOUBLE_ROWS
+
+    def asked(one: Member, lengths: Mapping[int, int]) -> Asked:
+        capped = {kind: min(k, len(rows) - 1) for kind, k in lengths.items()}
+        return Asked(one.compact, one.mean, {kind: k for kind, k in capped.items() if k > 0})
+
+    base, further = asked(member, own), [asked(*other) for other in others]
+    found: list[tuple[dict[int, list[Found]], Effort]] = [({}, Effort()) for _ in (base, *further)]
+    if any(one.wanted for one in (base, *further)):
+        found = search(
+            base,
+            tie_labels(member),
+            further,
+            length=member.factor,
+            edges=_distinct(edges),
+            backend=backend or open_backend("cpu"),
+            limits=[count for count in limits.values() if 0 < count < len(rows)],
+            dtype=np.float64 if double else np.float32,
+            memory_bytes=memory_bytes,
+            threads=threads,
+            progress=progress,
+        )
+    out = []
+    for one, (lists, effort) in zip((member, *(m for m, _ in others)), found, strict=True):
+        place = _Placing(rows, member.valid, one.unit)
+        result = place.at(lists, -1)
+        # Masked rows may leave a leading sample nothing, or everything.
+        number = {entry.limit: i for i, entry in enumerate(next(iter(lists.values()), []))}
+        leading = [
+            (limit, place.at(lists, number.get(count, -1)) if count else place.nothing(result))
+            for limit, count in limits.items()
+        ]
+        out.append(replace(result, leading=tuple(leading), effort=effort))
+    return out
+
+
+@dataclass(frozen=True)
+class _Placing:
+    """Turns lists over valid rows into lists over the sample set."""
+
+    rows: IndexArray
+    valid: BoolArray
+    unit: float
+
+    def at(self, found: dict[int, list[Found]], number: int) -> Neighbors:
+        index = {kind: self._spread(found.get(kind), number) for kind in (DISTANCE, PRODUCT)}
+        distance = np.full(index[DISTANCE].shape, np.inf)
+        if DISTANCE in found:
+            entry = found[DISTANCE][number]
+            distance[self.rows[: entry.limit]] = np.sqrt(entry.score) * self.unit
+        return Neighbors(index[DISTANCE], distance, index[PRODUCT])
+
+    def nothing(self, like: Neighbors) -> Neighbors:
+        """Return lists of the same lengths that hold no neighbour."""
+        euclid, inner = (np.full_like(x, -1) for x in (like.euclid_index, like.inner_index))
+        return Neighbors(euclid, np.full(euclid.shape, np.inf), inner)
+
+    def _spread(self, lists: Sequence[Found] | None, number: int) -> IndexArray:
+        if lists is None:
+            return np.empty((len(self.valid), 0), np.int32)
+        entry = lists[number]
+        out = np.full((len(self.valid), entry.index.shape[1]), -1, np.int32)
+        # A place of -1 stays -1: it reads the sentinel behind the last row.
+        rows = np.append(self.rows, np.int32(-1))
+        out[self.rows[: entry.limit]] = rows[entry.index]
+        return out
+
+
+def _distinct(edges: Sequence[int]) -> list[int]:
+    """Drop borders of blocks that hold no valid row."""
+    return sorted(set(edges))

@@ -1,0 +1,1 @@
+"""Untrained language models and their vocabularies."""

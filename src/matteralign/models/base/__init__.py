@@ -1,0 +1,1 @@
+"""What every wrapper builds on."""

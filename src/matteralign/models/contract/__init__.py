@@ -1,0 +1,1 @@
+"""What every wrapper must do, as checks that run on it."""

@@ -1,0 +1,1 @@
+"""From structures to latents, batch by batch."""

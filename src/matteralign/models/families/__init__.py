@@ -1,0 +1,1 @@
+"""The wrappers, one module for each family of models."""

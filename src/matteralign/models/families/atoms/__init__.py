@@ -1,0 +1,1 @@
+"""Interatomic potentials and other models of atoms in space."""

@@ -1,0 +1,1 @@
+"""Descriptors, fingerprints and random vectors."""

@@ -1,0 +1,1 @@
+"""Structures as the tensors and texts that model packages read."""

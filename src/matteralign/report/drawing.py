@@ -1,0 +1,139 @@
+"""The figures of a slice, each with its caption, from the slice's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from matteralign.report.analysis.calibration import has_debiased, once_per_pair
+from matteralign.report.analysis.dimensions import dimension_estimates
+from matteralign.report.analysis.imbalance import imbalance_pairs
+from matteralign.report.analysis.matrices import (
+    SELF_SIMILARITY,
+    ScoreMatrix,
+    score_matrix,
+)
+from matteralign.report.analysis.tables import spec_slug
+from matteralign.report.analysis.tree import ModelTree, TreeError, model_tree
+from matteralign.report.figures.bars import dimension_bars
+from matteralign.report.figures.calibration import calibration_figure
+from matteralign.report.figures.captions import (
+    calibration_caption,
+    count_text,
+    dimension_caption,
+    heatmap_caption,
+    metric_name,
+    plane_caption,
+    subtitle,
+    sweep_caption,
+    told_apart,
+    tree_caption,
+)
+from matteralign.report.figures.heatmap import clustered_heatmap
+from matteralign.report.figures.phylogram import tree_figure
+from matteralign.report.figures.plane import imbalance_plane
+from matteralign.report.figures.style import labels_of
+from matteralign.report.figures.sweep import sweep_figure
+from matteralign.report.slice_view import SliceView
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure before it is rendered."""
+
+    stem: str
+    title: str
+    caption: str
+    figure: Figure
+
+
+def matrices(view: SliceView) -> list[ScoreMatrix]:
+    """Return the matrix of every configured pair metric, each followed by its debiased one."""
+    found = []
+    for m in view.pair_measures:
+        score = m.spec.metric, m.spec.definition, m.params
+        found.append(score_matrix(view.scores, *score, view.keys))
+        if has_debiased(view.scores, *score):
+            found.append(score_matrix(view.scores, *score, view.keys, column="debiased"))
+    return found
+
+
+def tree_of(view: SliceView) -> tuple[ModelTree, ScoreMatrix] | str:
+    """Return the tree of the first CKNNA of the configuration, or why there is none."""
+    chosen = [m for m in matrices(view) if m.metric == "cknna" and m.column == "value"]
+    if not chosen:
+        return "it is made of CKNNA, which metrics.pair of the configuration does not ask for"
+    baselines = [fact.model for fact in view.facts if fact.baseline]
+    settings = view.study.config.tree
+    try:
+        tree = model_tree(
+            chosen[0], exclude=baselines, alpha=settings.alpha, epsilon=settings.epsilon
+        )
+    except TreeError as error:
+        return str(error)
+    return tree, chosen[0]
+
+
+def draw(view: SliceView) -> Iterator[Drawing]:
+    """Yield the figures of a slice in the order of the report."""
+    labels = labels_of(view.tables["models"])
+    dataset = view.study.slice(view.layout.slice).dataset
+    shown = matrices(view)
+    for matrix, options in zip(shown, told_apart(shown), strict=True):
+        if matrix.metric not in SELF_SIMILARITY:
+            if matrix.column == "value" and matrix.metric == "information_imbalance":
+                yield from _plane(view, matrix, options)
+            continue
+        stem = f"heatmap_{spec_slug(matrix.metric, matrix.definition, matrix.params)}"
+        kind = f"{matrix.definition}, {options}" if options else matrix.definition
+        title = f"{metric_name(matrix.metric)} ({kind})"
+        if matrix.column != "value":
+            stem, title = f"{stem}_{matrix.column}", f"{title}, {matrix.column}"
+        figure = clustered_heatmap(matrix, labels)
+        yield Drawing(stem, title, heatmap_caption(matrix, dataset), figure)
+    yield from _calibration(view)
+    estimates = dimension_estimates(view.dimensions, view.keys)
+    if len(estimates):
+        names = {fact.model: fact.name for fact in view.facts}
+        caption = dimension_caption(estimates, names, dataset)
+        figure = dimension_bars(estimates, labels)
+        yield Drawing("intrinsic_dimension", "Intrinsic dimension", caption, figure)
+    found = tree_of(view)
+    if not isinstance(found, str):
+        tree, matrix = found
+        caption = tree_caption(tree, matrix, dataset)
+        figure = tree_figure(tree, labels, subtitle=subtitle(matrix))
+        yield Drawing("tree", "Evolutionary tree of the models", caption, figure)
+
+
+def _calibration(view: SliceView) -> Iterator[Drawing]:
+    """Yield the scores against their floors and, where there is one, the sweep."""
+    labels = labels_of(view.tables["models"])
+    dataset = view.study.slice(view.layout.slice).dataset
+    table = view.tables["calibration"]
+    counted = count_text(int(table["n"].min()), int(table["n"].max())) if len(table) else ""
+    figure = calibration_figure(table, labels, counted)
+    if figure is not None:
+        some = bool(table["ci_low"].notna().any())
+        caption = calibration_caption(counted, dataset, intervals=some)
+        yield Drawing("calibration", "Scores and their floors", caption, figure)
+    if view.sweep is not None:
+        figure = sweep_figure(once_per_pair(view.sweep, view.keys), labels, dataset)
+        if figure is not None:
+            title = "Scores and the number of structures"
+            yield Drawing("sweep", title, sweep_caption(dataset), figure)
+
+
+def _plane(view: SliceView, matrix: ScoreMatrix, options: str) -> Iterator[Drawing]:
+    labels = labels_of(view.tables["models"])
+    dataset = view.study.slice(view.layout.slice).dataset
+    pairs = imbalance_pairs(view.scores, matrix.params, view.keys, matrix.definition)
+    caption = plane_caption(
+        matrix.definition, matrix.params, count_text(matrix.n_min, matrix.n_max), dataset
+    )
+    slug = spec_slug(matrix.metric, matrix.definition, matrix.params)
+    figure = imbalance_plane(pairs, labels, subtitle=subtitle(matrix))
+    title = f"Information imbalance ({options})" if options else "Information imbalance"
+    yield Drawing(f"plane_{slug}", title, caption, figure)

@@ -1,0 +1,268 @@
+"""Captions and metric names: what is shown, by which definition, of how many structures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from matteralign.core.scaling import SCALINGS
+from matteralign.metrics.base.registry import METRICS
+from matteralign.report.analysis.matrices import DIRECTION_TOLERANCE, ScoreMatrix, parse_params
+from matteralign.report.analysis.tree import ModelTree
+
+METRIC_NAMES = {
+    "cknna": "CKNNA",
+    "dcor": "Distance correlation",
+    "cka": "Linear CKA",
+    "mutual_knn": "Mutual neighbours",
+    "idcor": "IdCor",
+    "gfre": "Global reconstruction error",
+    "lfre": "Local reconstruction error",
+    "information_imbalance": "Information imbalance",
+}
+SHORT_NAMES = {"dcor": "dCor", "cka": "CKA", "gfre": "GFRE", "lfre": "LFRE"}
+DEFINITION_NAMES = {
+    ("cknna", "huh2024"): "released code of Huh et al.",
+    ("cknna", "text"): "kernels centred over rows and columns",
+    ("cknna", "printed"): "one mean off each kernel, as the study prints it",
+    ("dcor", "root"): "with square root",
+    ("dcor", "squared"): "squared",
+    ("dcor", "debiased"): "squared, debiased",
+    ("cka", "debiased"): "debiased",
+    ("mutual_knn", "inner"): "inner products",
+    ("mutual_knn", "euclidean"): "distances",
+    ("information_imbalance", "rank"): "ranks",
+}
+DIRECTIONS = {
+    "information_imbalance": "Δ(a→b)",
+    "gfre": "error of b rebuilt from a",
+    "lfre": "error of b rebuilt from a",
+}
+"""What the score of the ordered pair (a, b) is, where the other way round is another question."""
+
+
+def metric_name(metric: str) -> str:
+    """Return the display name of a metric."""
+    return METRIC_NAMES.get(metric, metric)
+
+
+def short_name(metric: str) -> str:
+    """Return the name of a metric where there is little room."""
+    return SHORT_NAMES.get(metric, metric_name(metric))
+
+
+def matrix_name(matrix: ScoreMatrix) -> str:
+    """Return the name of a metric, and that its values are debiased where they are."""
+    name = metric_name(matrix.metric)
+    return name if matrix.column == "value" else f"{name}, {matrix.column}"
+
+
+def told_apart(matrices: Sequence[ScoreMatrix]) -> list[str]:
+    """Return for each matrix its options where another has the same metric and definition."""
+    kinds = [(m.metric, m.definition, m.column) for m in matrices]
+    return [
+        options_text(matrix.params) if kinds.count(kind) > 1 else ""
+        for matrix, kind in zip(matrices, kinds, strict=True)
+    ]
+
+
+def definition_name(metric: str, definition: str) -> str:
+    """Return the definition with a few words on what it is."""
+    words = DEFINITION_NAMES.get((metric, definition))
+    return f"{definition} ({words})" if words else definition
+
+
+def options_of(params: str) -> dict[str, Any]:
+    """Return a parameter set as a dictionary."""
+    return parse_params(params)
+
+
+def options_text(params: str) -> str:
+    """Write a parameter set out: ``k = 25, normalize = max``."""
+    return ", ".join(f"{k} = {v}" for k, v in sorted(parse_params(params).items()))
+
+
+def scaling_text(params: str) -> str:
+    """Say in words how latents were scaled; empty where the parameter set does not name it."""
+    scaling = parse_params(params).get("normalize")
+    return SCALINGS.get(scaling, "") if scaling else ""
+
+
+def count_text(n_min: int, n_max: int) -> str:
+    """Write the number of structures, as a range when pairs differ; 0 is that of no score."""
+    if not n_max:
+        return "no score"
+    if n_min == n_max:
+        return f"n = {n_max:,}"
+    return f"n = {n_min:,}–{n_max:,} by pair"
+
+
+def subtitle(matrix: ScoreMatrix) -> str:
+    """One line under a title: definition, parameters, n."""
+    parts = [
+        "" if matrix.column == "value" else matrix.column,
+        f"definition {matrix.definition}",
+        options_text(matrix.params),
+        count_text(matrix.n_min, matrix.n_max),
+    ]
+    return " · ".join(p for p in parts if p)
+
+
+def _basis(metric: str, definition: str, params: str, n: str) -> str:
+    options = options_text(params)
+    named = f"{metric_name(metric)}, definition {definition_name(metric, definition)}"
+    scaled = scaling_text(params)
+    return f"{named}{', ' + options if options else ''}{f' ({scaled})' if scaled else ''}, {n}."
+
+
+def notes_text(notes: Sequence[str], most: int = 2) -> str:
+    """Write what must be known to read the values; empty where there is nothing."""
+    if not notes:
+        return ""
+    more = len(notes) - most
+    rest = f"; {more} more in the score table" if more > 0 else ""
+    return f"Read with care: {'; '.join(notes[:most])}{rest}. "
+
+
+def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
+    """Caption of a clustered heatmap."""
+    basis = _basis(
+        matrix.metric, matrix.definition, matrix.params, count_text(matrix.n_min, matrix.n_max)
+    )
+    if not matrix.n_max:
+        reason = str(matrix.missing["reason"].iloc[0]) if len(matrix.missing) else "no pair"
+        return (
+            f"No pair of models on {dataset} has a score here. The first reason: {reason}. {basis}"
+        )
+    name = matrix_name(matrix) + ("" if matrix.column == "value" else ",")
+    text = (
+        f"{name} between all models on {dataset}, ordered by average "
+        "linkage on 1 − score with optimal leaf ordering. The strip shows model families. "
+        "The diagonal is 1 by construction and left blank. "
+    )
+    if not METRICS[matrix.metric].definitions[matrix.definition].symmetric:
+        text += (
+            f"Cells are the mean of both directions, which differ by {DIRECTION_TOLERANCE:g} at "
+            "most; where they differ by more the pair has no score here. "
+        )
+    text += notes_text(matrix.notes)
+    if matrix.column == "debiased":
+        text += (
+            "Finite-sample bias is removed: independent data give about 0, and a value may be "
+            "negative. "
+        )
+        if (matrix.metric, matrix.definition) == ("dcor", "root"):
+            text += "The root makes small values look large: 0.04 becomes 0.2. "
+    if len(matrix.missing):
+        text += (
+            "Hatched cells have no score (reasons in the report); for the ordering only they "
+            "count as the lowest score of the matrix. "
+        )
+    return text + basis
+
+
+def plane_caption(definition: str, params: str, n: str, dataset: str) -> str:
+    """Caption of the information-imbalance plane; `n` as from `count_text`."""
+    return (
+        f"Information imbalance of every pair of models on {dataset}. Δ(a→b) is near 0 when "
+        "neighbours in a are neighbours in b, near 1 when they are as good as random. Lower "
+        "left: equivalent; upper left: a contains b; lower right: b contains a; upper right: "
+        "orthogonal. Each point is split into the family colours of a (left) and b (right). "
+        + _basis("information_imbalance", definition, params, n)
+    )
+
+
+def dimension_caption(estimates: pd.DataFrame, names: Mapping[str, str], dataset: str) -> str:
+    """Caption of the intrinsic-dimension bars.
+
+    Parameters
+    ----------
+    estimates
+        From `matteralign.report.analysis.dimensions.dimension_estimates`.
+    names
+        Display name of each model.
+    """
+    known = estimates[estimates["status"] == "ok"]
+    named = "; ".join(dict.fromkeys(known["estimator"])) or "no estimator"
+    text = f"Intrinsic dimension of each model's latents on {dataset}, estimated by {named}. "
+    for estimator, rows in estimates[estimates["status"] != "ok"].groupby("estimator", sort=False):
+        of = rows.iloc[0]
+        text += (
+            f"{estimator} has no value for {len(rows)} models, "
+            f"of {names.get(of['model'], of['model'])} because {of['reason']}. "
+        )
+    text += _care(known, names)
+    text += "A random baseline has no structure at all and is the reference"
+    if known.empty:
+        return text + "."
+    low, high = int(known["n"].min()), int(known["n"].max())
+    counted = f"n = {low:,}" if low == high else f"n = {low:,}–{high:,} by model"
+    return f"{text}; estimates read too low in high dimension at {counted}."
+
+
+def _care(known: pd.DataFrame, names: Mapping[str, str], most: int = 6) -> str:
+    """Write what must be known of the estimates, each thing once with its models."""
+    told: dict[str, list[str]] = {}
+    for model, note in known[["model", "note"]].itertuples(index=False, name=None):
+        for part in filter(None, str(note).split("; ")):
+            models = told.setdefault(part, [])
+            if names.get(model, model) not in models:
+                models.append(names.get(model, model))
+    if not told:
+        return ""
+    every = known["model"].nunique()
+    parts = [
+        part if len(models) == every else f"{', '.join(models)}: {part}"
+        for part, models in told.items()
+    ]
+    more = f"; {len(parts) - most} more in tables/intrinsic_dimension" if len(parts) > most else ""
+    return f"Read with care: {'; '.join(parts[:most])}{more}. "
+
+
+def tree_caption(tree: ModelTree, matrix: ScoreMatrix, dataset: str) -> str:
+    """Caption of the evolutionary tree."""
+    text = (
+        f"Evolutionary tree of the models on {dataset}: neighbour joining on "
+        f"D = α√JSD(rows) + (1 − α)√JSD(columns), log base 2, of the row- and "
+        f"column-normalised matrix (α = {tree.alpha:g}, ε = {tree.epsilon:g}), drawn rooted at "
+        "its midpoint; the root is a drawing choice and no ancestor. "
+    )
+    if tree.excluded:
+        text += f"Without random baselines ({', '.join(tree.excluded)}). "
+    if tree.dropped:
+        text += f"Left out for missing pairs: {', '.join(tree.dropped)}. "
+    if tree.negative_branches:
+        text += (
+            f"Negative branch lengths ({tree.negative_branches}) are drawn as zero, dotted; "
+            "the Newick file keeps them. "
+        )
+    basis = _basis(
+        matrix.metric, matrix.definition, matrix.params, count_text(matrix.n_min, matrix.n_max)
+    )
+    return text + basis
+
+
+NO_INTERVAL = "No score has an interval: the structures are too few."
+
+
+def calibration_caption(n: str, dataset: str, *, intervals: bool = True) -> str:
+    """Caption of the scores against their floors; `intervals`: whether any score has one."""
+    vertical = "Vertical bars: 95 % interval of the score." if intervals else NO_INTERVAL
+    return (
+        f"Every score on {dataset} against its floor, the mean of the same score when the rows "
+        "of one model are paired at random with those of the other. On the dashed line two "
+        "models are no more alike than chance makes them; information imbalance and "
+        "reconstruction errors lie below it when they are alike. "
+        f"{vertical} Horizontal bars: two standard deviations of the floor. {n}."
+    )
+
+
+def sweep_caption(dataset: str) -> str:
+    """Caption of the scores against the number of structures."""
+    return (
+        f"Scores of every pair of models on nested random samples of {dataset}. A raw score "
+        "falls with the sample size where its floor does; a debiased one stays where it is "
+        "apart from noise."
+    )

@@ -1,0 +1,136 @@
+"""Everything that tables, figures and the report show of one slice, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from matteralign.core.errors import IntegrityError
+from matteralign.report.analysis.tables import ModelFacts, build_tables, facts_of, told_apart
+from matteralign.stages.assemble import check_dimensions, check_scores
+from matteralign.stages.study.layout import Layout
+from matteralign.stages.study.lists import read_summary
+from matteralign.stages.study.measure import Measure
+from matteralign.stages.study.standing import Standing, check_weights
+from matteralign.stages.study.study import Study
+from matteralign.store.latents import read_sidecar
+from matteralign.store.tidy import DIMENSIONS, SCORES, SWEEP, read_frame
+
+
+@dataclass(frozen=True)
+class SliceView:
+    """A finished slice.
+
+    Attributes
+    ----------
+    study, layout
+        The study and where the slice's files lie.
+    """
+
+    study: Study
+    layout: Layout
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """Models of the panel, lowest index first."""
+        return [card.key for card in self.study.panel(self.layout.slice)]
+
+    @property
+    def pair_measures(self) -> tuple[Measure, ...]:
+        """The metrics of each pair."""
+        return self.study.pair_measures(self.layout.slice)
+
+    @property
+    def model_measures(self) -> tuple[Measure, ...]:
+        """The metrics of each model."""
+        return self.study.model_measures(self.layout.slice)
+
+    @cached_property
+    def facts(self) -> list[ModelFacts]:
+        """What is shown about each model."""
+        cards = self.study.panel(self.layout.slice)
+        return told_apart([facts_of(card, self.sidecars[card.key]) for card in cards])
+
+    @cached_property
+    def identity(self) -> str:
+        """Hash of everything that is shown: results, names and settings."""
+        return Standing(self.study, self.layout).shown
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """The scores, checked to be those of the latents and measures of today."""
+        frame = read_frame(self.layout.scores, SCORES)
+        check_scores(
+            frame.to_dict("records"),
+            self.layout.scores,
+            sample_set_id=str(self.sidecars[self.keys[0]]["sample_set_id"]),
+            latents={key: str(side["sha256"]) for key, side in self.sidecars.items()},
+            measures=self.pair_measures,
+        )
+        return frame
+
+    @cached_property
+    def sweep(self) -> pd.DataFrame | None:
+        """Scores at growing sample sizes, where the study asks for them."""
+        if not self.study.config.metrics.sweep:
+            return None
+        return read_frame(self.layout.sweep, SWEEP)
+
+    @cached_property
+    def sidecars(self) -> Mapping[str, Mapping[str, Any]]:
+        """Latent sidecars by model, checked to be of the weights of card or lock."""
+        found = {}
+        for card in self.study.panel(self.layout.slice):
+            where = self.layout.latent(card.key)
+            found[card.key] = read_sidecar(where)
+            check_weights(card, found[card.key], where)
+        return found
+
+    @cached_property
+    def neighbor_sidecars(self) -> Mapping[str, Mapping[str, Any]]:
+        """Sidecars of the neighbour lists by model, checked to be of the latents of today."""
+        return {
+            key: read_summary(
+                self.layout,
+                key,
+                latent_sha256=str(self.sidecars[key]["sha256"]),
+                needed=("scalings", "intrinsic"),
+            )
+            for key in self.keys
+        }
+
+    @cached_property
+    def dimensions(self) -> pd.DataFrame:
+        """Intrinsic dimensions, tidy, checked to be those of the latents and measures of today."""
+        rows = []
+        for key, side in self.neighbor_sidecars.items():
+            where = self.layout.neighbors(key)
+            _require_columns(side["intrinsic"], where)
+            check_dimensions(side["intrinsic"], where, measures=self.model_measures)
+            rows += side["intrinsic"]
+        frame = pd.DataFrame.from_records(rows, columns=DIMENSIONS.names)
+        frame["weights"] = frame["model"].map({f.model: f.weights for f in self.facts})
+        return frame.astype({"value": float, "ci_low": float, "ci_high": float})
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Every table of the slice by file stem."""
+        return build_tables(self.scores, self.dimensions, self.sidecars, self.facts)
+
+
+def _require_columns(rows: Any, where: Path) -> None:
+    needed = set(DIMENSIONS.names) - {"weights"}  # that is the latents' to say
+    if not isinstance(rows, list):
+        rows = [None]
+    for row in rows:
+        missing = sorted(needed - set(row)) if isinstance(row, dict) else ["its columns"]
+        if missing:
+            raise IntegrityError(
+                f"{where.with_suffix('.json')}: a dimension lacks {', '.join(missing)}; "
+                "summarize this model again"
+            )

@@ -1,0 +1,224 @@
+"""A configuration joined with the cards, metrics and datasets it names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from matteralign.config.load import get_slice
+from matteralign.config.schema import StudyConfig
+from matteralign.config.slices import Slice
+from matteralign.core.errors import UserError
+from matteralign.core.hashing import sha256_json
+from matteralign.core.weights import Weights
+from matteralign.datasets.source import Source, check_names, find_source
+from matteralign.metrics.base.registry import LISTS_VERSION
+from matteralign.models.base.catalogue import wrapper_version
+from matteralign.models.prompts import with_study_words
+from matteralign.models.prompts.study import piece_files
+from matteralign.registry.card import ModelCard
+from matteralign.registry.environments import get_environment
+from matteralign.registry.load import get_card, load_cards
+from matteralign.registry.lock import with_lock
+from matteralign.registry.stand_in import stand_in_identity
+from matteralign.stages.study.measure import Measure, measures_of
+from matteralign.stages.study.panel import Choice, choose
+from matteralign.store.tidy import SCORES
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything a stage asks: slices, cards by index, measures.
+
+    Attributes
+    ----------
+    config
+        The validated configuration.
+    cards
+        Every known model card by key, in the order of indices.
+    """
+
+    config: StudyConfig
+    cards: Mapping[str, ModelCard]
+
+    def pair_measures(self, slice_name: str) -> tuple[Measure, ...]:
+        """Return the metrics of each pair on a slice."""
+        return measures_of(self.config.metrics_of(slice_name), "pair")
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bound on the working memory of the metrics."""
+        return int(self.config.metrics.memory_gb * 1024**3)
+
+    def model_measures(self, slice_name: str) -> tuple[Measure, ...]:
+        """Return the metrics of each model on a slice."""
+        return measures_of(self.config.metrics_of(slice_name), "model")
+
+    def slice(self, name: str) -> Slice:
+        """Return a slice by name."""
+        return get_slice(self.config, name)
+
+    def dataset(self, name: str) -> Source:
+        """Return a dataset by name: one that comes with the package, or the user's own."""
+        return find_source(name, self.config.datasets)
+
+    def panel(self, slice_name: str) -> list[ModelCard]:
+        """Return the cards of a slice's panel, lowest index first."""
+        return [choice.card for choice in self.choices(slice_name) if choice.chosen]
+
+    def choices(self, slice_name: str) -> list[Choice]:
+        """Return for every model whether it is on a slice's panel, and why not."""
+        if slice_name not in self._choices:
+            chosen = self.slice(slice_name)
+            offers = self.dataset(chosen.dataset).offers()
+            self._choices[slice_name] = choose(chosen, self.cards, offers)
+        return self._choices[slice_name]
+
+    @cached_property
+    def _choices(self) -> dict[str, list[Choice]]:
+        return {}
+
+    def weights(self, slice_name: str) -> Weights:
+        """Return whether untrained networks may stand in for missing weights on a slice."""
+        return self.slice(slice_name).weights or self.config.weights
+
+    def dataset_identity(self, name: str) -> dict[str, Any]:
+        """Return what decides which files of a dataset are fetched, and how local ones lie."""
+        source = self.dataset(name)
+        return {"dataset": source.identity(), "listing": source.listing()}
+
+    def weights_identity(self, key: str, weights: Weights) -> dict[str, Any]:
+        """Return what decides which weights of a model are fetched, or built in their place."""
+        card = get_card(key, self.cards)
+        if weights == "trained":
+            return {"checkpoint": card.checkpoint.origin()}
+        built = None if card.checkpoint.stand_in is None else stand_in_identity(card)
+        return {
+            "checkpoint": sha256_json(card.checkpoint.model_dump(mode="json")),
+            "stand_in": built,
+        }
+
+    def environment_identity(self, name: str) -> dict[str, Any]:
+        """Return what decides an environment."""
+        return {"lock": get_environment(name).lock_digest()}
+
+    def sample_identity(self, slice_name: str) -> dict[str, Any]:
+        """Return what decides the rows of a slice."""
+        chosen = self.slice(slice_name)
+        drawn = chosen.model_dump(mode="json", include={"n", "seed", "filters", "stratify"})
+        return self.dataset(chosen.dataset).identity() | drawn
+
+    def embed_identity(self, key: str, slice_name: str) -> dict[str, Any]:
+        """Return what decides a model's latents on a given sample set."""
+        card = get_card(key, self.cards)
+        identity: dict[str, Any] = {
+            "card": card.digest(),
+            "wrapper_version": wrapper_version(card.wrapper),
+            "environment": get_environment(card.environment).lock_digest(),
+        }
+        if card.checkpoint.files and card.checkpoint.digest() is None:
+            # Bytes that no card knows: those of another address are other weights.
+            identity["origin"] = card.checkpoint.origin()
+        stand_in = card.checkpoint.stand_in
+        allowed = self.weights(slice_name) != "trained" or card.checkpoint.weights == "untrained"
+        if stand_in is not None and allowed:
+            identity["stand_in"] = stand_in_identity(card)
+        return identity
+
+    def summary_identity(self, slice_name: str) -> dict[str, Any]:
+        """Return what decides the summary of a model on a slice beside its latents."""
+        measures = (*self.model_measures(slice_name), *self.pair_measures(slice_name))
+        return {
+            "measures": [m.identity() for m in measures],
+            "lists": LISTS_VERSION,
+            "sweep": self.config.metrics.sweep,
+        }
+
+    def score_identity(self, slice_name: str) -> dict[str, Any]:
+        """Return what decides a slice's scores beside the latents."""
+        return {
+            "measures": [m.identity() for m in self.pair_measures(slice_name)],
+            "statistics": self.config.metrics.statistics,
+            "sweep": self.config.metrics.sweep,
+            "columns": SCORES.names,
+            "lists": LISTS_VERSION,
+        }
+
+    def figure_identity(self, slice_name: str) -> str:
+        """Return a hash of what only tables, figures and the report depend on."""
+        cards = [card.model_dump(mode="json") for card in self.panel(slice_name)]
+        chosen = self.slice(slice_name).model_dump(mode="json")
+        return sha256_json([cards, chosen, self.config.tree.model_dump(mode="json")])
+
+
+def with_words(cards: Mapping[str, ModelCard], named: Mapping[str, Path]) -> dict[str, ModelCard]:
+    """Return the cards with the study's words in their prompts, where the user has the files.
+
+    Parameters
+    ----------
+    named
+        Files by piece, as a configuration names them.
+
+    Raises
+    ------
+    UserError
+        If a named file is not there, or a file does not hold the study's words.
+    """
+    files = piece_files(named)
+    return {key: with_study_words(card, files) for key, card in cards.items()}
+
+
+def _check_names(card: ModelCard) -> None:
+    try:
+        wrapper_version(card.wrapper)
+        get_environment(card.environment)
+    except UserError as error:
+        raise UserError(f"card of {card.key}: {error}") from error
+
+
+def missing_folders(config: StudyConfig, base: Path = Path()) -> list[str]:
+    """Return the folders of cards that a configuration names and that are not there."""
+    return [folder for folder in config.cards if not (base / folder).is_dir()]
+
+
+def open_study(config: StudyConfig, base: Path = Path()) -> Study:
+    """Join a configuration with what it names and check every name in it.
+
+    Parameters
+    ----------
+    config
+        The validated configuration.
+    base
+        Folder that further folders of cards are relative to.
+
+    Raises
+    ------
+    UserError
+        If a slice, model, dataset, metric, definition or parameter is not known; one line
+        with the nearest match. If a folder of cards does not exist.
+    """
+    named = {name: base / path for name, path in config.prompts if path is not None}
+    for folder in missing_folders(config, base):
+        raise UserError(
+            f"cards: folder {folder!r} does not exist ({(base / folder).absolute()}); correct the "
+            "name, create the folder, or write a card into it with `matteralign new-model`"
+        )
+    cards = load_cards(tuple(base / folder for folder in config.cards))
+    if config.weights_lock is not None:
+        cards = with_lock(cards, base / config.weights_lock)
+    study = Study(config, with_words(cards, named))
+    check_names(config.datasets)
+    _ = measures_of(config.metrics, "pair"), measures_of(config.metrics, "model")
+    for name, chosen in config.slices.items():
+        try:
+            study.dataset(chosen.dataset)
+            for card in study.panel(name):
+                _check_names(card)
+            if chosen.metrics is not None:
+                _ = study.pair_measures(name), study.model_measures(name)
+        except UserError as error:
+            raise UserError(f"slice {name!r}: {error}") from error
+    return study
