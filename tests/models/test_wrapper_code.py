@@ -19,6 +19,6 @@ def test_code_of_a_wrapper_changes_with_its_version_or_by_a_statement() -> None:
 
 
 def test_what_a_wrapper_imports_is_part_of_its_code() -> None:
-    assert (ROOM / "extract.py").is_file()
+    assert (ROOM / "extraction" / "extract.py").is_file()
     today = code_of_today()
     assert len({entry["code"] for entry in today.values()}) > 20
