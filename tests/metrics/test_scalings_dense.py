@@ -126,7 +126,7 @@ def data(case):
 )  # fmt: skip
 def test_every_metric_under_every_scaling_equals_the_dense_formula(case, precision, monkeypatch):
     if precision == "single":
-        monkeypatch.setattr("matteralign.metrics.neighbors.DOUBLE_ROWS", 0)
+        monkeypatch.setattr("matteralign.metrics.tiles.neighbors.DOUBLE_ROWS", 0)
     arrays = dict(zip("xy", data(case), strict=True))
     valid = {name: np.ones(N, bool) for name in arrays}
     if case == "masked":
