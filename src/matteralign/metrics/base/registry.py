@@ -191,7 +191,7 @@ _INFOS = (
     _metric(
         "cknna",
         "pair",
-        7,
+        8,
         "inner-product kNN once per model O(N^2 d), then O(N k) per pair",
         DefinitionInfo(
             "huh2024",
@@ -225,7 +225,7 @@ _INFOS = (
     _metric(
         "mutual_knn",
         "pair",
-        5,
+        6,
         "kNN once per model O(N^2 d), then O(N k) per pair",
         _of_shared_neighbours(
             "inner",
