@@ -206,8 +206,8 @@ class Prompts(Strict):
 class ModelCard(Strict):
     """Everything the project knows about one model.
 
-    `index` orders the rows of the comparison and never changes: the job of a model covers
-    its pairs with models of lower index, so a new model takes the next free number.
+    `index` is the model's place: panels, tables and reports list models by it. A new model takes
+    the next free number, and no index changes later, so that old and new tables have one order.
     """
 
     key: Key

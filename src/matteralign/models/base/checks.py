@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.models.base.symbols import symbol
 from matteralign.registry.card import Accepts
 from matteralign.store.structures import Structure
 
@@ -48,7 +47,10 @@ def refuse_common(structure: Structure, accepts: Accepts) -> Refusal | None:
     if allowed is not None:
         missing = sorted({int(z) for z in structure.numbers} - allowed)
         if missing:
-            names = ", ".join(f"{symbol(z)} ({z})" for z in missing)
+            from ase.data import chemical_symbols  # slow to import, and seldom needed
+
+            known = dict(enumerate(chemical_symbols))
+            names = ", ".join(f"{known.get(z, '?')} ({z})" for z in missing)
             return Refusal("element", f"the model does not know the element {names}")
     if accepts.max_atoms is not None and structure.n_atoms > accepts.max_atoms:
         return Refusal(

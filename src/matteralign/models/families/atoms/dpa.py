@@ -9,10 +9,10 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 import torch
+from ase.data import chemical_symbols
 from matscipy.neighbours import neighbour_list
 
 from matteralign.models.base.pooling import segment_mean
-from matteralign.models.base.symbols import symbol
 from matteralign.models.base.torch_setup import count_parameters
 from matteralign.models.base.wrapper import Embedded, Wrapper
 from matteralign.models.inputs.boxes import to_boxed_atoms
@@ -37,7 +37,7 @@ class DpaWrapper(Wrapper):
         self._model = model.eval()
         self._cutoff, self._slots = float(model.get_rcut()), int(model.get_nnei())
         types = {name: number for number, name in enumerate(model.get_type_map())}
-        self._types = np.array([types.get(symbol(z), 0) for z in range(119)])
+        self._types = np.array([types.get(symbol, 0) for symbol in chemical_symbols])
 
     def n_parameters(self) -> int:
         return count_parameters(self._model)

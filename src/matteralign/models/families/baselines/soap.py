@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from ase.data import chemical_symbols
 from dscribe.descriptors import SOAP
 
 from matteralign.models.base.pooling import segment_mean
-from matteralign.models.base.symbols import symbol
 from matteralign.models.base.wrapper import Embedded, Wrapper
 from matteralign.models.inputs.atoms import to_atoms
 from matteralign.store.structures import Structure
@@ -65,9 +65,9 @@ class SoapWrapper(Wrapper):
 
     def _descriptor(self, structure: Structure, weighted: bool) -> SOAP:
         numbers = sorted({int(z) for z in structure.numbers})
-        weights = {symbol(z): float(z) for z in numbers} if weighted else None
+        weights = {chemical_symbols[z]: float(z) for z in numbers} if weighted else None
         return SOAP(
-            species=[symbol(z) for z in numbers],
+            species=[chemical_symbols[z] for z in numbers],
             periodic=structure.periodic,
             r_cut=float(self.options["cutoff"]),
             n_max=int(self.options["radial"]),
