@@ -15,7 +15,7 @@ import yaml
 import matteralign
 from matteralign.registry.load import FIRST_OWN, load_cards, next_index, read_card
 from matteralign.sources.cache import ensure
-from matteralign.store.latents import read_latent
+from matteralign.store.latent_rows import open_latent
 
 Done = subprocess.CompletedProcess[str]
 PACKAGE = Path(matteralign.__file__).parent
@@ -74,7 +74,7 @@ def test_a_checkpoint_of_a_known_family_becomes_a_model_of_a_slice(
     for verb in (["sample", "few"], ["embed", "few", "chgnet-mine"]):
         done = here(*verb)
         assert done.returncode == 0, done.stderr
-    assert read_latent(tmp_path / "results" / "few" / "latents" / "chgnet-mine.npy").valid.all()
+    assert open_latent(tmp_path / "results" / "few" / "latents" / "chgnet-mine.npy").valid.all()
 
 
 @pytest.mark.models

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matteralign.core.hashing import canonical_json, sha256_file, sha256_json, sha256_tree
+from matteralign.core.hashing import canonical_json, sha256_file, sha256_json
 
 scalars = (
     st.none()
@@ -52,13 +52,3 @@ def test_file_hash_is_that_of_sha256sum(tmp_path: Path, size: int) -> None:
     path.write_bytes(bytes(i % 251 for i in range(size)))
     done = subprocess.run(["sha256sum", str(path)], capture_output=True, text=True, check=True)
     assert sha256_file(path) == done.stdout.split()[0]
-
-
-def test_tree_hash_sees_names_and_content(tmp_path: Path) -> None:
-    (tmp_path / "a").write_text("1")
-    (tmp_path / "b").write_text("2")
-    both = [tmp_path / "a", tmp_path / "b"]
-    first = sha256_tree(tmp_path, both)
-    assert sha256_tree(tmp_path, reversed(both)) == first
-    (tmp_path / "b").write_text("3")
-    assert sha256_tree(tmp_path, both) != first

@@ -16,7 +16,7 @@ import pytest
 
 import matteralign
 from matteralign.registry.load import load_cards
-from matteralign.store.latents import read_latent
+from matteralign.store.latent_rows import open_latent
 from matteralign.store.structures import Structure, write_structures
 
 WORKER = Path(matteralign.__file__).parent / "models" / "worker.py"
@@ -57,8 +57,8 @@ def test_embed_writes_rows_sidecar_and_predictions(
     done = run("ecfp4", [*small_molecules, bad])
     assert done.returncode == 0, done.stderr
     assert "ecfp4: 13/13 structures" in done.stderr
-    latent = read_latent(tmp_path / "latents" / "ecfp4.npy")
-    assert latent.values.shape == (13, 2048)
+    latent = open_latent(tmp_path / "latents" / "ecfp4.npy")
+    assert latent.shape == (13, 2048)
     assert latent.valid.tolist() == [True] * 12 + [False]
     (masked,) = latent.sidecar["masked"]
     assert (masked["row"], masked["id"], masked["code"]) == (12, "bad", "smiles")

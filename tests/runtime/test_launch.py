@@ -14,7 +14,7 @@ from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
 from matteralign.runtime import launch
-from matteralign.store.latents import read_latent
+from matteralign.store.latent_rows import open_latent
 from matteralign.store.structures import Structure, read_structures, write_structures
 
 Start = Callable[..., Path]
@@ -48,7 +48,7 @@ def start(
 
 @pytest.mark.parametrize("key", ["random", "ecfp4"])
 def test_the_worker_writes_what_the_stages_read(start: Start, key: str, tmp_path: Path) -> None:
-    latent = read_latent(start(load_cards()[key]))
+    latent = open_latent(start(load_cards()[key]))
     sample = read_structures(tmp_path / "structures.parquet")
     assert latent.sidecar["sample_set_id"] == sample.id
     assert latent.sidecar["model"] == key

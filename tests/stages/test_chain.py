@@ -16,7 +16,7 @@ from matteralign.metrics import cka, cknna, dcor, information_imbalance, normali
 from matteralign.stages.score import score_slice
 from matteralign.stages.summarize import summarize_model
 from matteralign.store.neighbors import read_neighbors_sidecar
-from matteralign.store.tidy import SCORES, empty_statistics, read_rows
+from matteralign.store.tidy import SCORES, STATISTICS, read_rows
 
 N = 40
 KEYS = ["alpha", "beta", "gamma", "delta", "void", "flat"]
@@ -227,7 +227,7 @@ def _bytes(tiny: Any) -> dict[str, bytes]:
 
 def same_scores(found: list[Row], expected: list[Row]) -> bool:
     """Whether two tables agree: values to what depends on which pairs were made together."""
-    numbers = {"value", *empty_statistics()}
+    numbers = {"value", *STATISTICS}
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
         assert one.keys() == other.keys()

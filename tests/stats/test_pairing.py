@@ -15,10 +15,10 @@ from scipy import stats
 from matteralign.stats.pairing import (
     gamma_p,
     moments_of_edges,
-    moments_of_matrix,
     normal_p,
     pairing_null,
 )
+from tests.stats.dense import moments_of_matrix
 
 
 def enumerated(a, b):

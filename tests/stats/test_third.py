@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 from matteralign.stats import third
-from matteralign.stats.pairing import moments_of_matrix, pairing_null
+from matteralign.stats.pairing import pairing_null
 from matteralign.stats.third import third_moment, thirds_of_edges, thirds_of_sample
+from tests.stats.dense import moments_of_matrix
 
 
 def thirds(a):

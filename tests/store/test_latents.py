@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from matteralign.core.errors import IntegrityError
 from matteralign.core.hashing import sha256_file
+from matteralign.store.latent_rows import open_latent
 from matteralign.store.latents import (
     MaskedRow,
-    read_latent,
     read_sidecar,
     sidecar_path,
     write_latent,
@@ -34,10 +34,11 @@ def latent(tmp_path: Path) -> Path:
 
 
 def test_masked_rows_are_nan_and_carry_their_reason(latent: Path) -> None:
-    back = read_latent(latent, sample_set_id="a" * 64)
+    with open_latent(latent, sample_set_id="a" * 64) as back:
+        values = np.asarray(back)
     assert back.valid.tolist() == [True, False, True, True, False, True]
-    assert np.isnan(back.values[[1, 4]]).all()
-    assert np.array_equal(back.values[back.valid], VALUES[[0, 2, 3, 5]])
+    assert np.isnan(values[[1, 4]]).all()
+    assert np.array_equal(values[back.valid], VALUES[[0, 2, 3, 5]])
     assert back.sidecar["masked"] == [
         {"row": 1, "id": "x1", "code": "smiles", "reason": "none"},
         {"row": 4, "id": "x4", "code": "element", "reason": "Na"},
@@ -89,7 +90,7 @@ def test_another_sample_set_is_refused_naming_the_file(latent: Path) -> None:
     with pytest.raises(
         IntegrityError, match=r"mace-0\.3\.0\.json: made for sample set aaaaaaaaaaaa"
     ):
-        read_latent(latent, sample_set_id="b" * 64)
+        open_latent(latent, sample_set_id="b" * 64)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -102,7 +103,7 @@ def test_any_flipped_bit_is_refused(latent: Path, data: st.DataObject) -> None:
     try:
         latent.write_bytes(bytes(changed))
         with pytest.raises(IntegrityError, match=r"mace-0\.3\.0\.npy: bytes hash to"):
-            read_latent(latent)
+            open_latent(latent)
     finally:
         latent.write_bytes(whole)
 
@@ -111,18 +112,18 @@ def test_any_flipped_bit_is_refused(latent: Path, data: st.DataObject) -> None:
 def test_a_cut_array_is_refused(latent: Path, length: int) -> None:
     latent.write_bytes(latent.read_bytes()[:length])
     with pytest.raises(IntegrityError, match=r"\.npy: bytes hash to"):
-        read_latent(latent)
+        open_latent(latent)
 
 
 def test_a_missing_part_is_named(latent: Path) -> None:
     array = latent.read_bytes()
     latent.unlink()
     with pytest.raises(IntegrityError, match=r"\.npy: array is missing"):
-        read_latent(latent)
+        open_latent(latent)
     latent.write_bytes(array)
     sidecar_path(latent).unlink()
     with pytest.raises(IntegrityError, match=r"\.json: file is missing"):
-        read_latent(latent)
+        open_latent(latent)
 
 
 def _edit(latent: Path, **changes: Any) -> None:
@@ -133,16 +134,16 @@ def _edit(latent: Path, **changes: Any) -> None:
 def test_a_sidecar_that_lies_about_the_array_is_refused(latent: Path) -> None:
     _edit(latent, n_rows=7)
     with pytest.raises(IntegrityError, match="not as its sidecar"):
-        read_latent(latent)
+        open_latent(latent)
     _edit(latent, n_rows=6, masked=[])
     with pytest.raises(IntegrityError, match="NaN rows are not the masked rows"):
-        read_latent(latent)
+        open_latent(latent)
 
 
 def test_a_masked_row_outside_the_array_is_refused(latent: Path) -> None:
     _edit(latent, masked=[{"row": 99, "id": "x", "code": "element", "reason": "r"}])
     with pytest.raises(IntegrityError, match="mace-0"):
-        read_latent(latent)
+        open_latent(latent)
 
 
 def test_an_old_or_foreign_sidecar_is_refused(latent: Path) -> None:
@@ -162,4 +163,4 @@ def test_a_pickled_array_is_never_opened(latent: Path) -> None:
         np.save(handle, np.array([object()], dtype=object), allow_pickle=True)
     _edit(latent, sha256=sha256_file(latent))
     with pytest.raises(IntegrityError, match=r"mace-0\.3\.0\.npy: not a plain array"):
-        read_latent(latent)
+        open_latent(latent)

@@ -13,8 +13,8 @@ from matteralign.core.errors import IntegrityError
 from matteralign.store.tidy import (
     DIMENSIONS,
     SCORES,
+    STATISTICS,
     SWEEP,
-    empty_statistics,
     read_frame,
     read_rows,
     write_rows,
@@ -28,7 +28,7 @@ COLUMNS = [
     "null_p", "p_adjusted", "p_holm", "ci_low", "ci_high", "latent_sha256_a", "latent_sha256_b",
 ]  # fmt: skip
 INTEGERS = {"n", "metric_version"}
-FLOATS = {"value", *empty_statistics()}
+FLOATS = {"value", *STATISTICS}
 
 
 def score(**changes: Any) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def score(**changes: Any) -> dict[str, Any]:
         "latent_sha256_a": "1", "latent_sha256_b": "2",
         "weights_a": "trained", "weights_b": "untrained",
     }  # fmt: skip
-    return row | empty_statistics() | changes
+    return row | dict.fromkeys(STATISTICS) | changes
 
 
 @pytest.fixture

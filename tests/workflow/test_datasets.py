@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from matteralign.core.paths import cache_root
-from matteralign.store.latents import read_latent
+from matteralign.store.latent_rows import open_latent
 from matteralign.store.structures import SampleSet, read_structures
 from tests.datasets.lmdb_files import calculated
 from tests.serving import Server
@@ -61,10 +61,10 @@ def arrived(run: Any, name: str) -> SampleSet:
     page = (root / "report.html").read_text()
     assert sample.id[:12] in page
     for key in chosen["panel"]:
-        latent = read_latent(root / "latents" / f"{key}.npy", sample_set_id=sample.id)
-        assert len(latent.values) == len(sample)
+        latent = open_latent(root / "latents" / f"{key}.npy", sample_set_id=sample.id)
+        assert len(latent) == len(sample)
         assert latent.valid.all(), key
-        assert np.isfinite(latent.values).all(), key
+        assert np.isfinite(latent[:]).all(), key
         assert key in page
     scores = pd.read_parquet(root / "scores.parquet")
     assert set(scores["status"]) == {"ok"}
@@ -87,7 +87,7 @@ def by_fold(run: Any, model: str) -> None:
     """Check that the nearest of each helix is a helix, and of each strand a strand."""
     root = run.results / "rcsb"
     chains = read_structures(root / "structures.parquet").structures
-    values = read_latent(root / "latents" / f"{model}.npy").values
+    values = open_latent(root / "latents" / f"{model}.npy")[:]
     apart = np.linalg.norm(values[:, None] - values[None], axis=2) + np.diag([np.inf] * len(chains))
     # Of a strand the ends are further apart, for each of its residues.
     ends = [c.backbone[[0, -1], 1] for c in chains if c.backbone is not None]

@@ -15,7 +15,7 @@ import pytest
 from matteralign.config.load import load_config
 from matteralign.report.figures.style import UNTRAINED_MARK
 from matteralign.stages.study.study import Study, open_study
-from matteralign.store.latents import Latent, read_latent
+from matteralign.store.latent_rows import LatentRows, open_latent
 
 pytestmark = [
     pytest.mark.workflow,
@@ -45,9 +45,9 @@ class Mixed:
         """Models of the panel, lowest index first."""
         return [card.key for card in self.study.panel("mixed")]
 
-    def latents(self) -> dict[str, Latent]:
+    def latents(self) -> dict[str, LatentRows]:
         """Latents by model."""
-        return {key: read_latent(self.root / "latents" / f"{key}.npy") for key in self.keys}
+        return {key: open_latent(self.root / "latents" / f"{key}.npy") for key in self.keys}
 
     def weights(self) -> dict[str, str]:
         """What every model ran on, as its latents say."""
@@ -70,10 +70,10 @@ def test_every_model_that_can_read_molecules_is_there(mixed: Mixed) -> None:
     assert set(mixed.keys) == able
     assert sum(card.study_row is not None for card in panel) == 48
     for key, latent in mixed.latents().items():
-        assert len(latent.values) == 250
+        assert len(latent) == 250
         assert latent.valid.mean() > 0.9, key
-        assert np.isfinite(latent.values[latent.valid]).all()
-        assert latent.values[latent.valid].std(axis=0).max() > 0, f"{key}: all rows are equal"
+        assert np.isfinite(latent[latent.valid]).all()
+        assert latent[latent.valid].std(axis=0).max() > 0, f"{key}: all rows are equal"
         assert {m["row"] for m in latent.sidecar["masked"]} == set(np.flatnonzero(~latent.valid))
         for row in latent.sidecar["masked"]:
             assert row["code"] != "model_error", row

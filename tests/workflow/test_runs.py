@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from matteralign.registry.load import BUILTIN
-from matteralign.store.latents import read_latent
+from matteralign.store.latent_rows import open_latent
 from matteralign.store.structures import Structure, read_structures, write_structures
 
 pytestmark = [
@@ -35,8 +35,8 @@ def test_a_run_leaves_every_output_and_they_agree(finished: Any) -> None:
     sample = read_structures(root / "structures.parquet")
     assert (len(sample), sample.slice, sample.dataset) == (24, "tiny", "qm9")
     for key in PANEL:
-        latent = read_latent(root / "latents" / f"{key}.npy", sample_set_id=sample.id)
-        assert len(latent.values) == 24
+        latent = open_latent(root / "latents" / f"{key}.npy", sample_set_id=sample.id)
+        assert len(latent) == 24
         assert latent.valid.all()
         assert latent.sidecar["model"] == key
         prediction = pd.read_parquet(root / "predictions" / f"{key}.parquet")
@@ -240,10 +240,10 @@ def test_untrained_networks_run_only_where_the_study_allows_them(new_run: Any) -
     words = run.run("stand-in", "--keep-going")
     root = run.results / "stand-in"
     for key in ("mace-off23-medium", "orb-v3-direct-20-omat-random"):
-        latent = read_latent(root / "latents" / f"{key}.npy")
+        latent = open_latent(root / "latents" / f"{key}.npy")
         assert latent.sidecar["checkpoint"]["weights"] == "untrained"
         assert f"{key}: runs on UNTRAINED weights" in words
-    small = read_latent(root / "latents" / "mace-off23-small.npy")
+    small = open_latent(root / "latents" / "mace-off23-small.npy")
     assert small.sidecar["checkpoint"]["weights"] == "trained"
     weights = pd.read_csv(root / "tables" / "models.csv", index_col="model")["weights"]
     assert weights.to_dict() == {
@@ -281,7 +281,7 @@ def test_structures_that_a_model_cannot_take_are_masked_rows(
     }
     gone: dict[str, set[int]] = {}
     for key, codes in expected.items():
-        latent = read_latent(run.results / "odd" / "latents" / f"{key}.npy", sample_set_id=identity)
+        latent = open_latent(run.results / "odd" / "latents" / f"{key}.npy", sample_set_id=identity)
         found = {m["row"]: m for m in latent.sidecar["masked"]}
         gone[key] = set(found)
         assert set(found) == set(codes), (key, found)
@@ -304,6 +304,6 @@ def test_structures_that_a_model_cannot_take_are_masked_rows(
 def _others_are_as_without_the_odd_ones(run: Any, finished: Any, odd: list[Structure]) -> None:
     plain = [i for i, s in enumerate(odd) if s.id not in ("salt", "unreadable", "empty")]
     for key in PANEL:
-        here = read_latent(run.results / "odd" / "latents" / f"{key}.npy").values[plain]
-        there = read_latent(finished.results / "tiny" / "latents" / f"{key}.npy").values
+        here = open_latent(run.results / "odd" / "latents" / f"{key}.npy")[plain]
+        there = open_latent(finished.results / "tiny" / "latents" / f"{key}.npy")[:]
         assert np.abs(here - there).max() <= 1e-5 * np.abs(there).max()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import Field, field_validator
 
 from matteralign.config.datasets import DatasetSection
@@ -77,8 +75,3 @@ class StudyConfig(StrictSection):
         own = self.slices[name].metrics
         chosen = {kind: asked for kind, asked in own if asked is not None} if own else {}
         return self.metrics.model_copy(update=chosen)
-
-    def digest_of(self, *parts: str) -> dict[str, Any]:
-        """Return the named sections as plain values, for hashing and for rule parameters."""
-        dump = self.model_dump(mode="json")
-        return {part: dump[part] for part in parts}

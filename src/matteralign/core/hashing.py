@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +41,3 @@ def canonical_json(value: Any) -> str:
 def sha256_json(value: Any) -> str:
     """Return the hex SHA-256 of the canonical JSON of `value`."""
     return sha256_bytes(canonical_json(value).encode())
-
-
-def sha256_tree(root: Path, files: Iterable[Path]) -> str:
-    """Return one hash over several files: of their paths below `root` and their hashes."""
-    entries = {f.relative_to(root).as_posix(): sha256_file(f) for f in files}
-    return sha256_json(entries)

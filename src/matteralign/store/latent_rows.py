@@ -143,12 +143,20 @@ class LatentRows:
 
 
 def open_latent(path: str | Path, *, sample_set_id: str | None = None) -> LatentRows:
-    """Open latents for reading by rows, after every check of `read_latent`.
+    """Open latents for reading by rows, refusing any file that is not what its sidecar says.
+
+    Parameters
+    ----------
+    path
+        The ``.npy`` file.
+    sample_set_id
+        The sample set the caller works on; None skips that check.
 
     Raises
     ------
     IntegrityError
-        As `matteralign.store.latents.read_latent`.
+        If the sidecar names another sample set, the bytes do not match the hash, the shape
+        differs, or the NaN rows are not exactly the masked rows. The message names the file.
     """
     where = Path(path)
     sidecar = check_latent(where, sample_set_id=sample_set_id)

@@ -38,30 +38,6 @@ class MaskedRow:
     reason: str
 
 
-@dataclass(frozen=True)
-class Latent:
-    """One model's latents on one sample set, checked against their sidecar.
-
-    Attributes
-    ----------
-    values
-        Shape (n_rows, dim), float32; masked rows are NaN throughout.
-    valid
-        Shape (n_rows,), bool: rows that the model took.
-    sidecar
-        The JSON sidecar as read.
-    """
-
-    values: npt.NDArray[np.float32]
-    valid: npt.NDArray[np.bool_]
-    sidecar: dict[str, Any]
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the array file."""
-        return str(self.sidecar["sha256"])
-
-
 def sidecar_path(array: str | Path) -> Path:
     """Return the sidecar's path of an array file."""
     return Path(array).with_suffix(".json")
@@ -172,31 +148,3 @@ def check_mask(path: str | Path, valid: npt.NDArray[np.bool_], sidecar: dict[str
     """Raise IntegrityError unless the rows that are NaN are the masked rows."""
     if sorted(m["row"] for m in sidecar["masked"]) != np.flatnonzero(~valid).tolist():
         raise IntegrityError(f"{path}: the NaN rows are not the masked rows of its sidecar")
-
-
-def read_latent(path: str | Path, *, sample_set_id: str | None = None) -> Latent:
-    """Read latents, refusing any file that is not what its sidecar says.
-
-    Parameters
-    ----------
-    path
-        The ``.npy`` file.
-    sample_set_id
-        The sample set the caller works on; None skips that check.
-
-    Raises
-    ------
-    IntegrityError
-        If the sidecar names another sample set, the bytes do not match the hash, the shape
-        differs, or the NaN rows are not exactly the masked rows. The message names the file.
-    """
-    sidecar = check_latent(path, sample_set_id=sample_set_id)
-    try:
-        values = np.load(path, allow_pickle=False)
-    except ValueError as error:
-        raise IntegrityError(f"{path}: not a plain array ({error})") from error
-    if values.shape != (sidecar["n_rows"], sidecar["dim"]) or values.dtype != np.float32:
-        raise IntegrityError(f"{path}: array is {values.shape} {values.dtype}, not as its sidecar")
-    valid = np.isfinite(values).all(axis=1)
-    check_mask(path, valid, sidecar)
-    return Latent(values, valid, sidecar)

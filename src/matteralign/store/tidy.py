@@ -16,7 +16,7 @@ from matteralign.core.files import atomic_path
 from matteralign.core.hashing import canonical_json
 from matteralign.store.parquet import read_metadata, read_parquet
 
-_STATISTICS = (
+STATISTICS = (
     "debiased",
     "debiased_low",
     "debiased_high",
@@ -202,11 +202,6 @@ def write_table(frame: pd.DataFrame, stem: str | Path) -> tuple[Path, Path]:
     with atomic_path(csv) as temporary:
         frame.to_csv(temporary, index=False)
     return parquet, csv
-
-
-def empty_statistics() -> dict[str, None]:
-    """Return the columns for calibration, all null."""
-    return dict.fromkeys(_STATISTICS)
 
 
 def _write(table: pa.Table, path: str | Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from matteralign.report.analysis.tables import ModelFacts, models_table
 from matteralign.report.figures.style import labels_of
-from matteralign.store.tidy import empty_statistics
+from matteralign.store.tidy import STATISTICS
 
 SHA = "3f8a" * 16
 FACTS = [
@@ -161,7 +161,7 @@ def score_frame(keys: list[str] | None = None, seed: int = 0) -> pd.DataFrame:
 
 
 def _row(a: str, b: str, metric: str, definition: str, params: str, value: float) -> dict[str, Any]:
-    empty = dict.fromkeys(empty_statistics(), np.nan)
+    empty = dict.fromkeys(STATISTICS, np.nan)
     return {
         "slice": "qm9-demo",
         "dataset": "qm9",

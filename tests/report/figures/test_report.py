@@ -54,7 +54,7 @@ def report_data(
     demo: SimpleNamespace, scores: pd.DataFrame, intrinsic: pd.DataFrame, **changes: Any
 ) -> ReportData:
     matrices = [score_matrix(scores, *spec, models=demo.KEYS) for spec in score_specs(scores)]
-    svg = render(clustered_heatmap(matrices[0], demo.labels), "h").svg_text
+    svg = render(clustered_heatmap(matrices[0], demo.labels), "h").svg.decode()
     sidecars = demo.sidecars()
     data = ReportData(
         slice_name="qm9-demo",

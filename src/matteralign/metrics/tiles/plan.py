@@ -58,11 +58,6 @@ class Step:
         """One past the last column."""
         return self.panel[-1].stop
 
-    @property
-    def blocks_done(self) -> int:
-        """Leading blocks that are complete once this step is."""
-        return self.panel[-1].block + 1
-
     def columns_of(self, piece: Piece) -> tuple[Piece, ...]:
         """Return the pieces of the panel that `piece` meets: its own and those behind it."""
         return tuple(p for p in self.panel if p.start >= piece.start)

@@ -76,7 +76,6 @@ class Effort:
 
     certified: int = 0
     double: int = 0
-    one_by_one: int = 0
 
 
 def search(
@@ -327,7 +326,6 @@ class _Finish:
         if self.whole.centred.dtype != np.float64 or self.view.factors is not None:
             effort.double += len(open_rows)
             open_rows = self._in_double(open_rows)
-        effort.one_by_one += len(open_rows)
         pool.map(self._one_by_one, open_rows.tolist())
 
     def _certify(

@@ -70,26 +70,6 @@ class ScoreMatrix:
         """Parameters of the metric as a dictionary."""
         return parse_params(self.params)
 
-    def reorder(self, order: Sequence[str]) -> ScoreMatrix:
-        """Return the same matrix with rows and columns in `order` (a subset is allowed)."""
-        keep = list(order)
-        for name in keep:
-            if name not in self.values.index:
-                raise UserError(unknown("model", name, self.models))
-        missing = self.missing
-        inside = missing["model_a"].isin(keep) & missing["model_b"].isin(keep)
-        return ScoreMatrix(
-            self.metric,
-            self.definition,
-            self.params,
-            self.values.loc[keep, keep],
-            missing[inside].reset_index(drop=True),
-            self.n_min,
-            self.n_max,
-            self.column,
-            self.notes,
-        )
-
 
 @dataclass(frozen=True)
 class Clustering:

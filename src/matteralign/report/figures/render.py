@@ -23,11 +23,6 @@ class Rendered:
     svg: bytes
     png: bytes
 
-    @property
-    def svg_text(self) -> str:
-        """The SVG as text, for the report."""
-        return self.svg.decode()
-
     def write(self, path: str | Path) -> tuple[Path, Path]:
         """Write ``<path>.svg`` and ``<path>.png`` atomically and return both paths."""
         svg, png = Path(f"{path}.svg"), Path(f"{path}.png")

@@ -9,7 +9,6 @@ from matteralign.core.errors import MatterAlignError
 from matteralign.report.figures.style import FAINT, INK, MUTED, PAPER
 
 SVG = "http://www.w3.org/2000/svg"
-XLINK = "http://www.w3.org/1999/xlink"
 DROPPED = {"metadata", "script", "foreignObject", "style", "title", "desc"}
 PX_PER_POINT = 1.45  # one scale for all figures, the text as large as the page's
 # A figure wider than the column of text shrinks to the window, but no further than its smallest
