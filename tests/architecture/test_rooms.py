@@ -115,6 +115,36 @@ def test_imports_between_folders_never_run_round() -> None:
         pytest.fail("these folders import each other: " + ", ".join(map(shown, error.args[1])))
 
 
+def _floors() -> list[set[str]]:
+    """Return the folders and modules of metrics on each floor, the lowest first."""
+    text = ast.get_docstring(ast.parse((PACKAGE / "metrics" / "__init__.py").read_text("utf-8")))
+    lines = re.findall(r"^    (\w+(?:, \w+)*)(?:  |$)", text or "", re.MULTILINE)
+    return [set(line.split(", ")) for line in reversed(lines)]
+
+
+def test_the_diagram_of_metrics_is_true() -> None:
+    """Every folder and module has its floor, and imports from lower ones only."""
+    home = PACKAGE / "metrics"
+    floor = {name: level for level, names in enumerate(_floors()) for name in names}
+    there = {p.stem for p in home.iterdir() if p.suffix == ".py" or (p / "__init__.py").is_file()}
+    assert set(floor) == there - {"__init__"}, "the diagram in metrics/__init__.py lacks these"
+    for path in MODULES:
+        if room(path) != "metrics" or path == home / "__init__.py":
+            continue
+        here = path.relative_to(home).parts[0].removesuffix(".py")
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[:2] == ["matteralign", "metrics"] and parts[2] in set(floor) - {here}:
+                assert floor[parts[2]] < floor[here], f"{shown(path)} imports {name}"
+
+
+def test_every_folder_is_described() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+(?:/\w+)+)` \|", text, re.MULTILINE)
+    folders = {p.parent.relative_to(PACKAGE).as_posix() for p in MODULES if p.stem == "__init__"}
+    assert sorted(told) == sorted(name for name in folders if "/" in name)
+
+
 def test_no_folder_is_crowded() -> None:
     folders = [PACKAGE, *(p for p in PACKAGE.rglob("*") if p.is_dir() and p.name != "__pycache__")]
     entries = {shown(f): len([p for p in f.iterdir() if p.name != "__pycache__"]) for f in folders}
@@ -273,6 +303,37 @@ def test_no_file_names_a_machine_or_a_registry_host() -> None:
             continue
         found += [f"{shown(path)}: {hit.group()}" for hit in PLACES.finditer(text)]
     assert not found
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CHECKOUT = ("benchmarks", "docs", "envs", "src", "tests", "workflow")
+
+
+def _named_paths(text: str) -> Iterator[Path]:
+    """Yield the paths of the checkout and of the package that a page names, as patterns."""
+    for name in re.findall(r"`([\w.<>*-]+/[\w./<>*-]*)`", text):
+        pattern, first = re.sub(r"<\w+>", "*", name), name.split("/")[0]
+        if first in CHECKOUT:
+            yield ROOT / pattern
+        elif first in MAY:
+            yield PACKAGE / pattern
+
+
+def _anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_what_a_page_names_is_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    gone = [shown(p) for p in _named_paths(text) if not list(ROOT.glob(shown(p)))]
+    assert not gone
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", text):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), link
 
 
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))

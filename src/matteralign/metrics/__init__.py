@@ -1,5 +1,19 @@
 """Similarity of embeddings and their intrinsic dimension, on plain arrays.
 
+The floors of this package, from the top. What stands on one floor imports from those below it::
+
+    functions        one metric of one or two arrays, as a plain function
+    pairs            many metrics of many pairs, checked and put in order
+    engine           one pass over the tiles for all pairs and metrics
+    array_pairs, summary
+                     metrics that read both arrays; what is computed once per embedding
+    dimension        TwoNN, MLE and IdCor
+    local, global_scores, imbalance, reconstruction
+                     CKNNA and mutual kNN; dCor and CKA; information imbalance; GFRE and LFRE
+    tiles            blocks of kernels and distances, neighbour lists, sums and ranks from them
+    embedding        one embedding: rows, scaling, repeated rows, ties
+    base             what a metric is, what is asked for, what comes out, errors
+
 >>> import numpy as np
 >>> from matteralign.metrics import dcor
 >>> x = np.random.default_rng(0).normal(size=(100, 3))

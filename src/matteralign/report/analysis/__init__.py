@@ -1,3 +1,3 @@
-"""Scores and sidecars in, tables out: matrices, tree, dimensions, imbalance, coverage."""
+"""Tables from scores and sidecars: matrices, tree, dimensions, imbalance, coverage."""
 
 from __future__ import annotations

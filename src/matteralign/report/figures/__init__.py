@@ -1,3 +1,3 @@
-"""Tables in, SVG, PNG and one HTML report out; no latent is ever opened here."""
+"""Figures from tables, as SVG and PNG; no latent is opened here."""
 
 from __future__ import annotations
