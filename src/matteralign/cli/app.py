@@ -1,42 +1,24 @@
-"""Entry point: collects the verbs and turns errors into one clear line."""
+"""Entry point: runs a verb and turns errors into one clear line."""
 
 from __future__ import annotations
 
 import sys
 
 import typer
-from rich.console import Console
 
 from matteralign import __version__
-from matteralign.cli import check_model as checking
-from matteralign.cli import compare as arrays
-from matteralign.cli import datasets as dataset_list
-from matteralign.cli import metrics as catalogue
-from matteralign.cli import models as model_list
-from matteralign.cli import new_model as authoring
-from matteralign.cli import panel, prompts, weights
-from matteralign.cli import run as people
-from matteralign.cli import schema as schemas
-from matteralign.cli.jobs import environment as inputs
-from matteralign.cli.jobs import fetch as fetching
-from matteralign.cli.jobs import results as show
-from matteralign.cli.jobs import stages as compute
+from matteralign.cli.shared.verbs import LazyGroup
 from matteralign.core.errors import MatterAlignError, os_fault
 
 app = typer.Typer(
     name="matteralign",
+    cls=LazyGroup,
     help="Measure how alike scientific foundation models see matter.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_MODULES = (
-    people, model_list, dataset_list, prompts, authoring, panel, checking, arrays, catalogue,
-    fetching, inputs, weights, compute, show, schemas,
-)  # fmt: skip
-for module in _MODULES:
-    module.register(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -50,6 +32,8 @@ def version_option(
 
 
 def _say_error(text: str) -> None:
+    from rich.console import Console
+
     Console(stderr=True, highlight=False, soft_wrap=True).print(
         f"error: {text}", style="bold red", markup=False
     )

@@ -1,0 +1,148 @@
+"""The verbs of the program, and the group that imports the module of a verb when it is called.
+
+The help of the program and the message about a typo need this table only, so both are quick.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb: its module below ``matteralign.cli`` and its line in the program's help."""
+
+    name: str
+    module: str
+    help: str
+
+
+VERBS = (
+    Verb(
+        "run",
+        "run",
+        "Run the whole workflow for one slice; further arguments go to Snakemake, such as -n.",
+    ),
+    Verb(
+        "models",
+        "models",
+        "List the model cards, what of their weights is on this machine, and their last check.",
+    ),
+    Verb(
+        "datasets",
+        "datasets",
+        "List the datasets that a slice may name, and how many of their files are here.",
+    ),
+    Verb(
+        "prompts",
+        "prompts",
+        "List the study's prompts and whose words the chat models read; check files of words.",
+    ),
+    Verb(
+        "new-model",
+        "new_model",
+        "Write the card of a new model, and for a new family the modules to start from.",
+    ),
+    Verb(
+        "panel",
+        "panel",
+        "List the models of a slice's panel, and what is left out with the reason.",
+    ),
+    Verb(
+        "check-model",
+        "check_model",
+        "Run the contract on models and print what was measured; exit with 1 where one fails.",
+    ),
+    Verb(
+        "compare",
+        "compare",
+        "Score how alike two arrays are: row i of both is the same structure.",
+    ),
+    Verb("dimension", "compare", "Estimate the intrinsic dimension of an array."),
+    Verb(
+        "metrics",
+        "metrics",
+        "List the metrics with their definitions, properties, cost and version.",
+    ),
+    Verb(
+        "fetch",
+        "jobs.fetch",
+        "Bring datasets and weights into the cache, checked by hash; first say what it costs.",
+    ),
+    Verb(
+        "architecture",
+        "jobs.environment",
+        "Build the untrained network of a model in its file format, or find it in the cache.",
+    ),
+    Verb(
+        "environment",
+        "jobs.environment",
+        "Build the environment of a model family in the cache, or find it there.",
+    ),
+    Verb("sample", "jobs.stages", "Draw a slice's structures from its dataset."),
+    Verb("embed", "jobs.stages", "Run one model over a slice and keep its latents and energies."),
+    Verb(
+        "summarize",
+        "jobs.stages",
+        "Find the neighbours and intrinsic dimensions of one model's latents.",
+    ),
+    Verb(
+        "score",
+        "jobs.stages",
+        "Compare every pair of models of a slice; what was compared before is reused.",
+    ),
+    Verb("tables", "jobs.results", "Write the tables of a slice as Parquet and CSV."),
+    Verb(
+        "figures",
+        "jobs.results",
+        "Draw the figures of a slice as SVG and PNG, and write its tree as Newick.",
+    ),
+    Verb(
+        "report",
+        "jobs.results",
+        "Write the slice's report: one HTML file that opens offline.",
+    ),
+    Verb(
+        "schema",
+        "schema",
+        "Print a JSON Schema: of config.yaml, of model cards or of dataset cards.",
+    ),
+    Verb("weights", "weights", "Weights: pin what was downloaded."),
+)
+_BY_NAME = {verb.name: verb for verb in VERBS}
+
+
+def registered(module: str) -> TyperGroup:
+    """Return the group of the commands that a module below ``matteralign.cli`` registers."""
+    app = typer.Typer()
+    app.callback()(lambda: None)
+    import_module(f"matteralign.cli.{module}").register(app)
+    return get_group(app)
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are only a name and a line of help until one is called."""
+
+    def __init__(self, **attrs: Any) -> None:
+        super().__init__(**attrs)
+        self.commands = {verb.name: TyperCommand(verb.name, help=verb.help) for verb in VERBS}
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """Return ``--help`` with a default, so that typer need not import pydantic to read it."""
+        option = super().get_help_option(ctx)
+        if option is not None and option.default is None:
+            option.default = False
+        return option
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command as usual, then replace it by the one of its module."""
+        name, found, rest = super().resolve_command(ctx, args)
+        if found is None or name is None:
+            return name, found, rest
+        return name, registered(_BY_NAME[name].module).commands[name], rest
