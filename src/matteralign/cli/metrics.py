@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 if TYPE_CHECKING:
-    from matteralign.metrics.base.registry import DefinitionInfo, MetricInfo, ParamInfo
+    from matteralign.metrics.base.card import DefinitionInfo, MetricInfo, ParamInfo
 
 
 def register(app: typer.Typer) -> None:

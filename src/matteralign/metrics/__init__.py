@@ -5,11 +5,11 @@ The floors of this package, from the top. What stands on one floor imports from 
     functions        one metric of one or two arrays, as a plain function
     pairs            many metrics of many pairs, checked and put in order
     engine           one pass over the tiles for all pairs and metrics
-    array_pairs, summary
-                     metrics that read both arrays; what is computed once per embedding
+    summary          what is computed once per embedding
     dimension        TwoNN, MLE and IdCor
     local, global_scores, imbalance, reconstruction
                      CKNNA and mutual kNN; dCor and CKA; information imbalance; GFRE and LFRE
+    arrays           what metrics of whole arrays are given, and how pairs are put together
     tiles            blocks of kernels and distances, neighbour lists, sums and ranks from them
     embedding        one embedding: rows, scaling, repeated rows, ties
     base             what a metric is, what is asked for, what comes out, errors
@@ -26,9 +26,11 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from matteralign.metrics.base.registry import METRICS
+
 if TYPE_CHECKING:
+    from matteralign.metrics.base.card import DefinitionInfo, MetricInfo, ParamInfo
     from matteralign.metrics.base.errors import MetricInputError, MetricSpecError, NotApplicable
-    from matteralign.metrics.base.registry import METRICS, DefinitionInfo, MetricInfo, ParamInfo
     from matteralign.metrics.base.specs import MetricSpec, PairScore, Scored, SweepPoint
     from matteralign.metrics.dimension.correlation import idcor
     from matteralign.metrics.embedding.scaling import NormalizeMode, normalize
@@ -52,9 +54,8 @@ if TYPE_CHECKING:
 # Names are loaded when first used: checking a configuration needs no numerics.
 _HOMES = {
     "DEFAULT_MEMORY_BYTES": "tiles.neighbors",
-    "DefinitionInfo": "base.registry",
-    "METRICS": "base.registry",
-    "MetricInfo": "base.registry",
+    "DefinitionInfo": "base.card",
+    "MetricInfo": "base.card",
     "MetricInputError": "base.errors",
     "MetricSpec": "base.specs",
     "MetricSpecError": "base.errors",
@@ -62,32 +63,30 @@ _HOMES = {
     "NormalizeMode": "embedding.scaling",
     "NotApplicable": "base.errors",
     "PairScore": "base.specs",
-    "ParamInfo": "base.registry",
+    "ParamInfo": "base.card",
     "Scored": "base.specs",
     "Summary": "summary",
     "SweepPoint": "base.specs",
-    "cka": "functions",
-    "cknna": "functions",
     "compare": "pairs",
-    "dcor": "functions",
-    "global_reconstruction_error": "reconstruction.scores",
-    "idcor": "dimension.correlation",
-    "information_imbalance": "functions",
-    "local_reconstruction_error": "reconstruction.scores",
-    "mle_intrinsic_dimension": "functions",
-    "mutual_knn": "functions",
     "normalize": "embedding.scaling",
     "summarize": "summary",
     "summarize_scalings": "summary",
-    "twonn": "functions",
+}
+
+
+# The cards say where the function of each metric is.
+_FUNCTIONS = {
+    function: home
+    for home, _, function in (info.function.partition(":") for info in METRICS.values())
 }
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its module."""
-    if name not in _HOMES:
+    home = _HOMES.get(name) or _FUNCTIONS.get(name)
+    if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
 
 
 __all__ = [
@@ -121,3 +120,4 @@ __all__ = [
     "summarize_scalings",
     "twonn",
 ]
+__all__ += [name for name in _FUNCTIONS if name not in __all__]

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics import array_pairs
-from matteralign.metrics.array_pairs import ArrayPairs
+from matteralign.metrics.arrays.pairs import ArrayPairs
+from matteralign.metrics.base.card import NeighbourLists, Neighbours, Ranks, Reads, Rows, Sums
 from matteralign.metrics.base.cautions import require_local, with_note
 from matteralign.metrics.base.errors import NotApplicable
 from matteralign.metrics.base.inputs import (
@@ -30,14 +31,15 @@ from matteralign.metrics.imbalance.scores import (
     fits_the_pass,
     limits_of,
 )
-from matteralign.metrics.local.pairs import LocalPairs, kind_of
+from matteralign.metrics.local.pairs import LocalPairs
 from matteralign.metrics.tiles.backend import Backend
 from matteralign.metrics.tiles.neighbors import Neighbors, find_neighbors, slack
 from matteralign.metrics.tiles.rank_counts import RankRequest
 from matteralign.metrics.tiles.streaming import Checkpoint, PassResult, order_of_pass, stream
 from matteralign.metrics.tiles.sums import MatrixSums
 
-LOCAL = ("cknna", "mutual_knn")
+# What vanishes where a pair has no score.
+_VARIANCE = {"distances": "distance variance", "kernels": "variance"}
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,12 @@ class Engine:
         self._ordered = [members[name] for name in varying]
         self._nulls = RankNulls(self._ordered)
         self._pairs = [(a, b) for a, b in pairs if a in self._place and b in self._place]
-        local = [spec for spec in specs if spec.metric in LOCAL]
         self._wanted = {
-            "euclid": [s.integer("k") for s in local if kind_of(s) == "euclid"]
-            + [s.integer("k") for s in specs if s.metric == "information_imbalance"],
-            "inner": [s.integer("k") for s in local if kind_of(s) == "inner"],
+            kind: [k for spec in specs if (k := spec.neighbors_read(kind))]
+            for kind in get_args(Neighbours)
         }
-        shortest = min((spec.integer("k") for spec in local), default=1)
+        local = _reading(specs, NeighbourLists)
+        shortest = min((_longest(spec) for spec in local), default=1)
         self._local = LocalPairs(
             members,
             [pair for pair in self._pairs if self._shared_rows(*pair) > shortest],
@@ -107,7 +108,7 @@ class Engine:
         self._arrays = ArrayPairs(
             members,
             self._pairs,
-            [s for s in specs if s.metric in array_pairs.METRICS],
+            _reading(specs, Rows),
             limits=self._limits,
             statistics=options.statistics,
             memory_bytes=options.memory_bytes,
@@ -142,25 +143,28 @@ class Engine:
         return self._members[a].shared_with(self._members[b])
 
     def _applicable(self, a: str, b: str, n: int, spec: MetricSpec) -> tuple[Scored, Scored]:
-        if spec.metric in LOCAL:
-            require_neighbors(n, spec.integer("k"))
-            return self._local.score(a, b, spec)
-        if spec.metric in array_pairs.METRICS:
-            return self._arrays.score(a, b, spec)
+        reads, k = spec.definition_info.reads, _longest(spec)
+        if k:
+            require_neighbors(n, k)
         i, j = self._place[a], self._place[b]
-        if spec.metric == "information_imbalance":
-            require_neighbors(n, spec.integer("k"))
-            ranks = self._imbalances[spec.integer("k")]
-            statistics = self._options.statistics
-            return (
-                ranks.score(i, j, statistics=statistics),
-                ranks.score(j, i, statistics=statistics),
-            )
-        scores = self._distance_scores if spec.metric == "dcor" else self._kernel_scores
-        what = "distance variance" if spec.metric == "dcor" else "variance"
-        # The pair is read in one order, so that both directions agree to the bit.
-        both = scores.score(max(i, j), min(i, j), spec.definition, what)
-        return both, both
+        match reads:
+            case NeighbourLists():
+                return self._local.score(a, b, spec)
+            case Rows():
+                return self._arrays.score(a, b, spec)
+            case Ranks():
+                ranks = self._imbalances[k]
+                statistics = self._options.statistics
+                return (
+                    ranks.score(i, j, statistics=statistics),
+                    ranks.score(j, i, statistics=statistics),
+                )
+            case Sums():
+                scores = self._of_distances if reads.matrix == "distances" else self._of_kernels
+                # The pair is read in one order, so that both directions agree to the bit.
+                what = _VARIANCE[reads.matrix]
+                both = scores.score(max(i, j), min(i, j), spec.definition, what)
+                return both, both
 
     def _lists_of(self, name: str) -> Neighbors:
         """Return the lists of a member, long enough for every metric; for any thread."""
@@ -221,7 +225,7 @@ class Engine:
 
     @cached_property
     def _unfilled(self) -> dict[int, Imbalance]:
-        ks = {s.integer("k") for s in self._specs if s.metric == "information_imbalance"}
+        ks = {_longest(spec) for spec in _reading(self._specs, Ranks)}
         usable = sorted(k for k in ks if k < self._n)
         # Each reads the first columns of the longest.
         lists = self._edges(usable[-1]) if usable else {}
@@ -274,7 +278,7 @@ class Engine:
     def _pass(self) -> list[PassResult]:
         """Sums over all rows, then over fewer and fewer leading ones."""
         options = self._options
-        asked = {spec.metric for spec in self._specs}
+        asked = {spec.definition_info.reads for spec in self._specs}
         ordered = self._ordered
         needed = np.zeros((len(ordered), len(ordered)), bool)
         for a, b in self._pairs:
@@ -291,8 +295,8 @@ class Engine:
                 stream(
                     ordered,
                     backend=options.backend,
-                    distances="dcor" in asked,
-                    kernels="cka" in asked,
+                    distances=Sums("distances") in asked,
+                    kernels=Sums("kernels") in asked,
                     pairs=needed,
                     ranks=self._requests(limit, leading, dtype),
                     leading=leading,
@@ -322,17 +326,27 @@ class Engine:
         ]
 
     @cached_property
-    def _distance_scores(self) -> GlobalScores:
+    def _of_distances(self) -> GlobalScores:
         return self._global([found.distances for found in self._pass])
 
     @cached_property
-    def _kernel_scores(self) -> GlobalScores:
+    def _of_kernels(self) -> GlobalScores:
         return self._global([found.kernels for found in self._pass])
 
     def _global(self, sums: Sequence[MatrixSums | None]) -> GlobalScores:
         whole, *fewer = [each for each in sums if each is not None]
         statistics, sweep = self._options.statistics, self._options.sweep
         return GlobalScores(whole, fewer[::-1], statistics=statistics, sweep=sweep)
+
+
+def _reading(specs: Sequence[MetricSpec], kind: type[Reads]) -> list[MetricSpec]:
+    """Return the specs that are computed from one kind of thing."""
+    return [spec for spec in specs if isinstance(spec.definition_info.reads, kind)]
+
+
+def _longest(spec: MetricSpec) -> int:
+    """Return how many neighbours a spec reads, 0 for none."""
+    return max(spec.neighbors_read(kind) for kind in get_args(Neighbours))
 
 
 def _part_of(

@@ -9,12 +9,11 @@ from functools import partial
 from matteralign.metrics.base.cautions import with_note
 from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.base.inputs import ArrayLike
+from matteralign.metrics.base.registry import METRICS
 from matteralign.metrics.base.specs import MetricSpec, Scored
-from matteralign.metrics.dimension.estimators import neighbors_needed
 from matteralign.metrics.dimension.scores import intrinsic_scores
 from matteralign.metrics.embedding.members import BoolArray, Member, RowSource, open_member
 from matteralign.metrics.embedding.scaling import BY_ROWS, NormalizeMode
-from matteralign.metrics.local.pairs import kind_of
 from matteralign.metrics.tiles.backend import Backend, open_backend
 from matteralign.metrics.tiles.neighbors import (
     DEFAULT_MEMORY_BYTES,
@@ -23,8 +22,6 @@ from matteralign.metrics.tiles.neighbors import (
     find_scaled,
     slack,
 )
-
-_LISTED = ("cknna", "mutual_knn", "information_imbalance")
 
 
 @dataclass(frozen=True)
@@ -109,11 +106,13 @@ def summarize(
         raise MetricInputError(f"k_neighbors must be at least 1, got {k_neighbors}")
     for spec in id_specs:
         if spec.info.kind != "model":
-            raise MetricSpecError(f"{spec} scores a pair; id_specs takes twonn and mle")
-    lengths = _Lengths(k_neighbors + slack(k_neighbors), k_neighbors + slack(k_neighbors))
+            known = " and ".join(info.name for info in METRICS.values() if info.kind == "model")
+            raise MetricSpecError(f"{spec} scores a pair; id_specs takes {known}")
+    longest = k_neighbors + slack(k_neighbors)
+    lengths = _Lengths(longest, longest).longest(_Lengths.of(id_specs))
     run = _Run(memory_bytes, threads, statistics, sweep, open_backend(device), None)
     member = open_member(x, name, valid=valid, mode=normalize)
-    found = run.find(member, lengths.with_dimensions(id_specs))
+    found = run.find(member, lengths)
     return run.summary(member, found, id_specs)
 
 
@@ -144,7 +143,7 @@ def summarize_scalings(
     """
     run = _Run(memory_bytes, threads, statistics, sweep, open_backend(device), progress)
     members = {mode: open_member(x, name, valid=valid, mode=mode) for mode in groups}
-    lengths = {mode: _lengths(specs) for mode, specs in groups.items()}
+    lengths = {mode: _Lengths.of(specs) for mode, specs in groups.items()}
     found = run.find_all(members, lengths, partial(open_member, x, name, valid=valid, mode="l2"))
     return {
         mode: run.summary(
@@ -164,20 +163,12 @@ class _Lengths:
     def longest(self, other: _Lengths) -> _Lengths:
         return _Lengths(max(self.euclid, other.euclid), max(self.inner, other.inner))
 
-    def with_dimensions(self, specs: Sequence[MetricSpec]) -> _Lengths:
-        needed = [neighbors_needed(spec) for spec in specs]
-        return replace(self, euclid=max([self.euclid, *(k + slack(k) for k in needed)]))
-
-
-def _lengths(specs: Sequence[MetricSpec]) -> _Lengths:
-    ks: dict[str, int] = {"euclid": 0, "inner": 0}
-    for spec in specs:
-        if spec.metric in _LISTED:
-            kind = "euclid" if spec.metric == "information_imbalance" else kind_of(spec)
-            k = spec.integer("k")
-            ks[kind] = max(ks[kind], k + slack(k))
-    dimensions = [spec for spec in specs if spec.info.kind == "model"]
-    return _Lengths(ks["euclid"], ks["inner"]).with_dimensions(dimensions)
+    @classmethod
+    def of(cls, specs: Sequence[MetricSpec]) -> _Lengths:
+        """Return the lengths that metrics read, with the slack that deleting rows needs."""
+        euclid = [k for spec in specs if (k := spec.neighbors_read("euclid"))]
+        inner = [k for spec in specs if (k := spec.neighbors_read("inner"))]
+        return cls(*(max((k + slack(k) for k in ks), default=0) for ks in (euclid, inner)))
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from matteralign.metrics.base.registry import METRICS
 from matteralign.report.analysis.calibration import has_debiased, once_per_pair
 from matteralign.report.analysis.dimensions import dimension_estimates
 from matteralign.report.analysis.imbalance import imbalance_pairs
 from matteralign.report.analysis.matrices import (
-    SELF_SIMILARITY,
     ScoreMatrix,
     score_matrix,
 )
@@ -24,7 +24,6 @@ from matteralign.report.figures.captions import (
     count_text,
     dimension_caption,
     heatmap_caption,
-    metric_name,
     plane_caption,
     subtitle,
     sweep_caption,
@@ -37,6 +36,9 @@ from matteralign.report.figures.plane import imbalance_plane
 from matteralign.report.figures.style import labels_of
 from matteralign.report.figures.sweep import sweep_figure
 from matteralign.report.slice_view import SliceView
+
+TREE_METRIC = "cknna"
+"""The study makes its tree of CKNNA."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def matrices(view: SliceView) -> list[ScoreMatrix]:
 
 def tree_of(view: SliceView) -> tuple[ModelTree, ScoreMatrix] | str:
     """Return the tree of the first CKNNA of the configuration, or why there is none."""
-    chosen = [m for m in matrices(view) if m.metric == "cknna" and m.column == "value"]
+    chosen = [m for m in matrices(view) if m.metric == TREE_METRIC and m.column == "value"]
     if not chosen:
         return "it is made of CKNNA, which metrics.pair of the configuration does not ask for"
     baselines = [fact.model for fact in view.facts if fact.baseline]
@@ -82,13 +84,14 @@ def draw(view: SliceView) -> Iterator[Drawing]:
     dataset = view.study.slice(view.layout.slice).dataset
     shown = matrices(view)
     for matrix, options in zip(shown, told_apart(shown), strict=True):
-        if matrix.metric not in SELF_SIMILARITY:
-            if matrix.column == "value" and matrix.metric == "information_imbalance":
-                yield from _plane(view, matrix, options)
+        drawn = METRICS[matrix.metric].figure
+        if drawn == "plane" and matrix.column == "value":
+            yield from _plane(view, matrix, options)
+        if drawn != "heat map":
             continue
         stem = f"heatmap_{spec_slug(matrix.metric, matrix.definition, matrix.params)}"
         kind = f"{matrix.definition}, {options}" if options else matrix.definition
-        title = f"{metric_name(matrix.metric)} ({kind})"
+        title = f"{METRICS[matrix.metric].display_name} ({kind})"
         if matrix.column != "value":
             stem, title = f"{stem}_{matrix.column}", f"{title}, {matrix.column}"
         figure = clustered_heatmap(matrix, labels)
@@ -135,5 +138,6 @@ def _plane(view: SliceView, matrix: ScoreMatrix, options: str) -> Iterator[Drawi
     )
     slug = spec_slug(matrix.metric, matrix.definition, matrix.params)
     figure = imbalance_plane(pairs, labels, subtitle=subtitle(matrix))
-    title = f"Information imbalance ({options})" if options else "Information imbalance"
+    name = METRICS[matrix.metric].display_name
+    title = f"{name} ({options})" if options else name
     yield Drawing(f"plane_{slug}", title, caption, figure)

@@ -11,8 +11,6 @@ from matteralign.core.errors import IntegrityError
 from matteralign.core.hashing import sha256_file
 from matteralign.metrics import MetricSpec, Scored, Summary, summarize_scalings
 from matteralign.metrics.base.registry import LISTS_VERSION
-from matteralign.metrics.engine import LOCAL
-from matteralign.metrics.local.pairs import kind_of
 from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.lists import arrays_of, leading_of, read_summary
 from matteralign.stages.study.measure import Measure, Row, by_scaling, interval
@@ -82,9 +80,9 @@ def _summarize(
             name=key,
         )
         for scaling, summary in summaries.items():
-            ks = [spec.integer("k") for spec in groups[scaling] if reads_products(spec)]
+            k = max(spec.neighbors_read("inner") for spec in groups[scaling])
             arrays |= arrays_of(summary.neighbors, scaling)
-            scalings[scaling] = _facts(summary, max(ks, default=1))
+            scalings[scaling] = _facts(summary, k or 1)
             outcomes += [(Measure(spec, scaling), scored) for spec, scored in summary.intrinsic]
     else:
         nothing = Scored.not_applicable("the model took no structure of this slice", 0)
@@ -100,11 +98,6 @@ def _summarize(
     }
     write_neighbors(layout.neighbors(key), arrays, sidecar)
     return f"summarize {key}: " + ", ".join(_phrase(m.spec, scored) for m, scored in outcomes)
-
-
-def reads_products(spec: MetricSpec) -> bool:
-    """Return whether a metric of pairs reads the k neighbours by inner product."""
-    return spec.metric in LOCAL and kind_of(spec) == "inner"
 
 
 def _facts(summary: Summary, k: int) -> Row:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from matteralign.metrics.base.card import Rows
 from matteralign.metrics.base.errors import NotApplicable
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.stats.blocks import LEAST_ROWS
@@ -15,31 +16,14 @@ from matteralign.stats.blocks import LEAST_ROWS
 LOCAL_SHARE = 0.1
 """Share of the rows above which k neighbours are no neighbourhood: the floor is as large."""
 
-LARGEST_SHARE = 0.5
-"""Share of the rows above which `huh2024` has no stable value, see `require_local`."""
-
-# Definitions whose value has no bounds, and what a value above 1 means there.
-_ABOVE_ONE = {
-    ("cknna", "huh2024"): (
-        "above 1: the released formula is no correlation, its mask is not symmetric and k is "
-        "not small against n"
-    ),
-    ("dcor", "debiased"): "above 1: a ratio of unbiased estimates has no bounds",
-    ("cka", "debiased"): "above 1: a ratio of unbiased estimates has no bounds",
-}
 _ROUNDING = 1e-9
 
 
 def require_local(spec: MetricSpec, n: int) -> None:
-    """Raise NotApplicable where k is so large against n that a score means nothing.
-
-    The unbiased HSIC of CKNNA `huh2024` is made for symmetric matrices. With k above half of
-    the rows what its asymmetric mask adds is as large as the score: the two directions of one
-    pair differ by up to 0.4 at n = 30, and identical embeddings are no upper bound.
-    """
-    if (spec.metric, spec.definition) != ("cknna", "huh2024"):
+    """Raise NotApplicable where k is so large against n that a score means nothing."""
+    if not spec.definition_info.unstable_above_half:
         return
-    k, most = spec.integer("k"), int(LARGEST_SHARE * n)
+    k, most = spec.integer("k"), n // 2
     if most < k < n:
         raise NotApplicable(
             f"k = {k} is more than half of {n} rows, where this definition has no stable value; "
@@ -56,8 +40,10 @@ def with_note(spec: MetricSpec, scored: Scored) -> Scored:
         return scored
     notes = [scored.note] if scored.note else []
     k = spec.integer("k") if "k" in spec.params else 0
+    reads = spec.definition_info.reads
     # A local fit has the training half to choose its neighbours from.
-    rows = scored.n - 1 if spec.metric != "lfre" else scored.n
+    split = isinstance(reads, Rows) and reads.split
+    rows = scored.n if split else scored.n - 1
     if k > LOCAL_SHARE * scored.n and k > 1:
         notes.append(
             f"k = {k} is {k / max(rows, 1):.0%} of the other rows: not a neighbourhood; "
@@ -66,7 +52,7 @@ def with_note(spec: MetricSpec, scored: Scored) -> Scored:
     if scored.n < LEAST_ROWS:
         notes.append(f"fewer than {LEAST_ROWS} rows: chance moves it, and it has no interval")
     low, high = spec.definition_info.value_range
-    above = _ABOVE_ONE.get((spec.metric, spec.definition))
+    above = spec.definition_info.above_one
     if above and scored.value > 1.0 + _ROUNDING:
         notes.append(above)
     if not low - _ROUNDING <= scored.value <= high + _ROUNDING:

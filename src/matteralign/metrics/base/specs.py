@@ -10,8 +10,16 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from matteralign.core.suggest import unknown
+from matteralign.metrics.base.card import (
+    DefinitionInfo,
+    MetricInfo,
+    NeighbourLists,
+    Neighbours,
+    ParamValue,
+    Ranks,
+)
 from matteralign.metrics.base.errors import MetricSpecError
-from matteralign.metrics.base.registry import DefinitionInfo, MetricInfo, ParamValue, metric_info
+from matteralign.metrics.base.registry import metric_info
 
 Status = Literal["ok", "not_applicable", "failed"]
 
@@ -77,6 +85,13 @@ class MetricSpec:
     def integer(self, name: str) -> int:
         """Return integer parameter `name`."""
         return int(self.params[name])
+
+    def neighbors_read(self, kind: Neighbours) -> int:
+        """Return how many neighbours of this kind are read per row, 0 for none."""
+        reads = self.definition_info.reads
+        if not isinstance(reads, NeighbourLists | Ranks) or reads.kind != kind:
+            return 0
+        return reads.length if isinstance(reads.length, int) else self.integer(reads.length)
 
     def __hash__(self) -> int:
         return hash((self.metric, self.definition, self.params_json))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from matteralign.metrics.arrays.rows import SharedRows
 from matteralign.metrics.base.errors import MetricInputError, NotApplicable
 from matteralign.metrics.base.inputs import (
     ArrayLike,
@@ -212,6 +213,22 @@ def idcor_all(
     run = _Run(members, called, spec, threads, intervals, precisions)
     with threadpool_limits(1), Workers(threads) as pool:
         return run.all(pairs, memory_bytes, pool, progress)
+
+
+def idcor_of_rows(spec: MetricSpec, rows: SharedRows) -> list[IdCor | NotApplicable]:
+    """Return IdCor of the pairs of some rows."""
+    return idcor_all(
+        rows.arrays,
+        rows.pairs,
+        fraction=float(spec.params["fraction"]),
+        permutations=spec.integer("permutations") if rows.statistics else 0,
+        seed=spec.integer("seed"),
+        memory_bytes=rows.memory_bytes,
+        threads=rows.threads,
+        intervals=rows.statistics,
+        names=rows.names,
+        precisions=[rows.precision_of(name) for name in rows.names],
+    )
 
 
 class _Run:

@@ -7,7 +7,7 @@ is kept, and everything is computed on the rows that remain; the others are coun
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy import special
@@ -20,29 +20,6 @@ from matteralign.metrics.local.list_loops import reverse_places
 from matteralign.stats.neighbours import around, interval
 
 LEAST_ROWS = 3
-
-
-def neighbors_needed(spec: MetricSpec) -> int:
-    """Return how many Euclidean neighbours `spec` reads."""
-    return 2 if spec.metric == "twonn" else spec.integer("k")
-
-
-def estimate(spec: MetricSpec, distances: FloatArray) -> float:
-    """Return the intrinsic dimension `spec` asks for.
-
-    Parameters
-    ----------
-    spec : MetricSpec
-        Of metric ``twonn`` or ``mle``.
-    distances : ndarray, shape (n, >= neighbors_needed(spec))
-        Ascending neighbour distances of distinct rows.
-    """
-    if spec.metric == "twonn":
-        return twonn_from_distances(distances, float(spec.params["fraction"]))
-    if spec.metric == "mle":
-        average = str(spec.params["average"])
-        return mle_from_distances(distances, spec.integer("k"), average)
-    raise MetricInputError(f"{spec} is not an intrinsic dimension")
 
 
 def _check(distances: FloatArray, k: int, what: str) -> None:
@@ -111,12 +88,6 @@ def twonn_without_each(distances: FloatArray, fraction: float) -> FloatArray:
     return np.where(np.isfinite(slopes), slopes, np.inf)
 
 
-def mle_from_distances(distances: FloatArray, k: int, average: str) -> float:
-    """Return the Levina-Bickel estimate over `k` neighbours, averaged as named."""
-    _check(distances, k, "mle")
-    return _averaged(loops.inverse_dimensions(distances, np.asarray([k]))[:, 0], k, average)
-
-
 def _averaged(inverse: FloatArray, k: int, average: str) -> float:
     if average == "inverse_mean":
         mean = float(inverse.mean())
@@ -152,32 +123,60 @@ def estimates(
         intervals on the scale of logarithms, see `_twonn_interval` and `_mle_interval`, and
         a note where k is near the size of a group of rows.
     """
-    n = len(distances)
-    ks = sorted({s.integer("k") for s in specs if s.metric == "mle"})
-    ks = [k for k in ks if k <= distances.shape[1]]
+    found: dict[MetricSpec, Scored] = {}
+    for info in {id(d): d for d in (spec.definition_info for spec in specs)}.values():
+        same = [spec for spec in specs if spec.definition_info is info]
+        found.update(zip(same, info.load()(same, distances, near), strict=True))
+    return [found[spec] for spec in specs]
+
+
+def twonn_estimates(
+    specs: Sequence[MetricSpec], distances: FloatArray, near: IndexArray | None
+) -> list[Scored]:
+    """Return TwoNN dimensions, parameters as `estimates`."""
+
+    def estimate(spec: MetricSpec) -> Scored:
+        value = twonn_from_distances(distances, float(spec.params["fraction"]))
+        low, high = _twonn_interval(value, spec, distances, near) or (None, None)
+        return Scored.ok(value, len(distances), ci_low=low, ci_high=high)
+
+    return _each(estimate, specs, len(distances))
+
+
+def mle_estimates(
+    specs: Sequence[MetricSpec], distances: FloatArray, near: IndexArray | None
+) -> list[Scored]:
+    """Return maximum-likelihood dimensions, parameters as `estimates`; one pass for all k."""
+    ks = sorted({k for spec in specs if (k := spec.integer("k")) <= distances.shape[1]})
     inverse: dict[int, FloatArray] = {}
-    if ks and n and (distances[:, 0] > 0.0).all():
+    if ks and len(distances) and (distances[:, 0] > 0.0).all():
         inverse = dict(zip(ks, loops.inverse_dimensions(distances, np.asarray(ks)).T, strict=True))
+
+    def estimate(spec: MetricSpec) -> Scored:
+        k, average = spec.integer("k"), str(spec.params["average"])
+        _check(distances, k, "mle")
+        value = _averaged(inverse[k], k, average)
+        if near is None:
+            return Scored.ok(value, len(distances))
+        slope = _slopes(distances, k)
+        found = _mle_interval(value, k, average, distances, near, inverse[k], slope)
+        low, high = found or (None, None)
+        note = _jump(k, slope, inverse[k])
+        return Scored.ok(value, len(distances), ci_low=low, ci_high=high, note=note)
+
+    return _each(estimate, specs, len(distances))
+
+
+def _each(
+    estimate: Callable[[MetricSpec], Scored], specs: Sequence[MetricSpec], n: int
+) -> list[Scored]:
+    """Return what each spec gives, or the reason why it gives nothing."""
     results = []
     for spec in specs:
         try:
-            if spec.metric == "mle" and spec.integer("k") in inverse:
-                k, average = spec.integer("k"), str(spec.params["average"])
-                _check(distances, k, "mle")
-                value = _averaged(inverse[k], k, average)
-                found, note = None, ""
-                if near is not None:
-                    slope = _slopes(distances, k)
-                    note = _jump(k, slope, inverse[k])
-                    found = _mle_interval(value, k, average, distances, near, inverse[k], slope)
-            else:
-                value = estimate(spec, distances)
-                found, note = _twonn_interval(value, spec, distances, near), ""
+            results.append(estimate(spec))
         except NotApplicable as reason:
             results.append(Scored.not_applicable(str(reason), n))
-            continue
-        low, high = found or (None, None)
-        results.append(Scored.ok(value, n, ci_low=low, ci_high=high, note=note))
     return results
 
 

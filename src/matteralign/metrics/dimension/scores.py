@@ -9,7 +9,7 @@ import numpy as np
 
 from matteralign.metrics.base.inputs import FloatArray, IndexArray
 from matteralign.metrics.base.specs import MetricSpec, Scored
-from matteralign.metrics.dimension.estimators import estimates, neighbors_needed
+from matteralign.metrics.dimension.estimators import estimates
 from matteralign.metrics.embedding.exact_loops import DISTANCE, search_row
 from matteralign.metrics.embedding.members import BoolArray, Member, place_of
 from matteralign.metrics.embedding.near_rows import merge_near
@@ -47,7 +47,7 @@ def intrinsic_scores(
     if member.constant:
         reason = member.refusal if not len(x) else member.why_constant
         return duplicates, [Scored.not_applicable(reason, count) for _ in specs]
-    longest = max(neighbors_needed(spec) for spec in specs)
+    longest = max(spec.neighbors_read("euclid") for spec in specs)
     index, distance = neighbors.euclid_index, neighbors.euclid_distance
     if duplicates:
         index, distance = _among(member, neighbors, distinct, longest + slack(longest))

@@ -6,29 +6,27 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from threading import BoundedSemaphore
-from typing import Any, Literal
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from matteralign.metrics.base.card import DefinitionInfo, NeighbourLists, Neighbours
 from matteralign.metrics.base.cautions import few_rows_note
 from matteralign.metrics.base.inputs import IndexArray
+from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.specs import MetricSpec, Scored, SweepPoint
 from matteralign.metrics.embedding.exact_loops import DISTANCE, PRODUCT, search_row
 from matteralign.metrics.embedding.kept import Kept
 from matteralign.metrics.embedding.members import BoolArray, Member
 from matteralign.metrics.embedding.ties import Labels, tie_labels
 from matteralign.metrics.local.common import Shared, shared
-from matteralign.metrics.local.huh2024 import cknna_huh2024
 from matteralign.metrics.local.kernel import LocalKernel, local_kernel, restricted_kernel
 from matteralign.metrics.local.lists import LocalLists, Restricted, local_lists, restrict
 from matteralign.metrics.local.result import LocalScore
-from matteralign.metrics.local.scores import cknna_printed, cknna_text, mutual_knn
 from matteralign.metrics.tiles.neighbors import Neighbors, slack
 
-Kind = Literal["euclid", "inner"]
-Asked = tuple[str, str, Kind]  # metric, definition, what it reads
 # By metric, definition, k and leading rows.
 Scores = dict[tuple[str, str, int, int | None], tuple[LocalScore, LocalScore]]
 _CODES = {"euclid": DISTANCE, "inner": PRODUCT}
@@ -42,13 +40,8 @@ LEAST_SHARE = 0.2
 0.5 to 0.9 with ten and more; of rows with three degrees of freedom (t): 0.01 to 0.2."""
 
 
-def kind_of(spec: MetricSpec) -> Kind:
-    """Return which neighbours a list-based metric reads."""
-    return "euclid" if spec.definition == "euclidean" else "inner"
-
-
 class LocalPairs:
-    """CKNNA and mutual neighbours of pairs.
+    """Scores of pairs by every definition that reads neighbour lists.
 
     What is prepared of an embedding serves all its pairs, but not all embeddings may fit
     into memory prepared: pairs are scored block by block, each of so many embeddings that
@@ -62,7 +55,7 @@ class LocalPairs:
     neighbors : callable
         Returns the lists of a member, by name; from several threads at once.
     specs : sequence of MetricSpec
-        Of metrics ``cknna`` and ``mutual_knn``.
+        Of definitions that read `NeighbourLists`.
     limits : sequence of int
         Leading rows for the sweep; the last is all rows.
     statistics : bool
@@ -91,13 +84,13 @@ class LocalPairs:
         self._statistics, self._double, self._threads = statistics, double, threads
         self._limits: list[int | None] = [None, *limits[:-1]]
         self._ks = {
-            kind: tuple(sorted({s.integer("k") for s in specs if kind_of(s) == kind}))
-            for kind in ("euclid", "inner")
+            kind: tuple(sorted({k for s in specs if (k := s.neighbors_read(kind))}))
+            for kind in get_args(Neighbours)
         }
-        asked: dict[Asked, set[int]] = {}
+        asked: dict[tuple[str, str], set[int]] = {}
         for spec in specs:
-            key = (spec.metric, spec.definition, kind_of(spec))
-            asked.setdefault(key, set()).add(spec.integer("k"))
+            k = spec.neighbors_read(_lists(spec.definition_info).kind)
+            asked.setdefault((spec.metric, spec.definition), set()).add(k)
         self._asked = {key: sorted(ks) for key, ks in asked.items()}
         longest = max((ks[-1] for ks in self._ks.values() if ks), default=1)
         rows = max((m.n for m in members.values()), default=1)
@@ -121,7 +114,8 @@ class LocalPairs:
         if (a, b) not in self._results:
             self._score_block(self._block_of(a, b))
         found = {k: v for part in self._results[a, b] for k, v in part.result().items()}
-        key = (spec.metric, spec.definition, spec.integer("k"))
+        k = spec.neighbors_read(_lists(spec.definition_info).kind)
+        key = (spec.metric, spec.definition, k)
         both = found[*key, None]
         forward, backward = both[0].scored(), both[1].scored()
         points: tuple[list[SweepPoint], list[SweepPoint]] = ([], [])
@@ -143,7 +137,7 @@ class LocalPairs:
     def _score_block(self, block: frozenset[int]) -> None:
         pairs = self._blocks[block]
         names = list(dict.fromkeys(name for pair in pairs for name in pair))
-        kernels = any(kind == "inner" for *_, kind in self._asked)
+        kernels = any(_lists(definition_of(*key)).entries for key in self._asked)
         pool = ThreadPoolExecutor(self._threads)
         # BLAS on one thread: on more, sums could come out in another order.
         with threadpool_limits(1):
@@ -168,29 +162,28 @@ class LocalPairs:
         common = self._members[a].shared_with(self._members[b])
         out: Scores = {}
         entries: dict[tuple[int, ...], Shared] = {}
-        for (metric, definition, kind), ks in self._asked.items():
-            if metric == "mutual_knn":
-                one, two = (self._lists(name, kind, common, limit) for name in pair)
-                both = [(s, s) for s in mutual_knn(one, two, ks)]
+        for key, ks in self._asked.items():
+            info = definition_of(*key)
+            score, reads = info.load(), _lists(info)
+            if not reads.entries:
+                one, two = (self._lists(name, reads.kind, common, limit) for name in pair)
+                both = _both_ways(score(one, two, ks), info.symmetric)
             else:
                 left, right = (self._kernel(name, common, limit) for name in pair)
                 if tuple(ks) not in entries:
                     entries[tuple(ks)] = shared(left.lists, right.lists, ks)
-                found = entries[tuple(ks)]
-                if definition == "huh2024":
-                    both = cknna_huh2024(left, right, ks, found)
-                else:
-                    score = cknna_printed if definition == "printed" else cknna_text
-                    both = [(s, s) for s in score(left, right, ks, found)]
+                both = _both_ways(score(left, right, ks, entries[tuple(ks)]), info.symmetric)
                 if left.lists.jackknifed and limit is None:
                     shares = (min(left.share(k), right.share(k)) for k in ks)
                     both = [
                         (_noted(f, s), _noted(b, s)) for (f, b), s in zip(both, shares, strict=True)
                     ]
-            out |= {(metric, definition, k, limit): s for k, s in zip(ks, both, strict=True)}
+            out |= {(*key, k, limit): s for k, s in zip(ks, both, strict=True)}
         return out
 
-    def _lists(self, name: str, kind: Kind, common: BoolArray, limit: int | None) -> LocalLists:
+    def _lists(
+        self, name: str, kind: Neighbours, common: BoolArray, limit: int | None
+    ) -> LocalLists:
         def make() -> LocalLists:
             index, valid, ks, jackknife = self._index(name, kind, limit)
             cut = common[: len(valid)]
@@ -224,7 +217,7 @@ class LocalPairs:
         return self._kept.get((name, "kernel", own.tobytes(), limit), make)
 
     def _index(
-        self, name: str, kind: Kind, limit: int | None
+        self, name: str, kind: Neighbours, limit: int | None
     ) -> tuple[IndexArray, BoolArray, tuple[int, ...], bool]:
         """Return lists, their rows, the k to prepare for and whether to leave blocks out."""
         near, member = self._neighbors(name), self._members[name]
@@ -235,7 +228,7 @@ class LocalPairs:
         return index, member.valid[:size], self._ks[kind], self._statistics and limit is None
 
     def restricted(
-        self, name: str, kind: Kind, index: IndexArray, common: BoolArray, ks: tuple[int, ...]
+        self, name: str, kind: Neighbours, index: IndexArray, common: BoolArray, ks: tuple[int, ...]
     ) -> Restricted:
         """Drop rows outside `common`; find the lists again that became too short."""
         part = restrict(index, common, max(ks))
@@ -274,6 +267,17 @@ class LocalPairs:
                 end = min(stop, size)
                 out[start:end] = member.block(start, end) * member.unit
         return out
+
+
+def _lists(info: DefinitionInfo) -> NeighbourLists:
+    """Return which lists a definition reads."""
+    if not isinstance(info.reads, NeighbourLists):
+        raise TypeError(f"{info.name} reads {info.reads}, no neighbour lists")
+    return info.reads
+
+
+def _both_ways(scores: Sequence[Any], symmetric: bool) -> list[tuple[LocalScore, LocalScore]]:
+    return [(s, s) for s in scores] if symmetric else list(scores)
 
 
 def _light(kernel: LocalKernel) -> LocalKernel:

@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from matteralign.metrics.arrays.rows import SharedRows
 from matteralign.metrics.base.errors import MetricInputError, NotApplicable
 from matteralign.metrics.base.inputs import ArrayLike, FloatArray, as_matrix, require_same_rows
 from matteralign.metrics.base.specs import MetricSpec
@@ -229,6 +230,36 @@ def lfre_all(
                 ]
     each = {k: run.collect(found[k]) for k in specs}
     return [{k: each[k][at] for k in specs} for at in range(len(pairs))]
+
+
+def gfre_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Outcome]:
+    """Return the global errors of the pairs of some rows."""
+    return gfre_all(
+        rows.double(),
+        rows.pairs,
+        permutations=spec.integer("permutations") if rows.statistics else 0,
+        intervals=rows.statistics,
+        seed=spec.integer("seed"),
+        threads=rows.threads,
+        names=rows.names,
+    )
+
+
+def lfre_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Outcome]:
+    """Return the local errors of the pairs of some rows."""
+    k = spec.integer("k")
+    found = lfre_all(
+        rows.double(),
+        rows.pairs,
+        [k],
+        permutations=spec.integer("permutations") if rows.statistics else 0,
+        intervals=rows.statistics,
+        seed=spec.integer("seed"),
+        memory_bytes=rows.memory_bytes,
+        threads=rows.threads,
+        names=rows.names,
+    )
+    return [each[k] for each in found]
 
 
 def _total(rows: FloatArray) -> float:

@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from matteralign.core.errors import MatterAlignError
+from matteralign.metrics.base.registry import METRICS
 from matteralign.report.analysis.matrices import parse_params
-
-ESTIMATOR_NAMES = {"twonn": "TwoNN", "mle": "MLE"}
 
 
 def estimator_label(metric: str, params: str) -> str:
     """Name an estimator for a legend: ``TwoNN`` or ``MLE (k = 50)``."""
-    name = ESTIMATOR_NAMES.get(metric, metric)
+    name = METRICS[metric].display_name
     k = parse_params(params).get("k")
     return name if k is None else f"{name} (k = {k})"
 
@@ -45,10 +44,10 @@ def dimension_estimates(table: pd.DataFrame, models: Sequence[str] | None = None
     """
     keys = ["metric", "definition", "params"]
     specs = table[keys].drop_duplicates()
-    rank = {"twonn": 0, "mle": 1}
+    rank = {name: place for place, name in enumerate(METRICS)}
     spec_list = sorted(
         (tuple(map(str, s)) for s in specs.itertuples(index=False, name=None)),
-        key=lambda s: (rank.get(s[0], 2), s[1], s[2]),
+        key=lambda s: (rank[s[0]], s[1], s[2]),
     )
     labels = _labels(spec_list)
     wanted = list(models) if models is not None else sorted(map(str, table["model"].unique()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,9 +16,6 @@ from scipy.spatial.distance import squareform
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.suggest import unknown
 from matteralign.metrics.base.registry import METRICS
-
-SELF_SIMILARITY: Mapping[str, float] = {"cknna": 1.0, "mutual_knn": 1.0, "dcor": 1.0, "cka": 1.0}
-"""Similarity metrics and the score of a model with itself (1 by construction)."""
 
 MIRROR_TOLERANCE = 1e-6
 """Largest difference allowed between the two directions of a symmetric metric."""
@@ -209,12 +206,13 @@ def score_matrix(
         .reindex(index=keys, columns=keys)
     )
     filled = values.to_numpy(copy=True)
-    np.fill_diagonal(filled, SELF_SIMILARITY.get(metric, np.nan))
+    info = METRICS[metric]
+    np.fill_diagonal(filled, np.nan if info.diagonal is None else info.diagonal)
     values = pd.DataFrame(
         filled, index=pd.Index(keys, name="model"), columns=pd.Index(keys, name="model_b")
     )
-    if metric in SELF_SIMILARITY:
-        if METRICS[metric].definitions[definition].symmetric:
+    if not info.directional:
+        if info.definitions[definition].symmetric:
             _require_mirrored(values, f"{metric} {definition}")
         else:
             values, rows = _without_contradictions(values, rows)
@@ -244,8 +242,8 @@ def cluster_order(matrix: ScoreMatrix) -> Clustering:
     UserError
         If the metric is not a similarity (information imbalance has no such order).
     """
-    if matrix.metric not in SELF_SIMILARITY:
-        known = ", ".join(sorted(SELF_SIMILARITY))
+    if METRICS[matrix.metric].figure != "heat map":
+        known = ", ".join(sorted(m.name for m in METRICS.values() if m.figure == "heat map"))
         raise UserError(f"cannot cluster by {matrix.metric}: not a similarity (use {known})")
     similarity = both_ways(matrix.values).to_numpy(copy=True)
     size = len(matrix.models)
@@ -314,7 +312,8 @@ def contradictions(scores: pd.DataFrame) -> pd.DataFrame:
     found = [scores.iloc[:0]]
     specs = scores[["metric", "definition", "params"]].drop_duplicates()
     for metric, definition, params in specs.itertuples(index=False, name=None):
-        if metric in SELF_SIMILARITY and not METRICS[metric].definitions[definition].symmetric:
+        info = METRICS[metric]
+        if not (info.directional or info.definitions[definition].symmetric):
             rows = select_scores(scores, metric, definition, params)
             was_ok = rows["status"] == "ok"
             rows = score_matrix(scores, metric, definition, params).missing.merge(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from matteralign.metrics.base.registry import METRICS
 from matteralign.report.analysis.calibration import calibration_table, has_debiased
 from matteralign.report.analysis.coverage import coverage_table, masked_reasons, masked_rows
 from matteralign.report.analysis.dimensions import dimension_table
@@ -24,7 +25,6 @@ from matteralign.report.analysis.matrices import (
 if TYPE_CHECKING:
     from matteralign.registry.card import ModelCard
 
-MATRIX_METRICS = ("cknna", "dcor", "cka", "information_imbalance")
 NOT_SCORED = ["metric", "definition", "params", "model_a", "model_b", "n", "status", "reason"]
 
 
@@ -150,9 +150,9 @@ def models_table(models: Iterable[ModelFacts]) -> pd.DataFrame:
 
 
 def score_specs(scores: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """List the (metric, definition, params) of a score table, metrics in a fixed order."""
+    """List the (metric, definition, params) of a score table, metrics in their order."""
     specs = scores[["metric", "definition", "params"]].drop_duplicates()
-    rank = {name: i for i, name in enumerate(MATRIX_METRICS)}
+    rank = {name: i for i, name in enumerate(METRICS)}
     return sorted(
         ((str(m), str(d), str(p)) for m, d, p in specs.itertuples(index=False, name=None)),
         key=lambda s: (rank.get(s[0], len(rank)), *s),
@@ -243,9 +243,9 @@ def build_tables(
             tables[f"matrix_{slug}_debiased"] = matrix_table(
                 score_matrix(scores, metric, definition, params, keys, column="debiased"), weights
             )
-        if metric == "information_imbalance":
-            options = slug.removeprefix("information_imbalance_")
-            tables[f"information_imbalance_pairs_{options}"] = _with_weights(
+        if METRICS[metric].figure == "plane":
+            options = slug.removeprefix(f"{metric}_")
+            tables[f"{metric}_pairs_{options}"] = _with_weights(
                 imbalance_pairs(scores, params, keys, definition), weights
             )
     return tables

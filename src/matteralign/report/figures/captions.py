@@ -1,4 +1,4 @@
-"""Captions and metric names: what is shown, by which definition, of how many structures."""
+"""Captions: what is shown, by which definition, of how many structures."""
 
 from __future__ import annotations
 
@@ -12,50 +12,10 @@ from matteralign.metrics.base.registry import METRICS
 from matteralign.report.analysis.matrices import DIRECTION_TOLERANCE, ScoreMatrix, parse_params
 from matteralign.report.analysis.tree import ModelTree
 
-METRIC_NAMES = {
-    "cknna": "CKNNA",
-    "dcor": "Distance correlation",
-    "cka": "Linear CKA",
-    "mutual_knn": "Mutual neighbours",
-    "idcor": "IdCor",
-    "gfre": "Global reconstruction error",
-    "lfre": "Local reconstruction error",
-    "information_imbalance": "Information imbalance",
-}
-SHORT_NAMES = {"dcor": "dCor", "cka": "CKA", "gfre": "GFRE", "lfre": "LFRE"}
-DEFINITION_NAMES = {
-    ("cknna", "huh2024"): "released code of Huh et al.",
-    ("cknna", "text"): "kernels centred over rows and columns",
-    ("cknna", "printed"): "one mean off each kernel, as the study prints it",
-    ("dcor", "root"): "with square root",
-    ("dcor", "squared"): "squared",
-    ("dcor", "debiased"): "squared, debiased",
-    ("cka", "debiased"): "debiased",
-    ("mutual_knn", "inner"): "inner products",
-    ("mutual_knn", "euclidean"): "distances",
-    ("information_imbalance", "rank"): "ranks",
-}
-DIRECTIONS = {
-    "information_imbalance": "Δ(a→b)",
-    "gfre": "error of b rebuilt from a",
-    "lfre": "error of b rebuilt from a",
-}
-"""What the score of the ordered pair (a, b) is, where the other way round is another question."""
-
-
-def metric_name(metric: str) -> str:
-    """Return the display name of a metric."""
-    return METRIC_NAMES.get(metric, metric)
-
-
-def short_name(metric: str) -> str:
-    """Return the name of a metric where there is little room."""
-    return SHORT_NAMES.get(metric, metric_name(metric))
-
 
 def matrix_name(matrix: ScoreMatrix) -> str:
     """Return the name of a metric, and that its values are debiased where they are."""
-    name = metric_name(matrix.metric)
+    name = METRICS[matrix.metric].display_name
     return name if matrix.column == "value" else f"{name}, {matrix.column}"
 
 
@@ -70,7 +30,7 @@ def told_apart(matrices: Sequence[ScoreMatrix]) -> list[str]:
 
 def definition_name(metric: str, definition: str) -> str:
     """Return the definition with a few words on what it is."""
-    words = DEFINITION_NAMES.get((metric, definition))
+    words = METRICS[metric].definitions[definition].words
     return f"{definition} ({words})" if words else definition
 
 
@@ -112,7 +72,7 @@ def subtitle(matrix: ScoreMatrix) -> str:
 
 def _basis(metric: str, definition: str, params: str, n: str) -> str:
     options = options_text(params)
-    named = f"{metric_name(metric)}, definition {definition_name(metric, definition)}"
+    named = f"{METRICS[metric].display_name}, definition {definition_name(metric, definition)}"
     scaled = scaling_text(params)
     return f"{named}{', ' + options if options else ''}{f' ({scaled})' if scaled else ''}, {n}."
 
@@ -153,8 +113,8 @@ def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
             "Finite-sample bias is removed: independent data give about 0, and a value may be "
             "negative. "
         )
-        if (matrix.metric, matrix.definition) == ("dcor", "root"):
-            text += "The root makes small values look large: 0.04 becomes 0.2. "
+        words = METRICS[matrix.metric].definitions[matrix.definition].debiased_words
+        text += f"{words} " if words else ""
     if len(matrix.missing):
         text += (
             "Hatched cells have no score (reasons in the report); for the ordering only they "

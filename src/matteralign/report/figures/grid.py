@@ -10,6 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from matteralign.metrics.base.registry import METRICS
 from matteralign.report.figures import captions
 from matteralign.report.figures.legend import bottom_legend, legend_height
 from matteralign.report.figures.style import FAINT, footnote_height, footnotes, heading, new_figure
@@ -77,5 +78,5 @@ def plot_titles(specs: Sequence[tuple[str, str, str]]) -> list[str]:
 def _title(metric: str, definition: str, params: str, *, scaling: bool = False) -> str:
     options = captions.options_of(params)
     shown = {k: v for k, v in options.items() if scaling or k != "normalize"}
-    named = [f"{captions.short_name(metric)} {definition}"]
+    named = [f"{METRICS[metric].short_name} {definition}"]
     return ", ".join([*named, *(f"{k} = {v}" for k, v in sorted(shown.items()))])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from matteralign.metrics.base.registry import METRICS
 from matteralign.report.figures import captions
 from matteralign.report.page.html_tables import NO_VALUE, Cell, HtmlTable, cell_of
 
@@ -56,7 +57,7 @@ def calibration_html(
 
 def _cells(row: Mapping[Any, Any], names: Mapping[str, str]) -> dict[str, Cell]:
     options = captions.options_text(str(row["params"]))
-    name = f"{captions.short_name(str(row['metric']))} {row['definition']}"
+    name = f"{METRICS[str(row['metric'])].short_name} {row['definition']}"
     return {
         "score": Cell(f"{name}, {options}" if options else name),
         "model a": Cell(names.get(str(row["model_a"]), str(row["model_a"]))),

@@ -279,8 +279,8 @@ def _matrix(
         captions.count_text(matrix.n_min, matrix.n_max),
     ]
     text = ", ".join(p for p in parts if p) + "."
-    direction = captions.DIRECTIONS.get(matrix.metric)
-    if direction is not None:
+    direction = METRICS[matrix.metric].direction
+    if direction:
         text += f" Row a, column b: {direction}."
     if floor is not None:
         text += f" Random baseline: {cell_of(floor[0]).text} to {cell_of(floor[1]).text}"

@@ -16,13 +16,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-# Inner products of unscaled rows make the longest vectors everyone's neighbours, so the
-# scores of Huh et al. are used as their code uses them: on unit rows.
-_OF_THE_SOURCE: dict[tuple[str, str], NormalizeMode] = {
-    ("cknna", "huh2024"): "l2",
-    ("mutual_knn", "inner"): "l2",
-}
-
 
 @dataclass(frozen=True)
 class Measure:
@@ -103,7 +96,7 @@ def measures_of(metrics: Metrics, kind: Literal["pair", "model"]) -> tuple[Measu
                 raise UserError(f"{where}: {error}") from error
             if spec.info.kind != kind:
                 raise UserError(f"{where}: {spec.metric} belongs under metrics.{spec.info.kind}")
-            scaling = request.normalize or source_scaling(spec) or metrics.normalize
+            scaling = request.normalize or spec.definition_info.scaling or metrics.normalize
             measure = Measure(spec, scaling)
             if measure in measures:
                 raise UserError(f"{where}: {measure} is already listed")
@@ -121,11 +114,6 @@ def _each_k(params: Mapping[str, Any], where: str) -> Iterator[dict[str, Any]]:
         yield from ({**params, "k": k} for k in wanted)
     else:
         yield dict(params)
-
-
-def source_scaling(spec: MetricSpec) -> NormalizeMode | None:
-    """Return the scaling that a definition's source prescribes, or None."""
-    return _OF_THE_SOURCE.get((spec.metric, spec.definition))
 
 
 def by_scaling(measures: Iterable[Measure]) -> dict[NormalizeMode, list[MetricSpec]]:

@@ -1,25 +1,20 @@
-"""Metrics that work on whole arrays of the rows two members share: IdCor, GFRE, LFRE."""
+"""Scores by definitions that read whole arrays of the rows two members share."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.metrics.arrays.rows import Outcome, SharedRows
+from matteralign.metrics.base.card import Rows
 from matteralign.metrics.base.errors import NotApplicable
-from matteralign.metrics.base.inputs import FloatArray
 from matteralign.metrics.base.specs import MetricSpec, Scored, SweepPoint
-from matteralign.metrics.dimension.correlation import IdCor, idcor_all
 from matteralign.metrics.embedding.members import BoolArray, Member
 from matteralign.metrics.embedding.near_rows import Precision, merge_near
 from matteralign.metrics.embedding.standard import first_of_both, row_codes
-from matteralign.metrics.reconstruction.run import Reconstruction
-from matteralign.metrics.reconstruction.scores import gfre_all, lfre_all
-
-METRICS = ("idcor", "gfre", "lfre")
 
 _Group = tuple[BoolArray, list[tuple[str, str]]]
 
@@ -34,7 +29,7 @@ class ArrayPairs:
     members : mapping of str to Member
     pairs : sequence of (str, str)
     specs : sequence of MetricSpec
-        Of the metrics of this module.
+        Of definitions that read `Rows`.
     limits : sequence of int
         Leading rows that the scores of a sweep are taken among; the last is all of them.
     statistics : bool
@@ -70,7 +65,8 @@ class ArrayPairs:
 
     def _alike(self, spec: MetricSpec) -> dict[tuple[str, str], _Group]:
         """Return the rows of every pair, and the pairs that are scored on the same ones."""
-        repeats = spec.metric == "idcor"
+        reads = spec.definition_info.reads
+        repeats = not (isinstance(reads, Rows) and reads.split)
         if repeats not in self._groups:
             groups: dict[bytes, _Group] = {}
             for pair in self._pairs:
@@ -83,7 +79,7 @@ class ArrayPairs:
         """Return the rows that a pair is scored on.
 
         A row that repeats an earlier one in both embeddings would be both fitted and
-        predicted: reconstruction leaves it out. IdCor leaves out what it must by itself.
+        predicted where rows are split: there it is left out.
         """
         common = self._members[a].shared_with(self._members[b])
         if repeats:
@@ -137,14 +133,20 @@ class ArrayPairs:
             return {way: none for a, b in pairs for way in ((a, b), (b, a))}
         names = list(dict.fromkeys(name for pair in pairs for name in pair))
         arrays = [self._members[name].compact(common) for name in names]
-        if spec.metric != "idcor":
-            # Solved as they are: regressions are done in float64.
-            arrays = [x.astype(np.float64, copy=False) for x in arrays]
         place = {name: i for i, name in enumerate(names)}
         one_way = [(place[a], place[b]) for a, b in pairs]
         symmetric = spec.definition_info.symmetric
         both = one_way if symmetric else one_way + [(b, a) for a, b in one_way]
-        outcomes = self._compute(spec, arrays, both, names, statistics=statistics)
+        rows = SharedRows(
+            arrays,
+            names,
+            both,
+            statistics=statistics,
+            memory_bytes=self._memory,
+            threads=self._threads,
+            precision_of=self._precision_of,
+        )
+        outcomes = spec.definition_info.load()(spec, rows)
         found = {}
         for (i, j), outcome in zip(both, outcomes, strict=True):
             scored = _scored(outcome, n)
@@ -153,33 +155,8 @@ class ArrayPairs:
                 found[names[j], names[i]] = scored
         return found
 
-    def _compute(
-        self,
-        spec: MetricSpec,
-        arrays: list[FloatArray],
-        pairs: list[tuple[int, int]],
-        names: list[str],
-        *,
-        statistics: bool,
-    ) -> Sequence[IdCor | Reconstruction | NotApplicable]:
-        options: dict[str, Any] = {
-            "seed": spec.integer("seed"),
-            "permutations": spec.integer("permutations") if statistics else 0,
-            "intervals": statistics,
-            "threads": self._threads,
-            "names": names,
-        }
-        if spec.metric == "gfre":
-            return gfre_all(arrays, pairs, **options)
-        options["memory_bytes"] = self._memory
-        if spec.metric == "idcor":
-            options["precisions"] = [self._precision_of(name) for name in names]
-            return idcor_all(arrays, pairs, fraction=float(spec.params["fraction"]), **options)
-        k = spec.integer("k")
-        return [each[k] for each in lfre_all(arrays, pairs, [k], **options)]
 
-
-def _scored(outcome: IdCor | Reconstruction | NotApplicable, n: int) -> Scored:
+def _scored(outcome: Outcome | NotApplicable, n: int) -> Scored:
     if isinstance(outcome, NotApplicable):
         return Scored.not_applicable(str(outcome), n)
     fields = {name: getattr(outcome, name, None) for name in _FIELDS}

@@ -1,0 +1,1 @@
+"""Metrics that read whole arrays of the rows that both embeddings have."""
