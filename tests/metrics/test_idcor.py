@@ -23,6 +23,7 @@ from matteralign.metrics import (
     NotApplicable,
     compare,
 )
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.dimension.correlation import idcor, idcor_all
 from matteralign.metrics.dimension.joint import GROUP, TILE, permutations
 
@@ -145,12 +146,15 @@ def test_all_pairs_equal_single_pairs_whatever_the_threads_and_memory():
     x, y, rng = curved(300)
     members = [x, y, rng.standard_normal((300, 4)), np.sin(x[:, :6])]
     pairs = list(combinations(range(4), 2))
-    steps = []
-    together = idcor_all(members, pairs, permutations=5, progress=lambda *s: steps.append(s))
-    assert steps[-1][0] == steps[-1][1] == len(steps)
+    told = []
+    together = idcor_all(members, pairs, permutations=5, resources=Resources(progress=told.append))
+    assert told == sorted(set(told))
+    assert told[-1] == 1.0
     assert together == [idcor(members[a], members[b], permutations=5) for a, b in pairs]
-    assert together == idcor_all(members, pairs, permutations=5, threads=3)
-    assert together == idcor_all(members, pairs, permutations=5, memory_bytes=1)
+    assert together == idcor_all(members, pairs, permutations=5, resources=Resources(threads=3))
+    assert together == idcor_all(
+        members, pairs, permutations=5, resources=Resources(memory_bytes=1)
+    )
 
 
 def test_p_is_uniform_under_independence():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +12,14 @@ from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
 
 from matteralign.metrics import MetricSpec, compare
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.embedding.members import open_member
 from matteralign.metrics.imbalance.exact import exact_ranks
 from matteralign.metrics.imbalance.scores import COUNTED_EDGES, fits_the_pass
-from matteralign.metrics.imbalance.strips import strip_ranks as strip_on
-from matteralign.metrics.tiles.backend import open_backend
+from matteralign.metrics.imbalance.strips import strip_ranks
 from matteralign.metrics.tiles.rank_counts import RankRequest, RankSums, rank_bounds
-from matteralign.metrics.tiles.streaming import order_of_pass
-from matteralign.metrics.tiles.streaming import stream as stream_on
+from matteralign.metrics.tiles.streaming import order_of_pass, stream
 from matteralign.stats.blocks import block_edges, block_of, sweep_blocks
-
-CPU = open_backend("cpu")
-stream = partial(stream_on, backend=CPU)
-strip_ranks = partial(strip_on, backend=CPU)
 
 METHODS = ("exact", "strip", "pass")
 
@@ -110,14 +104,14 @@ def count(method, members, lists, common=None, limit=None, k=1):
         placed = [[request.in_order(order) for request in asked] for asked in requests]
         stream(
             members, distances=False, kernels=False, ranks=placed, leading=leading,
-            memory_bytes=1 << 20, threads=2,
+            resources=Resources(1 << 20, threads=2),
         )  # fmt: skip
     else:
         for member, asked in zip(members, requests, strict=True):
             if method == "exact":
-                exact_ranks(member, asked, threads=2)
+                exact_ranks(member, asked, Resources(threads=2))
             else:
-                strip_ranks(member, asked, threads=2)
+                strip_ranks(member, asked, Resources(threads=2))
     return sums
 
 

@@ -16,6 +16,7 @@ from sklearn.model_selection import KFold
 from skmatter import metrics as peer
 
 from matteralign.metrics import MetricInputError, MetricSpec, MetricSpecError, NotApplicable
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.reconstruction.cutoff_ridge import Halves
 from matteralign.metrics.reconstruction.decompose import decompose
 from matteralign.metrics.reconstruction.scores import (
@@ -86,7 +87,9 @@ def test_golden():
 def test_global_error_equals_scikit_matter(n, dx, dy):
     x, y = curved(n, dx, dy)
     y = y + 0.1 * np.random.RandomState(1).standard_normal(y.shape)
-    found = values(gfre_all([x, y], [(0, 1), (1, 0)], split=peer_split(n), threads=2))
+    found = values(
+        gfre_all([x, y], [(0, 1), (1, 0)], split=peer_split(n), resources=Resources(threads=2))
+    )
     expected = [peer.global_reconstruction_error(*pair) for pair in ((x, y), (y, x))]
     assert found == pytest.approx(expected, rel=1e-10)
 
@@ -95,7 +98,7 @@ def test_global_error_equals_scikit_matter(n, dx, dy):
 def test_local_error_equals_scikit_matter(n, dx, dy):
     x, y = curved(n, dx, dy)
     ks = [2, 3, 8, n // 2]
-    found = lfre_all([x, y], [(0, 1)], ks, split=peer_split(n), threads=2)[0]
+    found = lfre_all([x, y], [(0, 1)], ks, split=peer_split(n), resources=Resources(threads=2))[0]
     for k in ks:
         expected = peer.local_reconstruction_error(x, y, k)
         assert found[k].value == pytest.approx(expected, rel=1e-10), k
@@ -110,7 +113,9 @@ def test_local_error_of_large_neighbourhoods_equals_scikit_matter(dx):
     expected = peer.local_reconstruction_error(x, y, 80)
     # Repeated columns leave the error and its folds as they are.
     for target in (y, np.tile(y, 20)):
-        found = lfre_all([x, target], [(0, 1)], [80], split=peer_split(170), threads=2)[0][80]
+        found = lfre_all(
+            [x, target], [(0, 1)], [80], split=peer_split(170), resources=Resources(threads=2)
+        )[0][80]
         assert found.value == pytest.approx(expected, rel=1e-10)
 
 
@@ -190,8 +195,8 @@ def test_many_pairs_equal_single_pairs_whatever_the_threads_and_memory():
     x, y = curved(60, 5, 4)
     members = [x, y, np.ones((60, 2)), np.sin(x)]
     pairs = [(0, 1), (1, 0), (0, 2), (2, 1), (3, 1), (0, 3)]
-    together = gfre_all(members, pairs, threads=3)
-    locally = lfre_all(members, pairs, [4, 9, 31], threads=3, memory_bytes=1)
+    together = gfre_all(members, pairs, resources=Resources(threads=3))
+    locally = lfre_all(members, pairs, [4, 9, 31], resources=Resources(1, threads=3))
     for (a, b), whole, local in zip(pairs, together, locally, strict=True):
         if 2 in (a, b):
             for outcome in (whole, *local.values()):
@@ -244,6 +249,6 @@ def test_bad_input_and_no_value():
     with pytest.raises(MetricInputError, match="pair"):
         gfre_all([x, y], [(0, 2)])
     with pytest.raises(MetricInputError, match="threads"):
-        gfre_all([x, y], [(0, 1)], threads=0)
+        local_reconstruction_error(x, y, threads=0)
     assert gfre_all([], []) == []
     assert lfre_all([], [], [3]) == []

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from matteralign.metrics import MetricSpec, NotApplicable, compare
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.reconstruction.scores import gfre_all, lfre_all
 from matteralign.metrics.reconstruction.splits import default_split, row_order
 
@@ -39,7 +40,7 @@ def correlated(n, seed):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_null_is_that_of_reordered_targets(error, threads):
     x, y = correlated(60, 0)
-    found = error(x, y, permutations=5, seed=4, threads=threads)
+    found = error(x, y, permutations=5, seed=4, resources=Resources(threads=threads))
     again = [error(x, y[row_order(60, 4, q)], seed=4).value for q in range(5)]
     assert found.null_mean == pytest.approx(np.mean(again), rel=1e-12)
     assert found.null_sd == pytest.approx(np.std(again, ddof=1), rel=1e-9)

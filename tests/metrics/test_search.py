@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.embedding.exact_loops import DISTANCE, PRODUCT
 from matteralign.metrics.embedding.members import open_member
-from matteralign.metrics.tiles.backend import open_backend
 from matteralign.metrics.tiles.neighbors import find_neighbors
 from matteralign.metrics.tiles.search import Asked, search
 
@@ -24,8 +24,6 @@ spec.loader.exec_module(ref)
 
 KINDS = (DISTANCE, PRODUCT)
 K = 9
-
-CPU = open_backend("cpu")
 
 
 def exact_scores(x, kind):
@@ -182,7 +180,7 @@ def test_ordinary_data_is_certified_at_once():
 @pytest.mark.parametrize("threads", [1, 3])
 def test_neither_memory_nor_threads_matter(memory_bytes, threads):
     x = (gauss(700, 5) * 4).round()  # ties everywhere
-    found, _ = lists(x, memory_bytes=memory_bytes, threads=threads, sweep=True)
+    found, _ = lists(x, resources=Resources(memory_bytes, threads), sweep=True)
     for kind in (DISTANCE, PRODUCT):
         np.testing.assert_array_equal(found[kind], lists(x)[0][kind])
 
@@ -200,7 +198,7 @@ def test_masked_rows_and_leading_samples(masked, memory_bytes):
         "most": np.arange(n) % 40 == 3,
     }[masked]
     x[~valid] = np.nan
-    _, near = lists(x, valid=valid, sweep=True, memory_bytes=memory_bytes)
+    _, near = lists(x, valid=valid, sweep=True, resources=Resources(memory_bytes))
     # Every leading sample is there, however little of it is left.
     assert [limit for limit, _ in near.leading] == [20, 40, 80, 160]
     for limit, part in [*near.leading, (n, near)]:
@@ -233,10 +231,10 @@ def test_cuts_of_rows_do_not_matter():
     wanted = {DISTANCE: 5, PRODUCT: 3}
     labels = np.arange(300, dtype=np.uint64)
     options = Asked(lambda: x, x.mean(axis=0), wanted), labels
-    ((whole, _),) = search(*options, edges=[0, 300], backend=CPU, memory_bytes=1 << 30)
+    ((whole, _),) = search(*options, edges=[0, 300], resources=Resources(1 << 30))
     ((cut, _),) = search(
         *options,
-        edges=[0, 1, 2, 130, 299, 300], limits=[2, 130], backend=CPU, memory_bytes=1,
+        edges=[0, 1, 2, 130, 299, 300], limits=[2, 130], resources=Resources(1),
     )  # fmt: skip
     for kind, k in wanted.items():
         np.testing.assert_array_equal(cut[kind][-1].index, whole[kind][-1].index)

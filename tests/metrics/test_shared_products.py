@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matteralign.metrics import MetricSpec, summarize_scalings
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.embedding.members import open_member
 from matteralign.metrics.tiles.backend import open_backend
 from matteralign.metrics.tiles.neighbors import find_neighbors, find_scaled
@@ -128,7 +129,7 @@ def test_lists_are_those_of_each_scaling_alone(name, dtype):
     x[1::2, 0] = 1.0
     valid = np.arange(len(x)) % 11 > 0
     for double in (False, True):
-        options = {"sweep": True, "double": double, "threads": 2, "memory_bytes": 1 << 16}
+        options = {"sweep": True, "double": double, "resources": Resources(1 << 16, threads=2)}
         members, found = together(x, valid, **options)
         for member, near in zip(members, found, strict=True):
             alone = find_neighbors(member, euclid=K, inner=K, sweep=True, double=double)

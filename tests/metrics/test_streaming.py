@@ -9,13 +9,12 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from matteralign.metrics import MetricInputError, MetricSpec, compare
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.embedding.members import open_member
-from matteralign.metrics.tiles.backend import open_backend
 from matteralign.metrics.tiles.rank_counts import RankRequest, RankSums, rank_bounds
 from matteralign.metrics.tiles.streaming import order_of_pass, stream
 from matteralign.stats.blocks import block_of
 
-CPU = open_backend("cpu")
 MEMORY = 1 << 28
 SPECS = [
     *(MetricSpec("dcor", name) for name in ("root", "squared", "debiased")),
@@ -107,10 +106,15 @@ SAMPLES = {"all": {}, "without": {"without": 3}}
 def test_sums_equal_dense_matrices(which, dtype, tolerance, memory_bytes):
     n = 410  # blocks of 25 and 26 rows
     x, valid = embeddings(n), masks(n, which)
-    options = {"distances": True, "kernels": True, "dtype": dtype, "memory_bytes": memory_bytes}
+    options = {
+        "distances": True,
+        "kernels": True,
+        "dtype": dtype,
+        "resources": Resources(memory_bytes),
+    }
     members = opened(x, valid)
-    result = stream(members, backend=CPU, **options)
-    fewer = stream(members, backend=CPU, leading=102, **options)
+    result = stream(members, **options)
+    fewer = stream(members, leading=102, **options)
     blocks = block_of(n)
     inside = {"all": blocks >= 0, "without": blocks != 3, "leading": np.arange(n) < 102}
     for kind, chosen in itertools.product(("distances", "kernels"), inside):
@@ -136,8 +140,7 @@ def test_any_number_of_rows(n, dtype):
         distances=True,
         kernels=True,
         dtype=dtype,
-        memory_bytes=MEMORY,
-        backend=CPU,
+        resources=Resources(MEMORY),
     )
     for kind in ("distances", "kernels"):
         whole = getattr(result, kind).sample()
@@ -158,8 +161,7 @@ def test_centred_diagonal(kind, which):
         distances=True,
         kernels=True,
         dtype=np.float64,
-        memory_bytes=MEMORY,
-        backend=CPU,
+        resources=Resources(MEMORY),
     )
     for a, b in itertools.permutations(range(4), 2):
         rows = valid[a] & valid[b]
@@ -375,15 +377,14 @@ def test_counts_of_ranks_in_the_pass_survive_an_interruption():
         asked = RankRequest(n, near, bounds, np.zeros(k, np.int64), 1, sums)
         return asked.in_order(order_of_pass(n)[0])
 
-    def run(asked, **options):
+    def run(asked, checkpoint=None, progress=None):
         stream(
             members,
             distances=False,
             kernels=False,
             ranks=[(), [asked]],
-            memory_bytes=1,
-            backend=CPU,
-            **options,
+            resources=Resources(1, progress=progress),
+            checkpoint=checkpoint,
         )
         return asked.sums
 

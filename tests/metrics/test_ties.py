@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from matteralign.metrics import MetricSpec, cknna, compare, information_imbalance, mutual_knn
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.embedding.key_loops import mixed
 from matteralign.metrics.embedding.members import open_member
 from matteralign.metrics.embedding.ties import tie_labels
@@ -144,7 +145,12 @@ def lists_of(x, **options):
 def test_lists_do_not_depend_on_precision_scaling_or_threads():
     x = three_bits(300, np.random.default_rng(1)).astype(np.float32)
     expected = lists_of(x, double=True)
-    options = [{"double": False}, {"threads": 3}, {"memory_bytes": 1}, {"mode": "max"}]
+    options = [
+        {"double": False},
+        {"resources": Resources(threads=3)},
+        {"resources": Resources(1)},
+        {"mode": "max"},
+    ]
     for option in options:
         np.testing.assert_array_equal(lists_of(x, **option), expected)
     np.testing.assert_array_equal(lists_of(x.astype(np.float64)), expected)

@@ -12,7 +12,7 @@ The floors of this package, from the top. What stands on one floor imports from 
     arrays           what metrics of whole arrays are given, and how pairs are put together
     tiles            blocks of kernels and distances, neighbour lists, sums and ranks from them
     embedding        one embedding: rows, scaling, repeated rows, ties
-    base             what a metric is, what is asked for, what comes out, errors
+    base             what a metric is, what is asked for, what comes out, resources, errors
 
 >>> import numpy as np
 >>> from matteralign.metrics import dcor
@@ -31,6 +31,7 @@ from matteralign.metrics.base.registry import METRICS
 if TYPE_CHECKING:
     from matteralign.metrics.base.card import DefinitionInfo, MetricInfo, ParamInfo
     from matteralign.metrics.base.errors import MetricInputError, MetricSpecError, NotApplicable
+    from matteralign.metrics.base.resources import DEFAULT_MEMORY_BYTES
     from matteralign.metrics.base.specs import MetricSpec, PairScore, Scored, SweepPoint
     from matteralign.metrics.dimension.correlation import idcor
     from matteralign.metrics.embedding.scaling import NormalizeMode, normalize
@@ -49,11 +50,11 @@ if TYPE_CHECKING:
         local_reconstruction_error,
     )
     from matteralign.metrics.summary import Summary, summarize, summarize_scalings
-    from matteralign.metrics.tiles.neighbors import DEFAULT_MEMORY_BYTES, Neighbors
+    from matteralign.metrics.tiles.neighbors import Neighbors
 
 # Names are loaded when first used: checking a configuration needs no numerics.
 _HOMES = {
-    "DEFAULT_MEMORY_BYTES": "tiles.neighbors",
+    "DEFAULT_MEMORY_BYTES": "base.resources",
     "DefinitionInfo": "base.card",
     "MetricInfo": "base.card",
     "MetricInputError": "base.errors",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
@@ -20,6 +20,7 @@ from matteralign.metrics.base.inputs import (
     require_neighbors,
     require_rows,
 )
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.embedding.members import BoolArray, Member, far_out
 from matteralign.metrics.global_scores import GlobalScores
@@ -32,7 +33,6 @@ from matteralign.metrics.imbalance.scores import (
     limits_of,
 )
 from matteralign.metrics.local.pairs import LocalPairs
-from matteralign.metrics.tiles.backend import Backend
 from matteralign.metrics.tiles.neighbors import Neighbors, find_neighbors, slack
 from matteralign.metrics.tiles.rank_counts import RankRequest
 from matteralign.metrics.tiles.streaming import Checkpoint, PassResult, order_of_pass, stream
@@ -46,13 +46,10 @@ _VARIANCE = {"distances": "distance variance", "kernels": "variance"}
 class Options:
     """How `compare` works, see there."""
 
-    memory_bytes: int
-    threads: int
+    resources: Resources
     statistics: bool
     sweep: bool
     double: bool
-    backend: Backend
-    progress: Callable[[float], None] | None
     checkpoint: Checkpoint | None
 
 
@@ -102,8 +99,7 @@ class Engine:
             limits=self._limits,
             statistics=options.statistics,
             double=options.double,
-            memory_bytes=options.memory_bytes,
-            threads=options.threads,
+            resources=options.resources.silent(),
         )
         self._arrays = ArrayPairs(
             members,
@@ -111,8 +107,7 @@ class Engine:
             _reading(specs, Rows),
             limits=self._limits,
             statistics=options.statistics,
-            memory_bytes=options.memory_bytes,
-            threads=options.threads,
+            resources=options.resources.silent(),
         )
 
     def score(self, a: str, b: str, spec: MetricSpec) -> tuple[Scored, Scored]:
@@ -188,9 +183,7 @@ class Engine:
             inner=needed["inner"],
             sweep=self._options.sweep,
             double=self._options.double,
-            backend=self._options.backend,
-            memory_bytes=self._options.memory_bytes,
-            threads=self._options.threads,
+            resources=self._options.resources.silent(),
         )
 
     def _long_enough(self, known: Neighbors, member: Member) -> bool:
@@ -211,15 +204,14 @@ class Engine:
         if self._options.statistics:
             both_ways = self._pairs + [(b, a) for a, b in self._pairs]
             targets = ((self._place[g], self._common(f, g)) for f, g in both_ways)
-            self._nulls.prepare(targets, self._options.threads)
+            self._nulls.prepare(targets, self._options.resources.threads)
         if self._passes_ranks:
             _ = self._pass
         else:
             count_apart(
                 list(made.values()),
-                backend=self._options.backend,
                 exact=self._options.double,
-                threads=self._options.threads,
+                resources=self._options.resources,
             )
         return made
 
@@ -272,7 +264,7 @@ class Engine:
         for target in range(len(self._place)):
             counts = [ranks.edges_per_row(target) for ranks in made.values()]
             per_row.append((sum(held for held, _ in counts), sum(seen for _, seen in counts)))
-        return fits_the_pass(self._n, per_row, 4, options.memory_bytes)
+        return fits_the_pass(self._n, per_row, 4, options.resources.memory_bytes)
 
     @cached_property
     def _pass(self) -> list[PassResult]:
@@ -294,16 +286,13 @@ class Engine:
             out.append(
                 stream(
                     ordered,
-                    backend=options.backend,
                     distances=Sums("distances") in asked,
                     kernels=Sums("kernels") in asked,
                     pairs=needed,
                     ranks=self._requests(limit, leading, dtype),
                     leading=leading,
                     dtype=dtype,
-                    memory_bytes=options.memory_bytes,
-                    threads=options.threads,
-                    progress=_part_of(options.progress, done, share),
+                    resources=options.resources.part(done, share),
                     checkpoint=options.checkpoint if leading is None else None,
                 )
             )
@@ -347,16 +336,6 @@ def _reading(specs: Sequence[MetricSpec], kind: type[Reads]) -> list[MetricSpec]
 def _longest(spec: MetricSpec) -> int:
     """Return how many neighbours a spec reads, 0 for none."""
     return max(spec.neighbors_read(kind) for kind in get_args(Neighbours))
-
-
-def _part_of(
-    progress: Callable[[float], None] | None, done: float, share: float
-) -> Callable[[float], None] | None:
-    """Return what tells the share of a part as one of the whole."""
-    if progress is None:
-        return None
-    tell = progress
-    return lambda part: tell(done + share * part)
 
 
 def _explained(scored: Scored, left_out: Sequence[str]) -> Scored:

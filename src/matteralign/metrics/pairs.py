@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from matteralign.core.suggest import unknown
 from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.base.inputs import ArrayLike, require_same_rows
+from matteralign.metrics.base.resources import DEFAULT_MEMORY_BYTES, Progress, Resources
 from matteralign.metrics.base.specs import MetricSpec, PairScore
 from matteralign.metrics.embedding.members import BoolArray, RowSource, open_member
 from matteralign.metrics.embedding.scaling import NormalizeMode
 from matteralign.metrics.engine import Engine, Options
 from matteralign.metrics.tiles.backend import open_backend
-from matteralign.metrics.tiles.neighbors import DEFAULT_MEMORY_BYTES, DOUBLE_ROWS, Neighbors
+from matteralign.metrics.tiles.neighbors import DOUBLE_ROWS, Neighbors
 from matteralign.metrics.tiles.streaming import Checkpoint
 
 Precision = Literal["auto", "single", "double"]
@@ -34,7 +35,7 @@ def compare(
     sweep: bool = False,
     precision: Precision = "auto",
     device: str = "cpu",
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Iterator[PairScore]:
     """Score pairs of embeddings of the same rows.
@@ -100,7 +101,8 @@ def compare(
         A spec that is not a pair metric, an unknown scaling or precision.
     """
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
-    _check(names, members, pairs, specs, memory_bytes, threads, precision)
+    _check(names, members, pairs, specs, precision)
+    resources = Resources(memory_bytes, threads, open_backend(device), progress)
     masks = valid or {}
     opened = {
         name: open_member(members[name], name, valid=masks.get(name), mode=normalize)
@@ -115,10 +117,7 @@ def compare(
             given[name].check(name, opened[name].n)
     rows = opened[names[0]].n if names else 0
     double = precision == "double" or (precision == "auto" and rows <= DOUBLE_ROWS)
-    backend = open_backend(device)
-    options = Options(
-        memory_bytes, threads, statistics, sweep, double, backend, progress, checkpoint
-    )
+    options = Options(resources, statistics, sweep, double, checkpoint)
     unordered = {frozenset(pair): pair for pair in reversed(pairs)}
     ordered = [pair for pair in dict.fromkeys(pairs) if unordered[frozenset(pair)] == pair]
     distinct = list(dict.fromkeys(specs))
@@ -130,8 +129,6 @@ def _check(
     members: Mapping[str, ArrayLike | RowSource],
     pairs: Sequence[tuple[str, str]],
     specs: Sequence[MetricSpec],
-    memory_bytes: int,
-    threads: int,
     precision: str,
 ) -> None:
     for name in names:
@@ -145,9 +142,6 @@ def _check(
             raise MetricSpecError(f"{spec} scores one embedding; use summarize")
     if precision not in _PRECISIONS:
         raise MetricSpecError(unknown("precision", precision, _PRECISIONS))
-    for what, number in (("memory_bytes", memory_bytes), ("threads", threads)):
-        if number < 1:
-            raise MetricInputError(f"{what} must be positive, got {number}")
 
 
 def _scores(

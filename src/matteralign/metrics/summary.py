@@ -10,13 +10,13 @@ from matteralign.metrics.base.cautions import with_note
 from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.base.inputs import ArrayLike
 from matteralign.metrics.base.registry import METRICS
+from matteralign.metrics.base.resources import DEFAULT_MEMORY_BYTES, Progress, Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.dimension.scores import intrinsic_scores
 from matteralign.metrics.embedding.members import BoolArray, Member, RowSource, open_member
 from matteralign.metrics.embedding.scaling import BY_ROWS, NormalizeMode
-from matteralign.metrics.tiles.backend import Backend, open_backend
+from matteralign.metrics.tiles.backend import open_backend
 from matteralign.metrics.tiles.neighbors import (
-    DEFAULT_MEMORY_BYTES,
     Neighbors,
     find_neighbors,
     find_scaled,
@@ -98,7 +98,7 @@ def summarize(
     Raises
     ------
     MetricInputError
-        As `as_matrix`, k_neighbors < 1, or a device that is not there.
+        As `as_matrix`, k_neighbors, memory or threads below 1, or a device that is not there.
     MetricSpecError
         A spec that is not an intrinsic dimension.
     """
@@ -110,7 +110,8 @@ def summarize(
             raise MetricSpecError(f"{spec} scores a pair; id_specs takes {known}")
     longest = k_neighbors + slack(k_neighbors)
     lengths = _Lengths(longest, longest).longest(_Lengths.of(id_specs))
-    run = _Run(memory_bytes, threads, statistics, sweep, open_backend(device), None)
+    resources = Resources(memory_bytes, threads, open_backend(device))
+    run = _Run(resources, statistics, sweep)
     member = open_member(x, name, valid=valid, mode=normalize)
     found = run.find(member, lengths)
     return run.summary(member, found, id_specs)
@@ -127,7 +128,7 @@ def summarize_scalings(
     sweep: bool = False,
     device: str = "cpu",
     name: str = "x",
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[NormalizeMode, Summary]:
     """Summarize one embedding under several scalings at the cost of one where possible.
 
@@ -141,7 +142,8 @@ def summarize_scalings(
 
     Others and errors as `summarize`.
     """
-    run = _Run(memory_bytes, threads, statistics, sweep, open_backend(device), progress)
+    resources = Resources(memory_bytes, threads, open_backend(device), progress)
+    run = _Run(resources, statistics, sweep)
     members = {mode: open_member(x, name, valid=valid, mode=mode) for mode in groups}
     lengths = {mode: _Lengths.of(specs) for mode, specs in groups.items()}
     found = run.find_all(members, lengths, partial(open_member, x, name, valid=valid, mode="l2"))
@@ -173,12 +175,9 @@ class _Lengths:
 
 @dataclass(frozen=True)
 class _Run:
-    memory_bytes: int
-    threads: int
+    resources: Resources
     statistics: bool
     sweep: bool
-    backend: Backend
-    progress: Callable[[float], None] | None
 
     def find(self, member: Member, lengths: _Lengths) -> Neighbors:
         return find_neighbors(
@@ -186,10 +185,7 @@ class _Run:
             euclid=lengths.euclid,
             inner=lengths.inner,
             sweep=self.sweep,
-            backend=self.backend,
-            memory_bytes=self.memory_bytes,
-            threads=self.threads,
-            progress=self.progress,
+            resources=self.resources,
         )
 
     def find_all(
@@ -213,10 +209,7 @@ class _Run:
                 [members[mode] for mode in together],
                 [(needed[mode].euclid, needed[mode].inner) for mode in together],
                 sweep=self.sweep,
-                backend=self.backend,
-                memory_bytes=self.memory_bytes,
-                threads=self.threads,
-                progress=self.progress,
+                resources=self.resources,
             )
             found = dict(zip(together, lists, strict=True))
         for mode in needed:

@@ -22,6 +22,7 @@ from matteralign.metrics import (
     information_imbalance,
     summarize,
 )
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.embedding.key_loops import mixed
 from matteralign.metrics.embedding.members import open_member
 from matteralign.metrics.embedding.ties import tie_labels
@@ -113,7 +114,8 @@ def test_neighbours_are_those_of_the_cpu(device, kind, double):
         member = open_member(rows(kind).astype(dtype), "x")
         wanted = {"euclid": 25, "inner": 25, "sweep": True, "double": double}
         expected = find_neighbors(member, **wanted)
-        found = find_neighbors(member, backend=open_backend(device), threads=2, **wanted)
+        resources = Resources(threads=2, backend=open_backend(device))
+        found = find_neighbors(member, resources=resources, **wanted)
         for name in LISTS:
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
         for (one, mine), (two, theirs) in zip(found.leading, expected.leading, strict=True):
@@ -131,9 +133,8 @@ def test_neighbours_of_several_scalings_are_those_of_the_cpu(device, kind, doubl
     x *= np.exp(np.arange(len(x)) % 5)[:, None]
     modes = ("none", "row_max", "l2")
     scaled = [open_member(x, "x", mode=mode) for mode in modes]
-    found = find_scaled(
-        scaled[-1], scaled, [(25, 25)] * 3, backend=open_backend(device), double=double, threads=2
-    )
+    resources = Resources(threads=2, backend=open_backend(device))
+    found = find_scaled(scaled[-1], scaled, [(25, 25)] * 3, double=double, resources=resources)
     for member, mine in zip(scaled, found, strict=True):
         expected = find_neighbors(member, euclid=25, inner=25, double=double)
         for name in LISTS:
@@ -159,7 +160,7 @@ def test_neighbours_do_not_depend_on_the_memory_bound(device, memory_bytes):
     expected = find_neighbors(member, euclid=20, inner=20, double=False)
     found = find_neighbors(
         member, euclid=20, inner=20, double=False,
-        backend=open_backend(device), memory_bytes=memory_bytes,
+        resources=Resources(memory_bytes, backend=open_backend(device)),
     )  # fmt: skip
     np.testing.assert_array_equal(found.euclid_index, expected.euclid_index)
     np.testing.assert_array_equal(found.inner_index, expected.inner_index)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from matteralign.metrics.arrays.rows import Outcome, SharedRows
 from matteralign.metrics.base.card import Rows
 from matteralign.metrics.base.errors import NotApplicable
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored, SweepPoint
 from matteralign.metrics.embedding.members import BoolArray, Member
 from matteralign.metrics.embedding.near_rows import Precision, merge_near
@@ -34,7 +35,7 @@ class ArrayPairs:
         Leading rows that the scores of a sweep are taken among; the last is all of them.
     statistics : bool
         Add the null and the interval.
-    memory_bytes, threads : int
+    resources : Resources
     """
 
     def __init__(
@@ -45,12 +46,11 @@ class ArrayPairs:
         *,
         limits: Sequence[int],
         statistics: bool,
-        memory_bytes: int,
-        threads: int,
+        resources: Resources,
     ) -> None:
         self._members, self._specs, self._limits = members, specs, limits
         self._statistics = statistics
-        self._memory, self._threads = memory_bytes, threads
+        self._resources = resources
         self._pairs = pairs
         self._groups: dict[bool, dict[tuple[str, str], _Group]] = {}
         self._codes: dict[str, npt.NDArray[np.int64]] = {}
@@ -142,8 +142,7 @@ class ArrayPairs:
             names,
             both,
             statistics=statistics,
-            memory_bytes=self._memory,
-            threads=self._threads,
+            resources=self._resources,
             precision_of=self._precision_of,
         )
         outcomes = spec.definition_info.load()(spec, rows)

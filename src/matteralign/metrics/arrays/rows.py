@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.base.inputs import FloatArray
+from matteralign.metrics.base.resources import Resources
 
 if TYPE_CHECKING:
     from matteralign.metrics.embedding.near_rows import Precision
@@ -44,7 +45,7 @@ class SharedRows:
         ways round.
     statistics : bool
         Add the null and the interval.
-    memory_bytes, threads : int
+    resources : Resources
     precision_of : callable
         Returns the precision of the numbers of an embedding as they were given, by name.
     """
@@ -53,8 +54,7 @@ class SharedRows:
     names: list[str]
     pairs: list[tuple[int, int]]
     statistics: bool
-    memory_bytes: int
-    threads: int
+    resources: Resources
     precision_of: Callable[[str], Precision]
 
     def double(self) -> Sequence[FloatArray]:

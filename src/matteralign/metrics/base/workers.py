@@ -14,9 +14,15 @@ class Workers:
     """A pool of threads, or the calling thread where one is enough.
 
     Handing over a task costs as much as a small tile.
+
+    Parameters
+    ----------
+    threads : int
+        At least 1.
     """
 
     def __init__(self, threads: int) -> None:
+        self.threads = threads
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
 
     def map(self, function: Callable[..., Result], *items: Iterable[Any]) -> list[Result]:

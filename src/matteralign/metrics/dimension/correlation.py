@@ -18,6 +18,7 @@ from matteralign.metrics.base.inputs import (
     constant_reason,
     require_same_rows,
 )
+from matteralign.metrics.base.resources import DEFAULT_MEMORY_BYTES, DEFAULTS, Resources
 from matteralign.metrics.base.specs import MetricSpec
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.dimension.estimators import twonn_from_distances, twonn_without_each
@@ -32,11 +33,8 @@ from matteralign.metrics.dimension.joint import (
 from matteralign.metrics.dimension.joint_loops import CANDIDATES
 from matteralign.metrics.embedding.near_rows import Precision
 from matteralign.metrics.embedding.standard import Standard, standardise
-from matteralign.metrics.tiles.neighbors import DEFAULT_MEMORY_BYTES
 from matteralign.stats.neighbours import interval
 from matteralign.stats.permutation import permutation_null
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -148,9 +146,8 @@ def idcor(
         fraction=fraction,
         permutations=permutations,
         seed=seed,
-        memory_bytes=memory_bytes,
-        threads=threads,
         names=("x", "y"),
+        resources=Resources(memory_bytes, threads),
     )[0]
     if isinstance(outcome, NotApplicable):
         raise outcome
@@ -164,12 +161,10 @@ def idcor_all(
     fraction: float = 0.9,
     permutations: int = 100,
     seed: int = 0,
-    memory_bytes: int = DEFAULT_MEMORY_BYTES,
-    threads: int = 1,
     intervals: bool = True,
     names: Sequence[str] = (),
     precisions: Sequence[Precision] = (),
-    progress: Progress | None = None,
+    resources: Resources = DEFAULTS,
 ) -> list[IdCor | NotApplicable]:
     """Return IdCor of many pairs of the same rows; parameters as `idcor`.
 
@@ -179,17 +174,15 @@ def idcor_all(
         Checked embeddings; what is decided of float32 rows is decided in float64.
     pairs : sequence of (int, int)
         Places of two different members each.
-    memory_bytes : int
-        Bound on the working blocks and on float32 copies of the members. Pairs are done in
-        batches that keep it, of at least one pair.
     intervals : bool
         Compute `ci_low` and `ci_high`, O(n log n) per pair.
     names : sequence of str, optional
         What to call the members in reasons.
     precisions : sequence of Precision, optional
         Of the members before they were scaled; by default as they are.
-    progress : callable, optional
-        Called with steps done and steps in all.
+    resources : Resources
+        Memory bounds the working blocks and float32 copies of the members. Pairs are done in
+        batches that keep it, of at least one pair.
 
     Returns
     -------
@@ -200,19 +193,15 @@ def idcor_all(
     spec = MetricSpec(
         "idcor", "", {"fraction": fraction, "permutations": permutations, "seed": seed}
     )
-    if memory_bytes <= 0 or threads < 1:
-        raise MetricInputError(
-            f"memory_bytes and threads must be positive, got {memory_bytes} and {threads}"
-        )
     for a, b in pairs:
         if a == b or not (0 <= a < len(members) and 0 <= b < len(members)):
             raise MetricInputError(f"pair {(a, b)} is not two of {len(members)} members")
     for x in members[1:]:
         require_same_rows(len(members[0]), len(x), "the first member", "another")
     called = list(names) or [f"member {i}" for i in range(len(members))]
-    run = _Run(members, called, spec, threads, intervals, precisions)
-    with threadpool_limits(1), Workers(threads) as pool:
-        return run.all(pairs, memory_bytes, pool, progress)
+    run = _Run(members, called, spec, intervals, precisions)
+    with threadpool_limits(1), Workers(resources.threads) as pool:
+        return run.all(pairs, resources, pool)
 
 
 def idcor_of_rows(spec: MetricSpec, rows: SharedRows) -> list[IdCor | NotApplicable]:
@@ -223,8 +212,7 @@ def idcor_of_rows(spec: MetricSpec, rows: SharedRows) -> list[IdCor | NotApplica
         fraction=float(spec.params["fraction"]),
         permutations=spec.integer("permutations") if rows.statistics else 0,
         seed=spec.integer("seed"),
-        memory_bytes=rows.memory_bytes,
-        threads=rows.threads,
+        resources=rows.resources,
         intervals=rows.statistics,
         names=rows.names,
         precisions=[rows.precision_of(name) for name in rows.names],
@@ -239,12 +227,11 @@ class _Run:
         members: Sequence[FloatArray],
         names: list[str],
         spec: MetricSpec,
-        threads: int,
         intervals: bool,
         precisions: Sequence[Precision],
     ) -> None:
         self._precisions = dict(enumerate(precisions))
-        self._members, self._names, self._threads = members, names, threads
+        self._members, self._names = members, names
         self._n = len(members[0]) if members else 0
         self._fraction = float(spec.params["fraction"])
         count = spec.integer("permutations")
@@ -254,11 +241,7 @@ class _Run:
         self._intervals = intervals
 
     def all(
-        self,
-        pairs: Sequence[tuple[int, int]],
-        memory_bytes: int,
-        pool: Workers,
-        progress: Progress | None,
+        self, pairs: Sequence[tuple[int, int]], resources: Resources, pool: Workers
     ) -> list[IdCor | NotApplicable]:
         used = sorted({m for pair in pairs for m in pair})
         self._standard = dict(zip(used, pool.map(self._standardised, used), strict=True))
@@ -270,15 +253,14 @@ class _Run:
                 found[at] = NotApplicable(constant_reason(self._names[flat[0]]))
             else:
                 sound.append(at)
-        batches = list(self._batches(sound, pairs, memory_bytes))
+        batches = list(self._batches(sound, pairs, resources.memory_bytes))
         steps = len(batches) * (-(-self._n // TILE) + len(self._groups) * bool(len(self._partners)))
         done = 0
 
         def step() -> None:
             nonlocal done
             done += 1
-            if progress is not None:
-                progress(done, steps)
+            resources.tell(done / steps)
 
         for batch in batches:
             scored = self._batch([pairs[at] for at in batch], pool, step)
@@ -328,7 +310,7 @@ class _Run:
         space = Space(
             standard, single, half, np.asarray(first, np.int32), np.asarray(second, np.int32)
         )
-        near, closest = nearest_two(space, pool, self._threads, step)
+        near, closest = nearest_two(space, pool, step)
         dims = pool.map(self._dimension, near, closest)
         self._alone.update(zip(new, dims[len(pairs) :], strict=True))
         order = sorted(range(len(pairs)), key=lambda k: second[k])

@@ -87,9 +87,7 @@ class Space:
         return own if b == len(self.members) else own + self.half[b][partner]
 
 
-def nearest_two(
-    space: Space, pool: Workers, threads: int, step: Step
-) -> tuple[FloatArray, Indices]:
+def nearest_two(space: Space, pool: Workers, step: Step) -> tuple[FloatArray, Indices]:
     """Return the nearest two rows of every row, for every pair.
 
     Returns
@@ -110,7 +108,7 @@ def nearest_two(
     index = np.full((count, n, CANDIDATES), -1, np.int32)
     worst = np.full((count, n), np.inf, np.float32)
     products = np.zeros((members + 1, min(TILE, n) ** 2), np.float32)
-    shares = np.linspace(0, count, min(threads, count) + 1).astype(int)
+    shares = np.linspace(0, count, min(pool.threads, count) + 1).astype(int)
 
     for rows, columns in _tiles(n):
         shape = rows[1] - rows[0], columns[1] - columns[0]

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.embedding.exact_loops import row_norms
 from matteralign.metrics.embedding.members import Member
@@ -28,7 +29,7 @@ _SINGLE_EDGES = 64
 Counts = tuple[npt.NDArray[np.int64], ...]
 
 
-def exact_ranks(member: Member, requests: Sequence[RankRequest], *, threads: int = 1) -> None:
+def exact_ranks(member: Member, requests: Sequence[RankRequest], resources: Resources) -> None:
     """Add the exact ranks of all edges in one target to the sums of the requests.
 
     Distances are sums of squared differences in float64; equal ones share the mean of their
@@ -68,7 +69,7 @@ def exact_ranks(member: Member, requests: Sequence[RankRequest], *, threads: int
         return total, touched, seen
 
     widest = max(request.limit for request in requests)
-    with threadpool_limits(1), Workers(threads) as pool:
+    with threadpool_limits(1), Workers(resources.threads) as pool:
         for made in pool.map(part, range(0, widest, _ROWS)):
             for request, counts in zip(requests, made, strict=True):
                 if counts is not None:

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.base.inputs import IndexArray, require_neighbors, require_rows
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import Scored, SweepPoint
 from matteralign.metrics.embedding.members import BoolArray, Member, place_of
 from matteralign.metrics.imbalance.exact import exact_ranks
 from matteralign.metrics.imbalance.null import RankNulls
 from matteralign.metrics.imbalance.strips import strip_ranks
-from matteralign.metrics.tiles.backend import Backend
 from matteralign.metrics.tiles.rank_counts import RankRequest, RankSums, rank_bounds
 from matteralign.stats.blocks import block_edges, block_of, sweep_blocks
 from matteralign.stats.jackknife import interval
@@ -184,9 +184,7 @@ class Imbalance:
         return self._edges[key]
 
 
-def count_apart(
-    all_ks: Sequence[Imbalance], *, backend: Backend, exact: bool, threads: int
-) -> None:
+def count_apart(all_ks: Sequence[Imbalance], *, exact: bool, resources: Resources) -> None:
     """Count without the pass, every k together: exactly on the CPU, or in strips.
 
     The lists of all are those of the widest.
@@ -202,9 +200,9 @@ def count_apart(
             for request in widest.requests(target, bounds=None)
         ]
         if exact:
-            exact_ranks(member, asked, threads=threads)
+            exact_ranks(member, asked, resources)
         elif asked:
-            strip_ranks(member, asked, backend=backend, threads=threads)
+            strip_ranks(member, asked, resources)
 
 
 def limits_of(n: int, *, sweep: bool) -> list[int]:

@@ -13,31 +13,31 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.embedding.members import Member
-from matteralign.metrics.tiles.backend import Backend
+from matteralign.metrics.tiles.backend import backend_of
 from matteralign.metrics.tiles.rank_counts import RankRequest
 from matteralign.stats.blocks import block_of
 
 _ROWS = 128
 
 
-def strip_ranks(
-    member: Member, requests: Sequence[RankRequest], *, backend: Backend, threads: int = 1
-) -> None:
+def strip_ranks(member: Member, requests: Sequence[RankRequest], resources: Resources) -> None:
     """Add the ranks of all edges in one target to the sums of the requests.
 
     Distances come from single-precision products of centred rows; those that differ by less
     than rounding count as equal and share the mean of their ranks. The bounds of the requests
     are not used.
     """
+    backend = backend_of(resources)
     x = member.centred(0, member.n, np.float32)
     squares = np.einsum("ij,ij->i", x, x)
     blocks = block_of(member.n).astype(np.int64)
     with (
         backend.session(),
         threadpool_limits(1),
-        Workers(backend.workers(threads)) as pool,
+        Workers(backend.workers(resources.threads)) as pool,
     ):
         part = backend.strips(x, squares, blocks)
         for request in requests:

@@ -16,6 +16,7 @@ from matteralign.metrics.base.card import DefinitionInfo, NeighbourLists, Neighb
 from matteralign.metrics.base.cautions import few_rows_note
 from matteralign.metrics.base.inputs import IndexArray
 from matteralign.metrics.base.registry import definition_of
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored, SweepPoint
 from matteralign.metrics.embedding.exact_loops import DISTANCE, PRODUCT, search_row
 from matteralign.metrics.embedding.kept import Kept
@@ -62,9 +63,8 @@ class LocalPairs:
         Add intervals.
     double : bool
         Take rows in float64.
-    memory_bytes : int
-        Bound on what is kept prepared.
-    threads : int
+    resources : Resources
+        Memory bounds what is kept prepared.
     """
 
     def __init__(
@@ -77,11 +77,10 @@ class LocalPairs:
         limits: Sequence[int],
         statistics: bool,
         double: bool,
-        memory_bytes: int,
-        threads: int,
+        resources: Resources,
     ) -> None:
         self._members, self._neighbors = members, neighbors
-        self._statistics, self._double, self._threads = statistics, double, threads
+        self._statistics, self._double, self._threads = statistics, double, resources.threads
         self._limits: list[int | None] = [None, *limits[:-1]]
         self._ks = {
             kind: tuple(sorted({k for s in specs if (k := s.neighbors_read(kind))}))
@@ -97,11 +96,11 @@ class LocalPairs:
         lists = max(len(ks) for ks in self._ks.values())
         entry = _ENTRY_BYTES + _K_BYTES * lists
         size = rows * ((longest + slack(longest)) * entry + _ROW_BYTES)
-        room = max(2, memory_bytes // (2 * size))
+        room = max(2, resources.memory_bytes // (2 * size))
         self._kept = Kept(room)
         # An embedding is read whole while it is prepared.
         widest = max((m.d * (8 if double else 4) for m in members.values()), default=1)
-        self._reading = BoundedSemaphore(max(1, memory_bytes // (4 * rows * widest)))
+        self._reading = BoundedSemaphore(max(1, resources.memory_bytes // (4 * rows * widest)))
         self._group = {name: i // (room // 2) for i, name in enumerate(members)}
         self._blocks: dict[frozenset[int], list[tuple[str, str]]] = {}
         for pair in pairs:

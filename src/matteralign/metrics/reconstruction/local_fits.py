@@ -72,7 +72,6 @@ def local_squares(
     halves: Halves,
     orders: Sequence[Rows],
     pool: Workers,
-    threads: int,
     memory_bytes: int,
 ) -> tuple[FloatArray, FloatArray]:
     """Return squared reconstruction errors of the test rows.
@@ -117,7 +116,7 @@ def local_squares(
         return sums
 
     # The rows, their Gram matrices and the decompositions of a batch.
-    share = max(1, min(_BATCH_BYTES, memory_bytes // threads))
+    share = max(1, min(_BATCH_BYTES, memory_bytes // pool.threads))
     sums = pool.map(batch, row_blocks(len(near), 8 * k * (4 * d + 6 * k), share))
     return as_they_are, np.sum(sums, axis=0)
 

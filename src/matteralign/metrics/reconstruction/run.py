@@ -91,7 +91,7 @@ class Run:
 
     Parameters
     ----------
-    members, pairs, split, seed, threads, names
+    members, pairs, split, seed, names
         As `gfre_all`.
     """
 
@@ -101,11 +101,8 @@ class Run:
         pairs: Sequence[tuple[int, int]],
         split: Split | None,
         seed: int,
-        threads: int,
         names: Sequence[str],
     ) -> None:
-        if threads < 1:
-            raise MetricInputError(f"threads must be positive, got {threads}")
         for a, b in pairs:
             if not (0 <= a < len(members) and 0 <= b < len(members)):
                 raise MetricInputError(f"pair {(a, b)} is not two of {len(members)} members")

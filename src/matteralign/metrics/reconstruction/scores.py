@@ -16,8 +16,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from matteralign.metrics.arrays.rows import SharedRows
-from matteralign.metrics.base.errors import MetricInputError, NotApplicable
+from matteralign.metrics.base.errors import NotApplicable
 from matteralign.metrics.base.inputs import ArrayLike, FloatArray, as_matrix, require_same_rows
+from matteralign.metrics.base.resources import DEFAULTS, Resources
 from matteralign.metrics.base.specs import MetricSpec
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.embedding.members import open_member
@@ -28,7 +29,6 @@ from matteralign.metrics.reconstruction.cutoff_ridge import Source, factorise, p
 from matteralign.metrics.reconstruction.local_fits import local_squares, nearest
 from matteralign.metrics.reconstruction.run import Outcome, Parts, Run, Spread
 from matteralign.metrics.reconstruction.splits import Split, row_order
-from matteralign.metrics.tiles.neighbors import DEFAULT_MEMORY_BYTES
 
 
 def global_reconstruction_error(x: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
@@ -104,7 +104,9 @@ def local_reconstruction_error(
     source, O(n k d_y min(k, d_x)) per pair.
     """
     arrays = _checked(x, y)
-    found = lfre_all(arrays, [(0, 1)], [k], seed=seed, threads=threads, names=("x", "y"))
+    found = lfre_all(
+        arrays, [(0, 1)], [k], seed=seed, names=("x", "y"), resources=Resources(threads=threads)
+    )
     return _value(found[0][k])
 
 
@@ -115,9 +117,9 @@ def gfre_all(
     permutations: int = 0,
     intervals: bool = False,
     seed: int = 0,
-    threads: int = 1,
     split: Split | None = None,
     names: Sequence[str] = (),
+    resources: Resources = DEFAULTS,
 ) -> list[Outcome]:
     """Return the global error of directed pairs (source, target) of the same rows.
 
@@ -136,9 +138,10 @@ def gfre_all(
         Instead of `default_split` with `seed`.
     names : sequence of str, optional
         What to call the members in reasons.
+    resources : Resources
     """
     MetricSpec("gfre", "", {"seed": seed, "permutations": permutations})
-    run = Run(members, pairs, split, seed, threads, names)
+    run = Run(members, pairs, split, seed, names)
 
     def fit(a: int) -> Source:
         train, test = run.sound_parts(a)
@@ -162,9 +165,9 @@ def gfre_all(
 
     found: dict[int, list[Outcome]] = {}
     sources = run.sources()
-    with threadpool_limits(1), Workers(threads) as pool:
-        for first in range(0, len(sources), threads):
-            some = sources[first : first + threads]
+    with threadpool_limits(1), Workers(resources.threads) as pool:
+        for first in range(0, len(sources), pool.threads):
+            some = sources[first : first + pool.threads]
             for a, source in zip(some, pool.map(fit, some), strict=True):
                 null = pool.map(partial(permuted, source, a), range(permutations))
                 each = [[q[at] for q in null] for at in range(len(run.targets(a)))]
@@ -180,10 +183,9 @@ def lfre_all(
     permutations: int = 0,
     intervals: bool = False,
     seed: int = 0,
-    memory_bytes: int = DEFAULT_MEMORY_BYTES,
-    threads: int = 1,
     split: Split | None = None,
     names: Sequence[str] = (),
+    resources: Resources = DEFAULTS,
 ) -> list[dict[int, Outcome]]:
     """Return the local error of directed pairs for every k of `ks`; others as `gfre_all`.
 
@@ -193,9 +195,7 @@ def lfre_all(
     specs = {
         k: MetricSpec("lfre", "", {"k": k, "seed": seed, "permutations": permutations}) for k in ks
     }
-    if memory_bytes <= 0:
-        raise MetricInputError(f"memory_bytes must be positive, got {memory_bytes}")
-    run = Run(members, pairs, split, seed, threads, names)
+    run = Run(members, pairs, split, seed, names)
     rows = len(run.split.train)
     usable = [k for k in specs if k <= rows]
     found: dict[int, dict[int, list[Outcome]]] = {
@@ -209,17 +209,19 @@ def lfre_all(
         for k in specs
     }
     orders = [row_order(run.n, seed, number) for number in range(permutations)]
-    with threadpool_limits(1), Workers(threads) as pool:
+    with threadpool_limits(1), Workers(resources.threads) as pool:
         for a in run.sources() if usable else ():
             source, *targets = (run.whole(m) for m in (a, *run.targets(a)))
             train, test = run.split.train, run.split.test
             labels = tie_labels(open_member(members[a], "x"))
-            near = nearest(run.compared(a), train, test, labels, max(usable), memory_bytes)
+            near = nearest(
+                run.compared(a), train, test, labels, max(usable), resources.memory_bytes
+            )
             totals = np.array([[_total(y[order[train]]) for order in orders] for y in targets])
             for k in usable:
                 squares, sums = local_squares(
                     source, targets, near[:, :k], test, run.split.halves(k), orders,
-                    pool, threads, memory_bytes,
+                    pool, resources.memory_bytes,
                 )  # fmt: skip
                 # A local error does not depend on where a target lies, and scales with it.
                 with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -240,7 +242,7 @@ def gfre_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Outcome]:
         permutations=spec.integer("permutations") if rows.statistics else 0,
         intervals=rows.statistics,
         seed=spec.integer("seed"),
-        threads=rows.threads,
+        resources=rows.resources,
         names=rows.names,
     )
 
@@ -255,8 +257,7 @@ def lfre_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Outcome]:
         permutations=spec.integer("permutations") if rows.statistics else 0,
         intervals=rows.statistics,
         seed=spec.integer("seed"),
-        memory_bytes=rows.memory_bytes,
-        threads=rows.threads,
+        resources=rows.resources,
         names=rows.names,
     )
     return [each[k] for each in found]

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.tiles.candidates import Proposed
 from matteralign.metrics.tiles.plan import Piece
@@ -270,6 +271,11 @@ class Backend(Protocol):
 
 Strips = Callable[[RankRequest, int, int], tuple[npt.NDArray[np.int64], ...]]
 """(request, first row, last row) to counts per column: total, touching, inside."""
+
+
+def backend_of(resources: Resources) -> Backend:
+    """Return what makes the tiles; the CPU where nothing was opened."""
+    return resources.backend or open_backend("cpu")
 
 
 def open_backend(device: str) -> Backend:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from matteralign.metrics.base.errors import MetricInputError
 from matteralign.metrics.base.inputs import FloatArray, IndexArray
+from matteralign.metrics.base.resources import DEFAULTS, Resources
 from matteralign.metrics.embedding.exact_loops import DISTANCE, PRODUCT
 from matteralign.metrics.embedding.members import BoolArray, Member
 from matteralign.metrics.embedding.ties import tie_labels
-from matteralign.metrics.tiles.backend import Backend, open_backend
 from matteralign.metrics.tiles.search import Asked, Effort, Found, search
 from matteralign.stats.blocks import BLOCKS, block_edges, sweep_blocks
-
-DEFAULT_MEMORY_BYTES = 4 * 1024**3
-"""Default bound on what a call holds beside its arguments and its result."""
 
 DOUBLE_ROWS = 4096
 """Up to so many rows tiles are made in double precision unless asked otherwise."""
@@ -93,10 +90,7 @@ def find_neighbors(
     inner: int = 0,
     sweep: bool = False,
     double: bool | None = None,
-    backend: Backend | None = None,
-    memory_bytes: int = DEFAULT_MEMORY_BYTES,
-    threads: int = 1,
-    progress: Callable[[float], None] | None = None,
+    resources: Resources = DEFAULTS,
 ) -> Neighbors:
     """Find the neighbours of every valid row of a member, all kinds in one pass.
 
@@ -110,16 +104,11 @@ def find_neighbors(
     double : bool, optional
         Make the tiles in double precision; by default where there are few rows. The lists
         are the same.
-    backend : Backend, optional
-        What makes the tiles, see `open_backend`; the CPU by default. The lists are the same.
-    memory_bytes, threads, progress
-        See `search`.
+    resources : Resources
+        See `search`; the lists are the same on every backend.
     """
     lengths = {DISTANCE: euclid, PRODUCT: inner}
-    return _find(
-        member, lengths, [], sweep=sweep, double=double, backend=backend,
-        memory_bytes=memory_bytes, threads=threads, progress=progress,
-    )[0]  # fmt: skip
+    return _find(member, lengths, [], sweep=sweep, double=double, resources=resources)[0]
 
 
 def find_scaled(
@@ -129,10 +118,7 @@ def find_scaled(
     *,
     sweep: bool = False,
     double: bool | None = None,
-    backend: Backend | None = None,
-    memory_bytes: int = DEFAULT_MEMORY_BYTES,
-    threads: int = 1,
-    progress: Callable[[float], None] | None = None,
+    resources: Resources = DEFAULTS,
 ) -> list[Neighbors]:
     """Find the neighbours of one embedding under several scalings from one product of rows.
 
@@ -144,7 +130,7 @@ def find_scaled(
         It under scalings that divide each row by one number, all with the valid rows of `unit`.
     lengths : sequence of (int, int)
         For each member how many neighbours by distance and by inner product.
-    sweep, double, backend, memory_bytes, threads, progress
+    sweep, double, resources
         As `find_neighbors`, which finds the same lists.
     """
     own, others = {}, []
@@ -154,10 +140,7 @@ def find_scaled(
             own = wanted
         else:
             others.append((member, wanted))
-    first, *rest = _find(
-        unit, own, others, sweep=sweep, double=double, backend=backend,
-        memory_bytes=memory_bytes, threads=threads, progress=progress,
-    )  # fmt: skip
+    first, *rest = _find(unit, own, others, sweep=sweep, double=double, resources=resources)
     left = iter(rest)
     return [first if member.mode == unit.mode else next(left) for member in members]
 
@@ -169,10 +152,7 @@ def _find(
     *,
     sweep: bool,
     double: bool | None,
-    backend: Backend | None,
-    memory_bytes: int,
-    threads: int,
-    progress: Callable[[float], None] | None,
+    resources: Resources,
 ) -> list[Neighbors]:
     """Find lists of a member, and of others with its rows at other lengths."""
     rows = np.flatnonzero(member.valid).astype(np.int32)
@@ -196,12 +176,9 @@ def _find(
             further,
             length=member.factor,
             edges=_distinct(edges),
-            backend=backend or open_backend("cpu"),
             limits=[count for count in limits.values() if 0 < count < len(rows)],
             dtype=np.float64 if double else np.float32,
-            memory_bytes=memory_bytes,
-            threads=threads,
-            progress=progress,
+            resources=resources,
         )
     out = []
     for one, (lists, effort) in zip((member, *(m for m, _ in others)), found, strict=True):

@@ -20,10 +20,11 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from matteralign.metrics.base.inputs import FloatArray, IndexArray
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.embedding.exact_loops import rank_candidates, search_row
 from matteralign.metrics.embedding.ties import Labels
-from matteralign.metrics.tiles.backend import Array, Backend, Cut, Kept
+from matteralign.metrics.tiles.backend import Array, Backend, Cut, Kept, backend_of
 from matteralign.metrics.tiles.candidates import Proposed
 from matteralign.metrics.tiles.plan import Piece, Step, steps
 from matteralign.metrics.tiles.row_factors import RowFactors, rescaled
@@ -85,12 +86,9 @@ def search(
     *,
     length: float = 1.0,
     edges: Sequence[int],
-    backend: Backend,
     limits: Sequence[int] = (),
     dtype: npt.DTypeLike = np.float32,
-    memory_bytes: int,
-    threads: int = 1,
-    progress: Callable[[float], None] | None = None,
+    resources: Resources,
 ) -> list[tuple[dict[int, list[Found]], Effort]]:
     """Find the nearest rows of every row.
 
@@ -107,17 +105,13 @@ def search(
         That length.
     edges : sequence of int
         Borders of row blocks, from 0 to n.
-    backend : Backend
-        What makes the tiles. The lists do not depend on it.
     limits : sequence of int
         Borders among `edges`: the lists are also found among the first so many rows alone.
     dtype : float32 or float64
         Of the matrix products. The lists do not depend on it.
-    memory_bytes : int
-        Bound on what is held beside the lists, the rows under one scaling and a centred copy.
-    threads : int
-    progress : callable, optional
-        Told the share of the work done.
+    resources : Resources
+        Memory bounds what is held beside the lists, the rows under one scaling and a centred
+        copy. The lists do not depend on the backend.
 
     Returns
     -------
@@ -125,6 +119,7 @@ def search(
         For `base` and each of the others. Per kind one entry for every limit and one for all
         rows, ascending.
     """
+    backend = backend_of(resources)
     x = base.rows()
     n, d = x.shape
     wide = np.result_type(x, dtype)
@@ -137,19 +132,19 @@ def search(
     ends = (*sorted(set(limits) - {n}), n)
     for view in views:
         view.found = {k: [_empty(end, most) for end in ends] for k, most in view.wanted.items()}
-    cut = backend.search_cut(d, centred.itemsize, memory_bytes)
-    whole = _Search(backend, cut, centred, labels, views, threads)
+    cut = backend.search_cut(d, centred.itemsize, resources.memory_bytes)
+    whole = _Search(backend, cut, centred, labels, views, resources.threads)
     per_row = sum(backend.kept_bytes(keep, centred.itemsize) for keep in whole.keep.values())
-    groups = _groups(edges, limits, cut, per_row, memory_bytes)
+    groups = _groups(edges, limits, cut, per_row, resources.memory_bytes)
     with (
         backend.session(),
         threadpool_limits(1),
-        Workers(backend.workers(threads)) as tiles,
-        Workers(threads) as pool,
+        Workers(backend.workers(resources.threads)) as tiles,
+        Workers(resources.threads) as pool,
     ):
         for position, (low, high) in enumerate(groups):
-            tell = _share(progress, position, len(groups))
-            whole.run(low, high, edges, ends, tiles, pool, tell)
+            part = resources.part(position / len(groups), 1.0 / len(groups))
+            whole.run(low, high, edges, ends, tiles, pool, part.tell)
     done = [(view.found, view.effort) for view in views]
     return done if base.wanted else [({}, Effort()), *done]
 
@@ -445,13 +440,3 @@ def _groups(
         else:
             groups.append((step.start, step.stop))
     return groups
-
-
-def _share(
-    progress: Callable[[float], None] | None, position: int, count: int
-) -> Callable[[float], None]:
-    def tell(share: float) -> None:
-        if progress is not None:
-            progress((position + share) / count)
-
-    return tell

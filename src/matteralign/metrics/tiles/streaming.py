@@ -8,7 +8,7 @@ ranks) and of centred distances; the tiles of all models then meet in one Gram p
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.embedding.members import BoolArray, Member
-from matteralign.metrics.tiles.backend import Array, Backend, Counting
+from matteralign.metrics.tiles.backend import Array, Backend, Counting, backend_of
 from matteralign.metrics.tiles.centred_rows import CentredRows
 from matteralign.metrics.tiles.loops.tile_loops import GRAM_SIDE
 from matteralign.metrics.tiles.plan import Piece, Step, steps
@@ -66,16 +67,13 @@ class _Kind:
 def stream(
     members: Sequence[Member],
     *,
-    backend: Backend,
     distances: bool,
     kernels: bool,
     pairs: BoolArray | None = None,
     ranks: Sequence[Sequence[RankRequest]] = (),
     leading: int | None = None,
     dtype: npt.DTypeLike = np.float32,
-    memory_bytes: int,
-    threads: int = 1,
-    progress: Callable[[float], None] | None = None,
+    resources: Resources,
     checkpoint: Checkpoint | None = None,
 ) -> PassResult:
     """Gather the sums of all models in one pass over the upper triangle of tiles.
@@ -84,9 +82,6 @@ def stream(
     ----------
     members : sequence of Member
         All on the same n rows.
-    backend : Backend
-        What makes the tiles. Each cuts the rows and adds up in its own order, so sums of two
-        backends differ by the rounding of `dtype`.
     distances, kernels : bool
         Gather sums of Euclidean distances; of linear kernels of mean-centred rows.
     pairs : ndarray of bool, shape (M, M), optional
@@ -98,18 +93,19 @@ def stream(
         Take so many leading rows alone, as one block.
     dtype : float32 or float64
         Of the tiles; sums are float64.
-    memory_bytes : int
-        Bound on the tiles of all members and on what is held of their rows.
-    threads : int
-    progress : callable, optional
-        Told the share of the work done.
+    resources : Resources
+        Memory bounds the tiles of all members and what is held of their rows. Each backend
+        cuts the rows and adds up in its own order, so sums of two differ by the rounding of
+        `dtype`.
     checkpoint : Checkpoint, optional
         The pass goes on from what it holds and saves into it now and then.
     """
     order, edges = order_of_pass(members[0].n, leading)
+    backend = backend_of(resources)
     run = _Pass(
-        backend, members, order, edges, distances, kernels, pairs, ranks, dtype, memory_bytes
-    )
+        backend, members, order, edges, distances, kernels, pairs, ranks, dtype,
+        resources.memory_bytes,
+    )  # fmt: skip
     walk = list(steps(edges.tolist(), (), run.cut.panel, run.cut.piece))
     sizes = [sum(p.size for p in s.rows) * (s.stop - s.start) for s in walk]
     due = 0.0
@@ -117,7 +113,7 @@ def stream(
     with (
         backend.session(),
         threadpool_limits(1),
-        Workers(backend.workers(threads)) as pool,
+        Workers(backend.workers(resources.threads)) as pool,
     ):
         for number in range(first, len(walk)):
             step = walk[number]
@@ -126,8 +122,7 @@ def stream(
             columns = pool.map(partial(run.columns, step=step), range(len(members)))
             for place, piece in enumerate(step.rows):
                 run.piece(piece, step, columns, pool)
-                if progress:
-                    progress(before + share * (place + 1) / len(step.rows))
+                resources.tell(before + share * (place + 1) / len(step.rows))
             if checkpoint and number + 1 < len(walk) and time.monotonic() >= due:
                 begun = time.monotonic()
                 checkpoint.save(run.state(number + 1, walk))
