@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from matteralign.stages.progress import EVERY_SECONDS, Progress, spoken
+from matteralign.core.progress import spoken
+from matteralign.stages.progress import EVERY_SECONDS, Progress
 
 
 def test_a_line_now_and_then_with_what_is_left() -> None:

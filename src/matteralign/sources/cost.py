@@ -10,12 +10,12 @@ from rich.filesize import decimal
 
 from matteralign.core.errors import FetchError
 from matteralign.core.paths import cache_root
+from matteralign.core.progress import spoken
 from matteralign.registry.pinned import PackageSource
 from matteralign.sources.package import archive_address, archive_here
 from matteralign.sources.transfer.disk import free_bytes, need_room
 from matteralign.sources.transfer.http import size_of
 from matteralign.sources.transfer.places import Place, places
-from matteralign.sources.transfer.progress import told_time
 from matteralign.sources.transfer.rates import known_rate
 from matteralign.sources.transfer.settings import Settings, settings
 from matteralign.sources.wanted import Wanted
@@ -48,7 +48,7 @@ class Cost:
         """Return the cost as one line."""
         if not self.files:
             return f"nothing to fetch: {self.here} of {self.here} files are here"
-        time = "time unknown" if self.seconds is None else f"about {told_time(self.seconds)}"
+        time = "time unknown" if self.seconds is None else f"about {spoken(self.seconds)}"
         return (
             f"to fetch: {self.files} files ({self.here} are here), {self._sizes()}, "
             f"{decimal(free_bytes(cache_root()))} free; {time}"

@@ -10,12 +10,12 @@ import numpy as np
 from matteralign.metrics.base.inputs import FloatArray, IndexArray
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.dimension.estimators import estimates
-from matteralign.metrics.embedding.exact_loops import DISTANCE, search_row
+from matteralign.metrics.embedding.exact_loops import DISTANCE
 from matteralign.metrics.embedding.members import BoolArray, Member, place_of
 from matteralign.metrics.embedding.near_rows import merge_near
 from matteralign.metrics.embedding.standard import first_of_codes, row_codes
 from matteralign.metrics.embedding.ties import tie_labels
-from matteralign.metrics.local.lists import restrict
+from matteralign.metrics.local.lists import refill, restrict
 from matteralign.metrics.tiles.neighbors import Neighbors, slack
 
 
@@ -73,16 +73,8 @@ def _among(
     taken = np.take_along_axis(neighbors.euclid_distance, np.maximum(part.place, 0), axis=1)
     distance = np.where(part.place >= 0, taken, np.inf)
     if len(part.short):
-        rows = np.flatnonzero(distinct)
-        x = member.compact()[distinct[member.valid]]
-        labels = tie_labels(member)[distinct[member.valid]]
-        width = part.index.shape[1]
-        wanted = min(width, len(rows) - 1)
-        found = np.full((len(part.short), wanted), -1, np.int32)
-        for number, place in enumerate(np.searchsorted(rows, part.short).tolist()):
-            scores = np.full(wanted, np.inf)
-            search_row(x, labels, DISTANCE, place, len(x), found[number], scores)
-            distance[part.short[number]] = np.inf
-            distance[part.short[number], :wanted] = np.sqrt(scores) * member.unit
-        part.replace(part.short, rows[found].astype(np.int32))
+        kept = distinct[member.valid]
+        scores = refill(part, DISTANCE, member.compact()[kept], tie_labels(member)[kept])
+        distance[part.short] = np.inf
+        distance[part.short, : scores.shape[1]] = np.sqrt(scores) * member.unit
     return part.index, distance

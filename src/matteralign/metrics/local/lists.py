@@ -10,11 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import IndexArray
+from matteralign.metrics.base.inputs import FloatArray, IndexArray
+from matteralign.metrics.embedding.exact_loops import search_row
+from matteralign.metrics.embedding.ties import Labels
 from matteralign.metrics.local import list_loops as loops
 from matteralign.stats.blocks import BLOCKS, block_of
 from matteralign.stats.pairing import PairingMoments
@@ -166,6 +169,30 @@ def restrict(index: IndexArray, common: BoolArray, k: int) -> Restricted:
     kept, place, counts = loops.restrict(index, common)
     wanted = min(k, int(common.sum()) - 1)
     return Restricted(kept, place, np.flatnonzero(common & (counts < wanted)), common)
+
+
+def refill(part: Restricted, kind: int, x: npt.NDArray[Any], labels: Labels) -> FloatArray:
+    """Find the lists again that are too short; return their scores, shape (short rows, <= L).
+
+    Parameters
+    ----------
+    part : Restricted
+    kind : int
+        `exact_loops.DISTANCE` or `PRODUCT`.
+    x : ndarray, shape (m, d)
+        The rows of the set.
+    labels : ndarray of uint64, shape (m,)
+        Theirs, see `tie_labels`.
+    """
+    rows = np.flatnonzero(part.common)
+    wanted = min(part.index.shape[1], len(rows) - 1)
+    found = np.full((len(part.short), wanted), -1, np.int32)
+    scores = np.full(found.shape, np.inf)
+    places = np.searchsorted(rows, part.short)
+    for line, score, place in zip(found, scores, places.tolist(), strict=True):
+        search_row(x, labels, kind, place, len(x), line, score)
+    part.replace(part.short, rows[found].astype(np.int32))
+    return scores
 
 
 def list_moments(

@@ -18,13 +18,13 @@ from matteralign.metrics.base.inputs import IndexArray
 from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored, SweepPoint
-from matteralign.metrics.embedding.exact_loops import DISTANCE, PRODUCT, search_row
+from matteralign.metrics.embedding.exact_loops import DISTANCE, PRODUCT
 from matteralign.metrics.embedding.kept import Kept
 from matteralign.metrics.embedding.members import BoolArray, Member
 from matteralign.metrics.embedding.ties import Labels, tie_labels
 from matteralign.metrics.local.common import Shared, shared
 from matteralign.metrics.local.kernel import LocalKernel, local_kernel, restricted_kernel
-from matteralign.metrics.local.lists import LocalLists, Restricted, local_lists, restrict
+from matteralign.metrics.local.lists import LocalLists, Restricted, local_lists, refill, restrict
 from matteralign.metrics.local.result import LocalScore
 from matteralign.metrics.tiles.neighbors import Neighbors, slack
 
@@ -232,17 +232,9 @@ class LocalPairs:
         """Drop rows outside `common`; find the lists again that became too short."""
         part = restrict(index, common, max(ks))
         if len(part.short):
-            rows = np.flatnonzero(common)
-            wanted = min(index.shape[1], len(rows) - 1)
-            places = np.searchsorted(rows, part.short)
-            found = np.full((len(part.short), wanted), -1, np.int32)
             with self._reading:
                 x = self._rows(name, len(common))[common]
-                labels = self._labels_of(name)[rows]
-                for line, place in zip(found, places.tolist(), strict=True):
-                    scores = np.full(wanted, np.inf)
-                    search_row(x, labels, _CODES[kind], place, len(x), line, scores)
-            part.replace(part.short, rows[found].astype(np.int32))
+                refill(part, _CODES[kind], x, self._labels_of(name)[: len(common)][common])
         return part
 
     def _labels_of(self, name: str) -> Labels:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
+
+from matteralign.core.progress import Pace, spoken
 
 
 class ProgressLines:
@@ -20,22 +21,17 @@ class ProgressLines:
     """
 
     def __init__(self, name: str, total: int, interval: float = 2.0) -> None:
-        self.name, self.total, self.interval = name, total, interval
-        self._start = self._last = time.monotonic()
-        self._first: int | None = None
+        self.name, self.total = name, total
+        self._pace = Pace(interval)
 
     def __call__(self, done: int) -> None:
         """Report that `done` rows are finished."""
-        now = time.monotonic()
-        if self._first is None:
-            self._first = done
-        if done < self.total and now - self._last < self.interval:
+        if not self._pace.due(done, last=done >= self.total):
             return
-        self._last = now
-        rate = (done - self._first) / max(now - self._start, 1e-9)
+        rate = self._pace.rate
         line = f"{self.name}: {done}/{self.total} structures"
         if rate > 0:
             line += f", {rate:.0f}/s"
             if done < self.total:
-                line += f", {(self.total - done) / rate:.0f} s left"
+                line += f", {spoken((self.total - done) / rate)} left"
         print(line, file=sys.stderr, flush=True)

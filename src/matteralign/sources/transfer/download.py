@@ -99,9 +99,7 @@ def _attempt(
         if start == total:
             return None
         need_room(partial.path.parent, (total or 0) - start, partial.name)
-        progress = Progress(partial.name, report)
-        progress.total = total
-        progress.at(start)
+        progress = Progress(partial.name, report, start, total)
         try:
             with open(partial.path, "ab" if start else "wb") as out:
                 # Undecoded: the file is what was sent, even if the server calls it encoded.
