@@ -30,6 +30,7 @@ def test_a_card_says_everything(info: MetricInfo) -> None:
     assert "O(N" in info.cost
     assert info.definitions
     assert info.directional == bool(info.direction)
+    assert (info.no_better is None) == info.larger_is_closer
     assert (info.figure is None) == bool(info.no_figure), "a figure, or the reason for none"
 
 

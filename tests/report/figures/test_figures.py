@@ -197,7 +197,7 @@ def test_two_models_and_no_pair_at_all_still_draw(
 
 
 def test_heatmap_of_a_direction_is_refused(demo: SimpleNamespace, scores: pd.DataFrame) -> None:
-    with pytest.raises(UserError, match="not a similarity"):
+    with pytest.raises(UserError, match="no heat map is drawn"):
         clustered_heatmap(score_matrix(scores, "information_imbalance", "rank"), demo.labels)
 
 

@@ -218,6 +218,9 @@ class MetricInfo:
     direction : str
         What the score of the ordered pair (a, b) is, where the other way round is another
         question; empty where it is not.
+    no_better : float or None
+        What an error is where the first embedding says nothing of the second, so that more is
+        no worse; None for similarities.
     diagonal : float or None
         What a matrix of scores holds for a model with itself; None leaves it empty.
     no_figure : str
@@ -238,6 +241,7 @@ class MetricInfo:
     definitions: Mapping[str, DefinitionInfo]
     larger_is_closer: bool = True
     direction: str = ""
+    no_better: float | None = None
     diagonal: float | None = None
     no_figure: str = ""
     function: str = ""

@@ -286,6 +286,7 @@ _INFORMATION_IMBALANCE = MetricInfo(
     figure="plane",
     larger_is_closer=False,
     direction="Δ(a→b)",
+    no_better=1.0,
     function="functions:information_imbalance",
     definitions=_by_name(
         DefinitionInfo(
@@ -388,8 +389,7 @@ _IDCOR = MetricInfo(
         "Dimension Correlation. arXiv:2406.15812 (2024).",
         "https://arxiv.org/abs/2406.15812",
     ),
-    figure=None,
-    no_figure="not drawn yet",
+    figure="heat map",
     function="dimension.correlation:idcor",
     definitions=_by_name(
         DefinitionInfo(
@@ -421,10 +421,10 @@ _GFRE = MetricInfo(
     display_name="Global reconstruction error",
     short_name="GFRE",
     citation=_GOSCINSKI,
-    figure=None,
-    no_figure="not drawn yet",
+    figure="heat map",
     larger_is_closer=False,
     direction="error of b rebuilt from a",
+    no_better=1.0,
     function="reconstruction.scores:global_reconstruction_error",
     definitions=_by_name(
         DefinitionInfo(
@@ -455,10 +455,10 @@ _LFRE = MetricInfo(
     display_name="Local reconstruction error",
     short_name="LFRE",
     citation=_GOSCINSKI,
-    figure=None,
-    no_figure="not drawn yet",
+    figure="heat map",
     larger_is_closer=False,
     direction="error of b rebuilt from a",
+    no_better=1.0,
     function="reconstruction.scores:local_reconstruction_error",
     definitions=_by_name(
         DefinitionInfo(

@@ -231,24 +231,31 @@ def score_matrix(
 
 
 def cluster_order(matrix: ScoreMatrix) -> Clustering:
-    """Order the models by average linkage on 1 − similarity with optimal leaf ordering.
+    """Order the models by average linkage with optimal leaf ordering.
 
-    The two directions are averaged. A pair without a score is given, for the ordering
-    only, the lowest similarity of the matrix: what was not shown to be alike is placed as
-    far apart as anything that was measured.
+    The distance of two models is 1 − score, or the score where it is an error, at most what
+    says nothing; the two directions are averaged. A pair without a score is given, for the
+    ordering only, the largest distance of the matrix: what was not shown to be alike is
+    placed as far apart as anything that was measured.
 
     Raises
     ------
     UserError
-        If the metric is not a similarity (information imbalance has no such order).
+        If the card of the metric asks for no heat map (information imbalance has a plane).
     """
-    if METRICS[matrix.metric].figure != "heat map":
+    info = METRICS[matrix.metric]
+    if info.figure != "heat map":
         known = ", ".join(sorted(m.name for m in METRICS.values() if m.figure == "heat map"))
-        raise UserError(f"cannot cluster by {matrix.metric}: not a similarity (use {known})")
-    similarity = both_ways(matrix.values).to_numpy(copy=True)
+        raise UserError(
+            f"cannot cluster by {matrix.metric}: no heat map is drawn of it (use {known})"
+        )
+    if info.no_better is None:
+        distance = 1.0 - both_ways(matrix.values).to_numpy()
+    else:
+        distance = both_ways(matrix.values.clip(upper=info.no_better)).to_numpy(copy=True)
     size = len(matrix.models)
     upper = np.triu_indices(size, 1)
-    off_diagonal = similarity[upper]
+    off_diagonal = distance[upper]
     holes = np.isnan(off_diagonal)
     filled = tuple(
         (matrix.models[i], matrix.models[j])
@@ -256,9 +263,8 @@ def cluster_order(matrix: ScoreMatrix) -> Clustering:
     )
     if size < 2 or holes.all():
         return Clustering(matrix.models, None, filled)
-    lowest = float(np.nanmin(off_diagonal))
-    similarity[np.isnan(similarity)] = lowest
-    distance = np.clip(1.0 - similarity, 0.0, None)
+    distance[np.isnan(distance)] = float(np.nanmax(off_diagonal))
+    distance = np.clip(distance, 0.0, None)
     np.fill_diagonal(distance, 0.0)
     tree = linkage(squareform(distance, checks=False), method="average", optimal_ordering=True)
     order = tuple(matrix.models[i] for i in leaves_list(tree))

@@ -97,12 +97,20 @@ def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
             f"No pair of models on {dataset} has a score here. The first reason: {reason}. {basis}"
         )
     name = matrix_name(matrix) + ("" if matrix.column == "value" else ",")
+    info = METRICS[matrix.metric]
     text = (
-        f"{name} between all models on {dataset}, ordered by average "
-        "linkage on 1 − score with optimal leaf ordering. The strip shows model families. "
-        "The diagonal is 1 by construction and left blank. "
+        f"{name} between all models on {dataset}, ordered by average linkage on "
+        f"{'1 − score' if info.larger_is_closer else 'the mean error of both directions'} "
+        "with optimal leaf ordering. The strip shows model families. "
     )
-    if not METRICS[matrix.metric].definitions[matrix.definition].symmetric:
+    if info.directional:
+        text += (
+            f"Row a, column b: {info.direction}; 0 is perfect, {info.no_better:g} or more says "
+            "nothing, and dark cells are alike. The diagonal is left blank. "
+        )
+    else:
+        text += "The diagonal is 1 by construction and left blank. "
+    if not (info.directional or info.definitions[matrix.definition].symmetric):
         text += (
             f"Cells are the mean of both directions, which differ by {DIRECTION_TOLERANCE:g} at "
             "most; where they differ by more the pair has no score here. "
@@ -113,12 +121,13 @@ def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
             "Finite-sample bias is removed: independent data give about 0, and a value may be "
             "negative. "
         )
-        words = METRICS[matrix.metric].definitions[matrix.definition].debiased_words
+        words = info.definitions[matrix.definition].debiased_words
         text += f"{words} " if words else ""
     if len(matrix.missing):
         text += (
             "Hatched cells have no score (reasons in the report); for the ordering only they "
-            "count as the lowest score of the matrix. "
+            f"count as the {'lowest score' if info.larger_is_closer else 'largest error'} "
+            "of the matrix. "
         )
     return text + basis
 

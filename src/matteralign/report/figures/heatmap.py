@@ -1,4 +1,4 @@
-"""Clustered heatmap of a similarity matrix with dendrogram and family strip."""
+"""Clustered heatmap of a matrix of scores with dendrogram and family strip."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy.cluster.hierarchy import dendrogram
 
+from matteralign.metrics.base.registry import METRICS
 from matteralign.report.analysis.matrices import (
     Clustering,
     ScoreMatrix,
@@ -23,6 +24,7 @@ from matteralign.report.analysis.matrices import (
 from matteralign.report.figures import captions
 from matteralign.report.figures.legend import bottom_legend, legend_height
 from matteralign.report.figures.style import (
+    ERRORS,
     FAINT,
     INK,
     MUTED,
@@ -46,21 +48,24 @@ DENDROGRAM, STRIP, GAP, EDGE = 0.95, 0.13, 0.06, 0.15
 BAR_WIDTH, BAR_ROOM = 0.16, 0.95
 MISSING_NOTE = "Hatched: no score; reasons are in the table of pairs without a score."
 DARK_CELL = 0.55
+LARGE = 100.0
 
 
 def clustered_heatmap(
     matrix: ScoreMatrix, labels: Mapping[str, ModelLabel], title: str | None = None
 ) -> Figure:
-    """Draw a similarity matrix, similar models side by side.
+    """Draw a matrix of scores, similar models side by side; dark cells are alike.
 
     Up to 20 models the cells carry their values. The colours run from 0 (or the lowest
-    negative score) to the highest off-diagonal score; the range of the baselines' scores is
-    marked beside them.
+    negative score) to the highest off-diagonal score; those of an error from 0 to at most what
+    says nothing (1 for a reconstruction). The range of the baselines' scores is marked beside
+    them.
 
     Parameters
     ----------
     matrix
-        A similarity (CKNNA, dCor or CKA); the two directions are averaged.
+        Of a metric whose card asks for a heat map. The two directions are averaged, but for
+        a directional metric: there rows are the first model of a pair, columns the second.
     labels
         Display name, family and marks by model key.
     title
@@ -69,7 +74,7 @@ def clustered_heatmap(
     Raises
     ------
     UserError
-        If the metric is not a similarity.
+        If no heat map is drawn of the metric.
     """
     clustering = cluster_order(matrix)
     with style():
@@ -88,24 +93,29 @@ def _draw(
     label_room = widest(names, font) + 0.12
     drop = label_room * 0.7072 + 0.15
 
-    notes = [MISSING_NOTE] if len(matrix.missing) else []
+    info = METRICS[matrix.metric]
+    notes = [f"Row a, column b: {info.direction}."] if info.directional else []
+    notes += [MISSING_NOTE] if len(matrix.missing) else []
     if any(label.untrained for label in shown):
         notes.append(UNTRAINED_NOTE)
     handles = family_handles(labels, clustering.order)
     x0 = EDGE + max(DENDROGRAM + STRIP + 2 * GAP, drop - cell / 2)
-    width = max(x0 + side + label_room + BAR_ROOM + EDGE, 6.2)
+    subtitle = captions.subtitle(matrix)
+    headed = widest([subtitle], 8.5) + 3 * EDGE
+    width = max(x0 + side + label_room + BAR_ROOM + EDGE, headed, 6.2)
     legend_room = legend_height(handles, width - 2 * EDGE)
     bottom = footnote_height(notes) + legend_room + drop
     height = bottom + side + 0.75
     fig = new_figure(width, height)
-    heading(fig, title, captions.subtitle(matrix))
+    heading(fig, title, subtitle)
 
     def place(left: float, low: float, wide: float, high: float) -> Axes:
         return fig.add_axes((left / width, low / height, wide / width, high / height))
 
     ax = place(x0, bottom, side, side)
-    values = both_ways(matrix.values.loc[list(clustering.order), list(clustering.order)])
-    norm = _cells(ax, values.to_numpy(copy=True), annotate)
+    values = matrix.values.loc[list(clustering.order), list(clustering.order)]
+    values = values if info.directional else both_ways(values)
+    norm = _cells(ax, values.to_numpy(copy=True), annotate, info.no_better)
     ax.set_xticks(np.arange(size) + 0.5, names, rotation=45, ha="right", rotation_mode="anchor")
     ax.set_yticks(np.arange(size) + 0.5, names)
     ax.yaxis.tick_right()
@@ -130,18 +140,22 @@ def _draw(
     return fig
 
 
-def _cells(ax: Axes, values: npt.NDArray[np.float64], annotate: bool) -> Normalize:
+def _cells(
+    ax: Axes, values: npt.NDArray[np.float64], annotate: bool, no_better: float | None
+) -> Normalize:
     size = len(values)
     np.fill_diagonal(values, np.nan)
     seen = values[~np.isnan(values)]
     low = min(0.0, float(seen.min())) if seen.size else 0.0
     high = float(seen.max()) if seen.size else 1.0
+    errors = no_better is not None
+    high = high if no_better is None else min(high, no_better)
     norm = Normalize(low, high if high > low else low + 1.0)
     ax.pcolormesh(
         np.arange(size + 1),
         np.arange(size + 1),
         np.ma.masked_invalid(values),
-        cmap=SCORES,
+        cmap=ERRORS if errors else SCORES,
         norm=norm,
         edgecolors=PAPER,
         linewidth=0.8 if annotate else 0.25,
@@ -156,7 +170,8 @@ def _cells(ax: Axes, values: npt.NDArray[np.float64], annotate: bool) -> Normali
                     )
                 )
             elif i != j and annotate:
-                ink = "#ffffff" if norm(values[i, j]) > DARK_CELL else "#101418"
+                depth = 1.0 - norm(values[i, j]) if errors else norm(values[i, j])
+                ink = "#ffffff" if depth > DARK_CELL else "#101418"
                 ax.text(
                     j + 0.5,
                     i + 0.52,
@@ -171,7 +186,8 @@ def _cells(ax: Axes, values: npt.NDArray[np.float64], annotate: bool) -> Normali
 
 
 def _short(value: float) -> str:
-    text = f"{value:.2f}".replace("-", "−")
+    text = f"{value:.2f}" if abs(value) < LARGE else f"{value:.2g}"
+    text = text.replace("-", "−").replace("e+0", "e")
     return "0.00" if text == "−0.00" else text
 
 
@@ -199,17 +215,19 @@ def _dendrogram(ax: Axes, clustering: Clustering) -> None:
 def _colourbar(
     fig: Figure, ax: Axes, norm: Normalize, matrix: ScoreMatrix, labels: Mapping[str, ModelLabel]
 ) -> None:
-    bar = fig.colorbar(ScalarMappable(norm, SCORES), cax=ax)
+    errors = METRICS[matrix.metric].no_better is not None
+    bar = fig.colorbar(ScalarMappable(norm, ERRORS if errors else SCORES), cax=ax)
     bar.outline.set_visible(False)
     ax.tick_params(labelsize=7.5, length=2.5)
-    ax.set_title("score", size=8, color=MUTED, pad=6, loc="left")
+    ax.set_title("error" if errors else "score", size=8, color=MUTED, pad=6, loc="left")
     floor = baseline_range(matrix, [m for m, label in labels.items() if label.baseline])
     if floor is not None:
-        ax.axhline(min(max(floor[1], norm.vmin or 0.0), norm.vmax or 1.0), color="#d55e00", lw=1.6)
+        end, sign = (floor[0], "≥") if errors else (floor[1], "≤")
+        ax.axhline(min(max(end, norm.vmin or 0.0), norm.vmax or 1.0), color="#d55e00", lw=1.6)
         ax.text(
             0,
             -0.03,
-            f"line:\nrandom\n≤ {_short(floor[1])}",
+            f"line:\nrandom\n{sign} {_short(end)}",
             size=7,
             color=MUTED,
             va="top",

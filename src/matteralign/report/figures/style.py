@@ -56,6 +56,8 @@ SCORES = LinearSegmentedColormap.from_list(
     "scores", ["#f3f6f9", "#c5dbe8", "#86b9cf", "#3f8fb0", "#1c6488", "#0c3a5b"]
 )
 """One hue, light to dark: low to high scores."""
+ERRORS = SCORES.reversed("errors")
+"""The same for errors, so that dark is alike in all figures."""
 
 LABEL_LIMIT = 48
 FAMILY_LIMIT = 24
