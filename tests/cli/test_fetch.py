@@ -75,7 +75,7 @@ def test_many_models_at_once_with_a_summary(server: Server, folder: Path) -> Non
         "random": "none",
     }  # fmt: skip
     assert "model-3: could not fetch w.pt" in done.stderr
-    assert "1 of 5 could not be fetched; the rest is here" in done.stderr
+    assert "1 of 5 could not be fetched; the others are here" in done.stderr
     assert "Traceback" not in done.stderr
     again = fetch(folder, "--models", "model-0", "model-1", "model-2")
     assert "nothing to fetch: 3 of 3 files are here" in again.stderr

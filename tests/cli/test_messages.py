@@ -120,11 +120,11 @@ WRONG: list[tuple[Sequence[str], str]] = [
     ),
     (
         ["fetch", "--models", "random", "ecfp4", "--accept", "ab"],
-        "error: --accept vouches for the weights of one model: name it with --model",
+        "error: --accept is for the weights of one model: name it with --model",
     ),
     (
         ["fetch", "--models", "random", "ecfp4", "--out", "x.json"],
-        "error: --out records one model or dataset; name only that",
+        "error: --out writes the record of one model or dataset: name only one",
     ),
     (
         ["embed", "qm9-demo", "random", "--device", "gpu"],
@@ -285,7 +285,7 @@ def test_a_second_run_at_the_same_time_is_refused(folder: Path, project: Path) -
     with FileLock(folder / "results" / ".run.lock"):
         done = inside(folder, "run", "qm9-demo", "--snakefile", str(project / "Snakefile"))
     assert done.returncode == 1
-    assert "another run is at work here" in done.stderr
+    assert "another run is working here" in done.stderr
 
 
 def test_models_are_listed_for_eyes_and_for_programs(folder: Path) -> None:
@@ -317,7 +317,10 @@ def test_the_lists_of_proteins_are_said_before_they_are_fetched(folder: Path) ->
     ]
     assert "to fetch: 2 files (0 are here), size unknown; disk unknown, " in done.stderr
     assert "0 bytes" not in done.stderr
-    assert "rcsb: size unknown, not in these sums: entries, one file for each member" in done.stderr
+    assert (
+        "rcsb: size unknown, not included in these sums: entries, one file for each member"
+        in done.stderr
+    )
 
 
 def test_version_and_help(folder: Path) -> None:

@@ -276,9 +276,9 @@ def test_the_verb_says_who_is_in_who_is_not_and_how_many_rows_each_takes(
     found = rows()
     assert [found[key]["valid"] for key in panel] == [4, 2, 2]
     assert found["random"]["remark"] is None
-    assert found["ecfp4"]["remark"] == "takes fewer rows than min_coverage, 80%"
+    assert found["ecfp4"]["remark"] == "covers fewer rows than min_coverage, 80%"
     assert not found["mace-mp-small"]["chosen"]
     done = CliRunner().invoke(app, ["panel", "s"], env={"COLUMNS": "60"}, catch_exceptions=False)
-    assert "takes fewer rows than min_coverage, 80%" in done.stdout  # whole in a narrow window
+    assert "covers fewer rows than min_coverage, 80%" in done.stdout  # whole in a narrow window
     assert "3 models, 3 pairs" in done.stdout
     assert "~50%" in done.stdout

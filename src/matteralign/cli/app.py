@@ -54,5 +54,5 @@ def main() -> None:
         _say_error(os_fault(error))
         sys.exit(1)
     except KeyboardInterrupt:
-        typer.echo("interrupted: finished work is kept, run again to go on", err=True)
+        typer.echo("interrupted: finished work is kept; run again to continue", err=True)
         sys.exit(130)

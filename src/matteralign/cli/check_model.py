@@ -43,19 +43,21 @@ def check_model(
     family: Annotated[str | None, typer.Option(help="Every card of a family.")] = None,
     environment: Annotated[str | None, typer.Option(help="Every card of an environment.")] = None,
     skip_passed: Annotated[
-        bool, typer.Option(help="Leave out what passed as card, code and packages are now.")
+        bool, typer.Option(help="Skip models that passed with the current card, code and packages.")
     ] = False,
-    details: Annotated[bool, typer.Option(help="Show every clause, also of many models.")] = False,
+    details: Annotated[bool, typer.Option(help="Show every clause, also for many models.")] = False,
     threads: ThreadsOption = 1,
-    processes: Annotated[int, typer.Option(min=1, help="Environments worked on at once.")] = 1,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Environments that are checked at once.")
+    ] = 1,
     device: ModelDeviceOption = "cpu",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Run the contract on models and print what was measured; exit with 1 where one fails.
+    """Check models against the contract and print the results; exit with 1 if one fails.
 
-    Models without weights run on their untrained network, and are labelled so. Interrupted, it
-    keeps what is finished: --skip-passed goes on from there.
+    Models without weights run on their untrained network, and are labelled so. If it is
+    interrupted, finished checks are kept, and --skip-passed continues from there.
     """
     from matteralign.stages.check import check_models
     from matteralign.stages.check_records import check_state, read_check, write_check
@@ -69,7 +71,7 @@ def check_model(
             results[card.key] = earlier
     waiting = [card for card in chosen if card.key not in results]
     if results:
-        say(f"{len(results)} of {len(chosen)} passed before as they are now")
+        say(f"{len(results)} of {len(chosen)} passed before and have not changed")
 
     def finished(checked: Checked) -> None:
         results[checked.model] = checked
@@ -92,7 +94,7 @@ def check_model(
             device=device,
         )
     except KeyboardInterrupt:
-        say("interrupted: what is finished is kept, --skip-passed goes on from there")
+        say("interrupted: finished checks are kept; --skip-passed continues from there")
         raise
     ordered = [results[card.key] for card in chosen]
     if as_json:

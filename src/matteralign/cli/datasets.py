@@ -21,9 +21,9 @@ def datasets(
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """List the datasets that a slice may name, and how many of their files are here.
+    """List the datasets that a slice can use, and how many of their files are here.
 
-    The key alone means the version that is marked *.
+    A key without a version means the version marked *.
     """
     from matteralign.datasets.base.card import SEPARATOR
     from matteralign.datasets.base.catalogue import get_dataset, load_datasets

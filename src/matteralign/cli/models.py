@@ -30,11 +30,11 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """List the model cards, what of their weights is on this machine, and their last check.
+    """List the model cards, which weights are on this machine, and the last check.
 
-    The column `weights`: real, the trained weights are here; architecture, an untrained network
-    of the model; missing, neither yet; none, there are no weights. The column `hash from`: what the
-    weights are checked against: the card, your lock, or what the first download hashed to.
+    The column `weights` says what is on this machine: real, the trained weights; architecture, an
+    untrained network; missing, neither; none, the model has no weights. The column `hash from` says
+    what the weights are checked against: the card, your lock, or the hash of the first download.
     """
     from matteralign.registry.load import STUDY_ROWS
     from matteralign.runtime.weights import weights_state

@@ -26,10 +26,10 @@ def new_model(
     key: Annotated[str, typer.Argument(help="Key of the new model: a-z, 0-9, - and dots.")],
     *,
     family: Annotated[
-        str | None, typer.Option(help="A known family, whose wrapper loads the checkpoint.")
+        str | None, typer.Option(help="A supported family, whose wrapper loads the checkpoint.")
     ] = None,
     like: Annotated[
-        str | None, typer.Option(help="The card to start from, where a family has several kinds.")
+        str | None, typer.Option(help="The card to start from, if a family has several kinds.")
     ] = None,
     new_family: Annotated[
         str | None, typer.Option(help="Start a family: wrapper, untrained network, test and card.")
@@ -38,13 +38,13 @@ def new_model(
         list[Path] | None, typer.Option(help="Weights file on this machine; hashed, not moved.")
     ] = None,
     url: Annotated[
-        str | None, typer.Option(help="Where others get the weights file (one file).")
+        str | None, typer.Option(help="Address of the weights file for others (one file).")
     ] = None,
     into: Annotated[
-        Path | None, typer.Option(help="Folder of the card; else the first of `cards:`.")
+        Path | None, typer.Option(help="Folder of the card; default: the first of `cards:`.")
     ] = None,
     builtin: Annotated[
-        bool, typer.Option("--builtin", help="Write it among the cards of the package.")
+        bool, typer.Option("--builtin", help="Write it to the cards of the package.")
     ] = False,
     name: Annotated[str | None, typer.Option(help="Display name.")] = None,
     licence: Annotated[str | None, typer.Option(help="Of the weights.")] = None,
@@ -56,26 +56,28 @@ def new_model(
         list[str] | None, typer.Option(help="What it was trained on, such as MPTrj, or own:NAME.")
     ] = None,
     functional: Annotated[
-        str | None, typer.Option(help="Level of theory learnt, such as PBE_MP, or own:NAME.")
+        str | None,
+        typer.Option(help="Level of theory of the training data, such as PBE_MP, or own:NAME."),
     ] = None,
     elements: Annotated[
-        str | None, typer.Option(help="Atomic numbers it takes, such as 1-9,15-17.")
+        str | None, typer.Option(help="Atomic numbers it supports, such as 1-9,15-17.")
     ] = None,
     option: Annotated[
         list[str] | None, typer.Option(help="Option of the wrapper as NAME=VALUE (YAML).")
     ] = None,
     parameters: Annotated[
-        int | None, typer.Option(min=0, help="Count; measured where a checkpoint is given.")
+        int | None,
+        typer.Option(min=0, help="Number of parameters; measured if a checkpoint is given."),
     ] = None,
     environment: Annotated[
-        str, typer.Option(help="Environment of a new family, below envs/.")
+        str, typer.Option(help="Environment of a new family, in envs/.")
     ] = "main",
     modality: Annotated[
         str, typer.Option(help="What a new family reads: 3d, smiles, selfies or sequence.")
     ] = "3d",
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Write the card of a new model, and for a new family the modules to start from.
+    """Write the card of a new model, and for a new family the first version of its modules.
 
     A checkpoint is loaded once: the card says how many parameters and how wide a latent it has.
     """
@@ -88,7 +90,7 @@ def new_model(
     if not checkpoint and url is None:
         raise UserError("name where the weights are: --checkpoint, --url or both")
     if not checkpoint and parameters is None and new_family is None:
-        raise UserError("without --checkpoint nothing can be counted: name --parameters")
+        raise UserError("without --checkpoint the parameters cannot be counted: give --parameters")
     builtin = builtin or new_family is not None
     folder, cards = _place(config, into, builtin)
     if key in cards:
@@ -215,5 +217,5 @@ def _say_next(card: ModelCard, folder: Path, builtin: bool) -> None:
         if value == UNSTATED
     ]
     if blank:
-        say(f"still to be written: {', '.join(blank)}")
+        say(f"still to be filled in: {', '.join(blank)}")
     say(f"next: matteralign check-model {card.key}; then add {card.key} to the panel of a slice")

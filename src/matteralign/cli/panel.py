@@ -34,10 +34,11 @@ def panel(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """List the models of a slice's panel, and what is left out with the reason.
+    """List the models of a slice's panel, and those left out with the reason.
 
-    The coverage is the share of the rows that a model takes: counted where it has run, else
-    (~) as its card lets expect for the first thousand rows; none before the slice is drawn.
+    The coverage is the share of the rows that a model can process. It is counted if the model has
+    run, else estimated (~) from its card on the first thousand rows. There is none before the
+    slice is drawn.
     """
     from matteralign.stages.study.coverage import coverages
 
@@ -70,7 +71,7 @@ def panel(
 def _row(choice: Choice, coverage: Coverage | None, least: float) -> dict[str, Any]:
     remarks = [text for text in (choice.note, choice.reason) if text]
     if coverage is not None and coverage.share < least:
-        remarks.append(f"takes fewer rows than min_coverage, {least:.0%}")
+        remarks.append(f"covers fewer rows than min_coverage, {least:.0%}")
     return {
         "index": choice.card.index,
         "model": choice.card.key,

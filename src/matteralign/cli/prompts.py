@@ -26,14 +26,15 @@ def register(app: typer.Typer) -> None:
 
 def prompts(
     check: Annotated[
-        Path | None, typer.Option(help="Tell whether a file holds words of the study's prompts.")
+        Path | None,
+        typer.Option(help="Check whether a file has the words of one of the study's prompts."),
     ] = None,
     use: Annotated[
-        Path | None, typer.Option(help="Check a file and copy it into the cache, to be used.")
+        Path | None, typer.Option(help="Check a file and copy it into the cache, where it is used.")
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """List the study's prompts and whose words the chat models read; check files of words.
+    """List the study's prompts and which words the chat models read; check prompt files.
 
     The words are printed in the paper (arXiv:2512.03750, appendices B.2 and B.3) and are not
     part of this program: copy them into plain text files.

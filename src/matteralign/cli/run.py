@@ -41,7 +41,7 @@ def run(
 ) -> None:
     """Run the whole workflow for one slice; further arguments go to Snakemake, such as -n.
 
-    A run that was killed is taken up where it was. Two runs in one folder are refused.
+    A run that was killed continues where it stopped. Two runs in one folder are refused.
     """
     from filelock import FileLock, Timeout
 
@@ -66,12 +66,12 @@ def run(
             code = subprocess.run(command, check=False, env=variables).returncode
     except Timeout as error:
         raise MatterAlignError(
-            f"{layout.results}: another run is at work here; wait for it or stop it"
+            f"{layout.results}: another run is working here; wait for it or stop it"
         ) from error
     if code != 0:
         raise MatterAlignError(
             f"slice {slice_name!r} did not finish (see above); finished work is kept, "
-            "run again to go on"
+            "run again to continue"
         )
     if dry or not layout.report.exists():
         return
@@ -91,5 +91,5 @@ def _require_complete(study: Study, layout: Layout) -> None:
         why = result.differs() if result.there else "is missing"
         if why is not None:
             raise IntegrityError(
-                f"{layout.slice} is not complete: {result.outputs[-1]}: {why}; run it to its end"
+                f"{layout.slice} is not complete: {result.outputs[-1]}: {why}; run it again"
             )

@@ -55,7 +55,7 @@ def schema(
         str, typer.Argument(help="config (config.yaml), card (of a model) or dataset (card).")
     ] = "config",
     write: Annotated[
-        bool, typer.Option("--write", help=f"Write all of them below {FOLDER}/ instead.")
+        bool, typer.Option("--write", help=f"Write all of them to {FOLDER}/ instead.")
     ] = False,
 ) -> None:
     """Print a JSON Schema: of config.yaml, of model cards or of dataset cards."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matteralign.registry.card import ModelCard
     from matteralign.registry.lock import LockedFile
 
-weights_app = typer.Typer(help="Weights: pin what was downloaded.", no_args_is_help=True)
+weights_app = typer.Typer(help="Pin the weights that were downloaded.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 @weights_app.callback()
 def _group() -> None:
-    """Weights: pin what was downloaded."""
+    """Pin the weights that were downloaded."""
 
 
 @weights_app.command()
@@ -36,14 +36,14 @@ def pin(
     ] = False,
     lock: Annotated[
         Path | None,
-        typer.Option(help="The lock; else that of the configuration, or the one beside it."),
+        typer.Option(help="The lock; default: that of the configuration, or the one beside it."),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Write the hash of every file of these models' weights into a lock.
 
-    From then on other bytes are refused, here and wherever the lock is used. The lock is found
-    beside the configuration, or named by its key `weights_lock`.
+    From then on other files are refused, here and wherever the lock is used. The lock is beside
+    the configuration, or where its key `weights_lock` says.
     """
     from matteralign.config.load import LOCK_NAME
     from matteralign.registry.load import get_card

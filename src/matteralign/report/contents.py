@@ -45,13 +45,13 @@ _LENGTHS = (
     "unit rows (l2)."
 )
 _CROWDED = (
-    "The rows have one length, so that plays no part: k is large beside the number of structures, "
-    "or the latents lie close about one direction. A smaller k or more structures tell "
-    "neighbourhoods apart better; read the debiased score."
+    "All rows have the same length, so length is not the reason: k is large compared with the "
+    "number of structures, or all latents have nearly the same direction. Take a smaller k or more "
+    "structures; read the debiased score."
 )
 _LARGE_K = (
-    "k is more than half of the structures, so that this is so for any model: the score compares "
-    "no neighbourhoods. Take a smaller k or more structures; read the debiased score."
+    "k is more than half of the structures, so this happens for any model: the score does not "
+    "compare neighbourhoods. Take a smaller k or more structures; read the debiased score."
 )
 
 
@@ -119,8 +119,8 @@ def _skipped(sample: SampleSet) -> list[str]:
     if not count:
         return []
     return [
-        f"{count:,} records that were drawn could not be read and gave way to the next; "
-        "skipped.json beside this report says which and why."
+        f"{count:,} records that were drawn could not be read and were replaced by others; "
+        "skipped.json, next to this report, says which and why."
     ]
 
 
@@ -131,8 +131,8 @@ def _warned(sample: SampleSet) -> list[str]:
     texts = json.loads(sample.info["warnings"])[:_WARNINGS]
     listed = "; ".join(f"{text} ({records:,})" for text, records in texts)
     return [
-        f"{count:,} records were read with warnings, the most frequent: {listed}. warnings.json "
-        "beside this report says which."
+        f"{count:,} records were read with warnings, the most frequent: {listed}. warnings.json, "
+        "next to this report, lists them."
     ]
 
 
@@ -141,9 +141,9 @@ def _untrained(view: SliceView) -> list[str]:
     if not names:
         return []
     return [
-        f"UNTRAINED weights (†): {'; '.join(names)}. These are seeded networks of the "
-        "architecture, not the published models; their scores and energies say nothing "
-        "about what training does."
+        f"UNTRAINED weights (†): {'; '.join(names)}. These are random networks of the same "
+        "architecture, not the published models. Their scores and energies say nothing about "
+        "trained models."
     ]
 
 
@@ -179,8 +179,8 @@ def _few_rows(view: SliceView) -> list[str]:
     if not few:
         return []
     return [
-        f"Fewer than {least:.0%} of the structures were taken by {'; '.join(few)}: scores with "
-        "these models are over other structures than the rest of the table; see n of each pair."
+        f"These models processed fewer than {least:.0%} of the structures: {'; '.join(few)}. Their "
+        "scores are based on other structures than the rest of the table; see n of each pair."
     ]
 
 
@@ -200,14 +200,14 @@ def _unscaled(view: SliceView) -> list[str]:
         ]
         if left_out:
             notes.append(
-                f"Rows without a positive element to be divided by are left out of scores on "
+                f"Rows that cannot be divided (no positive element) are left out of scores with "
                 f"{scaling} scaling ({SCALINGS[scaling]}): {'; '.join(left_out)}."
             )
     return notes
 
 
 def _hubs(view: SliceView) -> list[str]:
-    """Warn where one structure is the neighbour of most others: such a CKNNA misleads."""
+    """Warn if one structure is a neighbour of most others: such a CKNNA misleads."""
     names = {fact.model: fact.name for fact in view.facts}
     notes = []
     for measure in view.pair_measures:

@@ -11,7 +11,7 @@ from matteralign.cli.shared.common import DEFAULT_CONFIG, ConfigOption, ModelArg
 from matteralign.core.files import write_json
 from matteralign.registry.card import ModelCard
 
-OutOption = Annotated[Path | None, typer.Option(help="Record of what is there (JSON).")]
+OutOption = Annotated[Path | None, typer.Option(help="File for the record (JSON).")]
 
 
 def register(app: typer.Typer) -> None:

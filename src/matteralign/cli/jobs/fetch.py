@@ -45,27 +45,28 @@ def fetch(
     ] = None,
     slices: Annotated[
         list[str] | None,
-        typer.Option("--slice", help="Slice whose dataset and whole panel to fetch."),
+        typer.Option("--slice", help="Slice whose dataset and panel of models to fetch."),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="The weights of every model.")] = False,
     weights: Annotated[
         Weights | None,
-        typer.Option(help="Whether an untrained network may stand in for the weights."),
+        typer.Option(help="Whether an untrained network may replace missing weights."),
     ] = None,
     accept: Annotated[
-        str | None, typer.Option(help="Hash of a pickle that no card pins, as its authors give it.")
+        str | None,
+        typer.Option(help="Hash of a pickle that no card pins, as its authors publish it."),
     ] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Files fetched side by side.")] = JOBS,
+    jobs: Annotated[int, typer.Option(min=1, help="Files that are fetched at once.")] = JOBS,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Say what it would cost, fetch nothing.")
+        bool, typer.Option("--dry-run", "-n", help="Show what it would cost; fetch nothing.")
     ] = False,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Use folders only, never the network.")
+        bool, typer.Option("--offline", help="Use only folders, never the network.")
     ] = False,
     out: OutOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Bring datasets and weights into the cache, checked by hash; first say what it costs."""
+    """Fetch datasets and weights into the cache, checked by hash; show the cost first."""
     from matteralign.sources.cost import cost_of
     from matteralign.sources.transfer.places import places
     from matteralign.sources.transfer.settings import go_offline, settings
@@ -75,16 +76,16 @@ def fetch(
     study = study_of(config)
     targets = _targets(study, [*(models or []), *(more or [])], datasets, slices, every, weights)
     if accept is not None and (len(targets.models), len(targets.datasets)) != (1, 0):
-        raise UserError("--accept vouches for the weights of one model: name it with --model")
+        raise UserError("--accept is for the weights of one model: name it with --model")
     if out is not None and len(targets) != 1:
-        raise UserError("--out records one model or dataset; name only that")
+        raise UserError("--out writes the record of one model or dataset: name only one")
     wanted = _wanted(study, targets)
     cost = cost_of(wanted)
     say(cost.line())
     for name in targets.datasets:
         later = study.dataset(name).later
         if later is not None:
-            say(f"{name}: size unknown, not in these sums: {later}")
+            say(f"{name}: size unknown, not included in these sums: {later}")
     if dry_run:
         for item in wanted:
             asked = [place.told for place in places(item.pinned, settings())]
@@ -186,4 +187,6 @@ def _summarize(done: dict[str, dict[str, object] | MatterAlignError]) -> None:
         else:
             typer.echo(f"{name:{width}}  {found.get('weights', 'data')}")
     if missing:
-        raise MatterAlignError(f"{missing} of {len(done)} could not be fetched; the rest is here")
+        raise MatterAlignError(
+            f"{missing} of {len(done)} could not be fetched; the others are here"
+        )

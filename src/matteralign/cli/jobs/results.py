@@ -42,7 +42,7 @@ def tables(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> 
     hashes = {path.name: sha256_file(path) for path in written}
     write_json(view.layout.table_list, {"results": view.identity, "files": hashes})
     keep_only(view.layout.tables, [*written, view.layout.table_list])
-    say(f"tables {slice_name}: {len(view.tables)} below {view.layout.tables}")
+    say(f"tables {slice_name}: {len(view.tables)} tables in {view.layout.tables}")
 
 
 def figures(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
@@ -69,7 +69,7 @@ def figures(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) ->
         write_text(written[-1], found[0].newick + "\n")
     written.append(write_drawn(view, captions))
     keep_only(folder, written)
-    say(f"figures {slice_name}: {len(captions)} below {folder}")
+    say(f"figures {slice_name}: {len(captions)} figures in {folder}")
 
 
 def report(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:

@@ -73,7 +73,7 @@ def score(
     threads: ThreadsOption = 1,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Compare every pair of models of a slice; what was compared before is reused."""
+    """Compare every pair of models of a slice; earlier scores are reused."""
     from matteralign.stages.score import score_slice
 
     study = study_of(config)

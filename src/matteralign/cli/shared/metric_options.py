@@ -23,8 +23,8 @@ MetricOption = Annotated[
     list[str] | None,
     typer.Option(
         "--metric",
-        help="Metric, followed by its own --definition and --k; all may be given again. "
-        "In one word: cknna:text:k=25.",
+        help="Metric, followed by its own --definition and --k; may be repeated. "
+        "Short form: cknna:text:k=25.",
     ),
 ]
 NormalizeOption = Annotated[
@@ -35,10 +35,10 @@ NormalizeOption = Annotated[
     ),
 ]
 MemoryOption = Annotated[
-    float, typer.Option(min=0.001, max=1e6, help="Bound on working memory, in GiB.")
+    float, typer.Option(min=0.001, max=1e6, help="Limit of the working memory, in GiB.")
 ]
 DeviceOption = Annotated[
-    str, typer.Option(help="What makes the tiles: cpu, cuda, cuda:N, torch or auto.")
+    str, typer.Option(help="Device for the matrix products: cpu, cuda, cuda:N, torch or auto.")
 ]
 
 _WITH_VALUE = ("--metric=", "--definition=", "--k=")

@@ -32,32 +32,32 @@ VERBS = (
     Verb(
         "models",
         "models",
-        "List the model cards, what of their weights is on this machine, and their last check.",
+        "List the model cards, which weights are on this machine, and the last check.",
     ),
     Verb(
         "datasets",
         "datasets",
-        "List the datasets that a slice may name, and how many of their files are here.",
+        "List the datasets that a slice can use, and how many of their files are here.",
     ),
     Verb(
         "prompts",
         "prompts",
-        "List the study's prompts and whose words the chat models read; check files of words.",
+        "List the study's prompts and which words the chat models read; check prompt files.",
     ),
     Verb(
         "new-model",
         "new_model",
-        "Write the card of a new model, and for a new family the modules to start from.",
+        "Write the card of a new model, and for a new family the first version of its modules.",
     ),
     Verb(
         "panel",
         "panel",
-        "List the models of a slice's panel, and what is left out with the reason.",
+        "List the models of a slice's panel, and those left out with the reason.",
     ),
     Verb(
         "check-model",
         "check_model",
-        "Run the contract on models and print what was measured; exit with 1 where one fails.",
+        "Check models against the contract and print the results; exit with 1 if one fails.",
     ),
     Verb(
         "compare",
@@ -73,7 +73,7 @@ VERBS = (
     Verb(
         "fetch",
         "jobs.fetch",
-        "Bring datasets and weights into the cache, checked by hash; first say what it costs.",
+        "Fetch datasets and weights into the cache, checked by hash; show the cost first.",
     ),
     Verb(
         "architecture",
@@ -95,7 +95,7 @@ VERBS = (
     Verb(
         "score",
         "jobs.stages",
-        "Compare every pair of models of a slice; what was compared before is reused.",
+        "Compare every pair of models of a slice; earlier scores are reused.",
     ),
     Verb("tables", "jobs.results", "Write the tables of a slice as Parquet and CSV."),
     Verb(
@@ -113,7 +113,7 @@ VERBS = (
         "schema",
         "Print a JSON Schema: of config.yaml, of model cards or of dataset cards.",
     ),
-    Verb("weights", "weights", "Weights: pin what was downloaded."),
+    Verb("weights", "weights", "Pin the weights that were downloaded."),
 )
 _BY_NAME = {verb.name: verb for verb in VERBS}
 
