@@ -66,8 +66,8 @@ def lists_task(
     return total | {"base_rss": base, "note": note}
 
 
-class FileCheckpoint:
-    """A checkpoint of `compare` in one file; counts the seconds of earlier, cut runs."""
+class FilePassState:
+    """The state of the pass of `compare` in one file; counts the seconds of earlier, cut runs."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -140,11 +140,11 @@ def pairs_task(
     }
     engine.warm(dict(list(members.items())[:3]), lambda m: engine.all_pairs(m, specs, **options))
     lists = StoredLists(folder, names)
-    checkpoint = FileCheckpoint(Path(folder, f"{result}.checkpoint.npz"))
+    pass_state = FilePassState(Path(folder, f"{result}.checkpoint.npz"))
     facts, base = describe(), peak_rss()
     scores, sample = timed(
         lambda: engine.all_pairs(
-            members, specs, neighbors=lists, progress=Progress(), checkpoint=checkpoint, **options
+            members, specs, neighbors=lists, progress=Progress(), pass_state=pass_state, **options
         )
     )
     ok = sum(s.scored.status == "ok" for s in scores)
@@ -152,10 +152,10 @@ def pairs_task(
         for s in scores:
             row = {"a": s.a, "b": s.b, "metric": str(s.spec), "value": s.scored.value}
             out.write(json.dumps(row | {"debiased": s.scored.debiased}) + "\n")
-    total = {clock: sample[clock] + checkpoint.before[clock] for clock in ("wall", "cpu")}
+    total = {clock: sample[clock] + pass_state.before[clock] for clock in ("wall", "cpu")}
     note = f"{len(specs)} metrics, {len(scores)} scores, {ok} with a value"
     note += engine.device_memory()
-    if checkpoint.before["wall"]:
+    if pass_state.before["wall"]:
         note += "; went on after a cut"
     return total | {
         "base_rss": base,

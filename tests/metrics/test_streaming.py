@@ -292,9 +292,9 @@ def test_a_killed_pass_goes_on_to_the_same_bits(after):
             raise Killed
 
     with pytest.raises(Killed):
-        table(arrays, checkpoint=store, progress=kill, **options)
+        table(arrays, pass_state=store, progress=kill, **options)
     assert int(store.state["done"]) > 0
-    resumed = table(arrays, checkpoint=store, progress=told.append, **options)
+    resumed = table(arrays, pass_state=store, progress=told.append, **options)
     assert resumed == undisturbed
     assert told[0] > 0.0
 
@@ -302,11 +302,11 @@ def test_a_killed_pass_goes_on_to_the_same_bits(after):
 def test_a_state_of_another_run_is_left_aside():
     arrays = named(200)
     other = Store()
-    table(dict(itertools.islice(arrays.items(), 2)), checkpoint=other, memory_bytes=100_000)
+    table(dict(itertools.islice(arrays.items(), 2)), pass_state=other, memory_bytes=100_000)
     assert other.state is not None
     expected = table(arrays)
     for state in (other.state, {"done": np.asarray(3)}, {}):
-        assert table(arrays, checkpoint=Store(state)) == expected
+        assert table(arrays, pass_state=Store(state)) == expected
 
 
 class Rows:
@@ -377,14 +377,14 @@ def test_counts_of_ranks_in_the_pass_survive_an_interruption():
         asked = RankRequest(n, near, bounds, np.zeros(k, np.int64), 1, sums)
         return asked.in_order(order_of_pass(n)[0])
 
-    def run(asked, checkpoint=None, progress=None):
+    def run(asked, pass_state=None, progress=None):
         stream(
             members,
             distances=False,
             kernels=False,
             ranks=[(), [asked]],
             resources=Resources(1, progress=progress),
-            checkpoint=checkpoint,
+            pass_state=pass_state,
         )
         return asked.sums
 
@@ -395,7 +395,7 @@ def test_counts_of_ranks_in_the_pass_survive_an_interruption():
             raise Killed
 
     with pytest.raises(Killed):
-        run(request(), checkpoint=store, progress=kill)
-    again, once = run(request(), checkpoint=store), run(request())
+        run(request(), pass_state=store, progress=kill)
+    again, once = run(request(), pass_state=store), run(request())
     for mine, theirs in zip(again.arrays(), once.arrays(), strict=True):
         np.testing.assert_array_equal(mine, theirs)

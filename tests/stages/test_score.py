@@ -15,7 +15,7 @@ from matteralign.metrics.base.specs import SweepPoint
 from matteralign.stages import score as stage
 from matteralign.stages.score import score_slice
 from matteralign.stages.summarize import summarize_model
-from matteralign.store.checkpoint import Checkpoint
+from matteralign.store.passes import PassFile
 from matteralign.store.tidy import SCORES, SWEEP, read_rows
 
 N = 24
@@ -45,9 +45,9 @@ class Engine:
     def __call__(self, members: Any, pairs: Any, specs: Any, **options: Any) -> Iterator[PairScore]:
         place = len(self.calls)
         self.calls.append({"members": members, "pairs": list(pairs), "specs": specs, **options})
-        checkpoint: Checkpoint = options["checkpoint"]
-        self.resumed.append(checkpoint.load())
-        checkpoint.save({"rows": np.array([place])})
+        pass_state: PassFile = options["pass_state"]
+        self.resumed.append(pass_state.load())
+        pass_state.save({"rows": np.array([place])})
         options["progress"](0.5)
         for number, spec in enumerate(specs):
             if self.dies_in == place and number == len(specs) - 1:

@@ -35,7 +35,7 @@ from matteralign.metrics.imbalance.scores import (
 from matteralign.metrics.local.pairs import LocalPairs
 from matteralign.metrics.tiles.neighbors import Neighbors, find_neighbors, slack
 from matteralign.metrics.tiles.rank_counts import RankRequest
-from matteralign.metrics.tiles.streaming import Checkpoint, PassResult, order_of_pass, stream
+from matteralign.metrics.tiles.streaming import PassResult, PassState, order_of_pass, stream
 from matteralign.metrics.tiles.sums import MatrixSums
 
 # What vanishes where a pair has no score.
@@ -50,7 +50,7 @@ class Options:
     statistics: bool
     sweep: bool
     double: bool
-    checkpoint: Checkpoint | None
+    pass_state: PassState | None
 
 
 class Engine:
@@ -293,7 +293,7 @@ class Engine:
                     leading=leading,
                     dtype=dtype,
                     resources=options.resources.part(done, share),
-                    checkpoint=options.checkpoint if leading is None else None,
+                    pass_state=options.pass_state if leading is None else None,
                 )
             )
         return out

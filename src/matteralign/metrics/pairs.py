@@ -15,7 +15,7 @@ from matteralign.metrics.embedding.scaling import NormalizeMode
 from matteralign.metrics.engine import Engine, Options
 from matteralign.metrics.tiles.backend import open_backend
 from matteralign.metrics.tiles.neighbors import DOUBLE_ROWS, Neighbors
-from matteralign.metrics.tiles.streaming import Checkpoint
+from matteralign.metrics.tiles.streaming import PassState
 
 Precision = Literal["auto", "single", "double"]
 _PRECISIONS = ("auto", "single", "double")
@@ -36,7 +36,7 @@ def compare(
     precision: Precision = "auto",
     device: str = "cpu",
     progress: Progress | None = None,
-    checkpoint: Checkpoint | None = None,
+    pass_state: PassState | None = None,
 ) -> Iterator[PairScore]:
     """Score pairs of embeddings of the same rows.
 
@@ -80,7 +80,7 @@ def compare(
         in single, 1e-10 in double. `memory_bytes` bounds the tiles there as well.
     progress : callable, optional
         Told the share of the pass over all tiles that is done.
-    checkpoint : Checkpoint, optional
+    pass_state : PassState, optional
         Keeps the state of the pass, which goes on from it when called again with the same
         arguments.
 
@@ -117,7 +117,7 @@ def compare(
             given[name].check(name, opened[name].n)
     rows = opened[names[0]].n if names else 0
     double = precision == "double" or (precision == "auto" and rows <= DOUBLE_ROWS)
-    options = Options(resources, statistics, sweep, double, checkpoint)
+    options = Options(resources, statistics, sweep, double, pass_state)
     unordered = {frozenset(pair): pair for pair in reversed(pairs)}
     ordered = [pair for pair in dict.fromkeys(pairs) if unordered[frozenset(pair)] == pair]
     distinct = list(dict.fromkeys(specs))

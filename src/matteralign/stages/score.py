@@ -26,10 +26,10 @@ from matteralign.stages.study.measure import Measure, Row, by_scaling, statistic
 from matteralign.stages.study.standing import scores_made_of
 from matteralign.stages.study.study import Study
 from matteralign.stages.upkeep import drop_stale
-from matteralign.store.checkpoint import Checkpoint, forget_passes
 from matteralign.store.latent_rows import LatentRows, open_latent
 from matteralign.store.latents import weights_of
 from matteralign.store.ledger import Ledger
+from matteralign.store.passes import PassFile, forget_passes
 from matteralign.store.structures import read_structures
 from matteralign.store.tidy import SCORES, SWEEP, write_rows
 
@@ -158,7 +158,7 @@ def _compute(work: _Work, ledger: Ledger, batch: _Batch) -> None:
         for spec in batch.specs:
             keep(a, b, spec, nothing)
             keep(b, a, spec, nothing)
-    checkpoint = Checkpoint(work.layout.passes, _identity(work, batch), work.report)
+    pass_state = PassFile(work.layout.passes, _identity(work, batch), work.report)
     if common:
         models = [key for key in work.latents if any(key in pair for pair in common)]
         what = f"score {work.layout.slice}, {batch.scaling} scaling"
@@ -178,12 +178,12 @@ def _compute(work: _Work, ledger: Ledger, batch: _Batch) -> None:
             sweep=work.sweep,
             device=work.study.config.metrics.device,
             progress=Progress(what, work.report),
-            checkpoint=checkpoint,
+            pass_state=pass_state,
         )
         for score in scores:
             keep(score.a, score.b, score.spec, score.scored)
     ledger.add(found)
-    checkpoint.remove()
+    pass_state.remove()
 
 
 def _identity(work: _Work, batch: _Batch) -> dict[str, Any]:

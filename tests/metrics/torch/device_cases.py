@@ -242,7 +242,7 @@ def test_a_cut_pass_goes_on_and_never_on_another_cut_of_rows(device):
     options = {"precision": "single", "memory_bytes": 1 << 20, "device": device}
     whole = scores(arrays, specs, **options)
     kept = Memory()
-    scores(arrays, specs, checkpoint=kept, **options)
+    scores(arrays, specs, pass_state=kept, **options)
     # States come by the clock; the first one always does.
     assert kept.saved
     first = kept.saved[:1]
@@ -250,7 +250,7 @@ def test_a_cut_pass_goes_on_and_never_on_another_cut_of_rows(device):
         kept.saved = list(first)
         chosen = options | other
         expected = scores(arrays, specs, **chosen) if other else whole
-        assert scores(arrays, specs, checkpoint=kept, **chosen) == expected
+        assert scores(arrays, specs, pass_state=kept, **chosen) == expected
 
 
 @device

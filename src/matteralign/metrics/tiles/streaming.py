@@ -30,7 +30,7 @@ from matteralign.metrics.tiles.sums import BlockSums, MatrixSums
 from matteralign.stats.blocks import block_edges, block_order
 
 
-class Checkpoint(Protocol):
+class PassState(Protocol):
     """Where a long pass leaves its state and finds it again."""
 
     def load(self) -> Mapping[str, npt.NDArray[Any]] | None:
@@ -74,7 +74,7 @@ def stream(
     leading: int | None = None,
     dtype: npt.DTypeLike = np.float32,
     resources: Resources,
-    checkpoint: Checkpoint | None = None,
+    pass_state: PassState | None = None,
 ) -> PassResult:
     """Gather the sums of all models in one pass over the upper triangle of tiles.
 
@@ -97,7 +97,7 @@ def stream(
         Memory bounds the tiles of all members and what is held of their rows. Each backend
         cuts the rows and adds up in its own order, so sums of two differ by the rounding of
         `dtype`.
-    checkpoint : Checkpoint, optional
+    pass_state : PassState, optional
         The pass goes on from what it holds and saves into it now and then.
     """
     order, edges = order_of_pass(members[0].n, leading)
@@ -109,7 +109,7 @@ def stream(
     walk = list(steps(edges.tolist(), (), run.cut.panel, run.cut.piece))
     sizes = [sum(p.size for p in s.rows) * (s.stop - s.start) for s in walk]
     due = 0.0
-    first = run.restore(checkpoint.load() if checkpoint else None, walk)
+    first = run.restore(pass_state.load() if pass_state else None, walk)
     with (
         backend.session(),
         threadpool_limits(1),
@@ -123,9 +123,9 @@ def stream(
             for place, piece in enumerate(step.rows):
                 run.piece(piece, step, columns, pool)
                 resources.tell(before + share * (place + 1) / len(step.rows))
-            if checkpoint and number + 1 < len(walk) and time.monotonic() >= due:
+            if pass_state and number + 1 < len(walk) and time.monotonic() >= due:
                 begun = time.monotonic()
-                checkpoint.save(run.state(number + 1, walk))
+                pass_state.save(run.state(number + 1, walk))
                 # Saving takes a twentieth of the time at most.
                 due = time.monotonic() + 20.0 * (time.monotonic() - begun)
     run.collect()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from matteralign.store.checkpoint import Checkpoint, forget_passes
+from matteralign.store.passes import PassFile, forget_passes
 
 STATE = {"sums": np.arange(12.0).reshape(3, 4), "row": np.array(7), "ranks": np.ones(5, np.int64)}
 IDENTITY = {"metric": "dcor", "latents": ["a", "b"]}
@@ -19,8 +19,8 @@ def lines() -> list[str]:
 
 
 @pytest.fixture
-def state(tmp_path: Path, lines: list[str]) -> Checkpoint:
-    made = Checkpoint(tmp_path / ".pass", IDENTITY, lines.append)
+def state(tmp_path: Path, lines: list[str]) -> PassFile:
+    made = PassFile(tmp_path / ".pass", IDENTITY, lines.append)
     made.save(STATE)
     return made
 
@@ -36,27 +36,27 @@ def same(found: dict[str, np.ndarray] | None, expected: dict[str, np.ndarray]) -
     )
 
 
-def test_a_state_comes_back_and_says_so(state: Checkpoint, lines: list[str]) -> None:
-    again = Checkpoint(state.path.parent, IDENTITY, lines.append)
+def test_a_state_comes_back_and_says_so(state: PassFile, lines: list[str]) -> None:
+    again = PassFile(state.path.parent, IDENTITY, lines.append)
     assert same(again.load(), STATE)
     assert len(lines) == 1
     assert "going on" in lines[0]
 
 
 def test_nothing_saved_is_nothing_loaded_without_a_word(tmp_path: Path, lines: list[str]) -> None:
-    assert Checkpoint(tmp_path / "none", IDENTITY, lines.append).load() is None
+    assert PassFile(tmp_path / "none", IDENTITY, lines.append).load() is None
     assert not (tmp_path / "none").exists()
     assert lines == []
 
 
-def test_the_last_state_counts_and_no_other_file_is_left(state: Checkpoint) -> None:
+def test_the_last_state_counts_and_no_other_file_is_left(state: PassFile) -> None:
     state.save({"row": np.array(9)})
     assert same(state.load(), {"row": np.array(9)})
     assert list(state.path.parent.iterdir()) == [state.path]
 
 
-def test_the_state_of_another_computation_is_not_taken(state: Checkpoint, lines: list[str]) -> None:
-    other = Checkpoint(state.path.parent, IDENTITY | {"metric": "cka"}, lines.append)
+def test_the_state_of_another_computation_is_not_taken(state: PassFile, lines: list[str]) -> None:
+    other = PassFile(state.path.parent, IDENTITY | {"metric": "cka"}, lines.append)
     assert other.load() is None
     assert lines == []
     other.path.write_bytes(state.path.read_bytes())
@@ -67,7 +67,7 @@ def test_the_state_of_another_computation_is_not_taken(state: Checkpoint, lines:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)
 @given(data=st.data())
 def test_a_damaged_state_is_left_aside_with_a_line(
-    state: Checkpoint, lines: list[str], data: st.DataObject
+    state: PassFile, lines: list[str], data: st.DataObject
 ) -> None:
     state.save(STATE)
     lines.clear()
@@ -86,7 +86,7 @@ def test_a_damaged_state_is_left_aside_with_a_line(
     assert same(state.load(), STATE)
 
 
-def test_removed_states_are_gone(state: Checkpoint) -> None:
+def test_removed_states_are_gone(state: PassFile) -> None:
     state.remove()
     state.remove()
     assert state.load() is None

@@ -23,8 +23,8 @@ _TRAILER = 2 * _HASH
 _PIECE = 1 << 20
 
 
-class Checkpoint:
-    """The state of one computation, kept in one file.
+class PassFile:
+    """The state of one pass, kept in one file: a `PassState` of the metric engine.
 
     Parameters
     ----------
