@@ -78,7 +78,7 @@ def independent():
 
 @pytest.mark.parametrize("name", ["text", "huh2024", "mutual_knn"])
 def test_p_is_uniform_under_independence(independent, name):
-    p = [s[name].scored().null_p for s in independent]
+    p = [s[name].null_p for s in independent]
     assert stats.kstest(p, "uniform").statistic < 1.63 / 200**0.5  # its 1 % point
     z = [(s[name].value - s[name].null_mean) / s[name].null_sd for s in independent]
     assert abs(np.mean(z)) < 4 / 200**0.5
@@ -92,7 +92,7 @@ def test_debiased_is_zero_within_its_interval_for_independent_rows_only():
     for _ in range(pairs):
         x, y = rng.normal(size=(2, 320, 6))
         for name, score in scores(x, y, 10, 40, jackknife=True).items():
-            row = score.scored()
+            row = score
             assert row.ci_low < row.value < row.ci_high
             inside[name] += row.debiased_low <= 0.0 <= row.debiased_high
     # A 95 % interval would miss more than 7 of 40 in 1 of 1,000 runs.
@@ -100,6 +100,6 @@ def test_debiased_is_zero_within_its_interval_for_independent_rows_only():
     for seed in range(5):
         x, y = ref.embeddings(seed, 320, 6, 6)
         for score in scores(x, y, 10, 40, jackknife=True).values():
-            row = score.scored()
+            row = score
             assert row.debiased_low > 0.0
             assert row.null_p < 1e-6

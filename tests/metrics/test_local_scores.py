@@ -145,7 +145,7 @@ def test_few_rows_have_a_value_but_no_replicates():
     for score in (cknna_text(a, b, [5])[0], *cknna_huh2024(a, b, [5])[0]):
         assert score.value is not None
         assert score.replicates == ()
-        assert score.scored().ci_low is None
+        assert score.ci_low is None
 
 
 @pytest.fixture(params=["dropped", "dropped and replaced"])
@@ -231,7 +231,7 @@ def test_zero_centred_kernel_and_no_reciprocal_neighbours_have_no_value():
     a, b = kernels(same, same, [2], 3)
     score = cknna_text(a, b, [2])[0]
     assert "zero" in score.reason
-    assert score.scored().status == "not_applicable"
+    assert score.status == "not_applicable"
 
 
 def test_identical_embeddings_score_one_with_no_spread():
@@ -245,4 +245,4 @@ def test_identical_embeddings_score_one_with_no_spread():
         assert score.value == pytest.approx(1.0, abs=1e-6)
         assert score.debiased == pytest.approx(1.0, abs=1e-6)
         np.testing.assert_allclose(score.replicates, 1.0, atol=1e-6)
-        assert score.scored().null_p < 1e-10
+        assert score.null_p < 1e-10

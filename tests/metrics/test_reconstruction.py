@@ -200,14 +200,14 @@ def test_many_pairs_equal_single_pairs_whatever_the_threads_and_memory():
     for (a, b), whole, local in zip(pairs, together, locally, strict=True):
         if 2 in (a, b):
             for outcome in (whole, *local.values()):
-                assert isinstance(outcome, NotApplicable)
-                assert "member 2 is constant" in str(outcome)
+                assert outcome.value is None
+                assert "member 2 is constant" in outcome.reason
             continue
         assert whole.value == global_reconstruction_error(members[a], members[b])
         for k in (4, 9):
             alone = local_reconstruction_error(members[a], members[b], k)
             assert local[k].value == pytest.approx(alone, rel=1e-12)
-        assert "k = 31" in str(local[31])
+        assert "k = 31" in local[31].reason
 
 
 @settings(max_examples=20)

@@ -4,30 +4,23 @@ from __future__ import annotations
 
 from typing import Literal
 
-from matteralign.metrics.base.errors import NotApplicable
 from matteralign.metrics.base.inputs import ArrayLike, as_matrix, require_rows, require_same_rows
-from matteralign.metrics.base.specs import MetricSpec, Scored
+from matteralign.metrics.base.specs import MetricSpec
 from matteralign.metrics.pairs import compare
 from matteralign.metrics.summary import summarize
-
-
-def _value(scored: Scored) -> float:
-    if scored.value is None:
-        raise NotApplicable(scored.reason)
-    return scored.value
 
 
 def _pair(x: ArrayLike, y: ArrayLike, spec: MetricSpec) -> float:
     # Checked here under the names the caller knows.
     arrays = {"x": as_matrix(x, "x"), "y": as_matrix(y, "y")}
     require_same_rows(len(arrays["x"]), len(arrays["y"]), "x", "y")
-    return _value(next(compare(arrays, [("x", "y")], [spec])).scored)
+    return next(compare(arrays, [("x", "y")], [spec])).scored.number()
 
 
 def _single(x: ArrayLike, spec: MetricSpec) -> float:
     matrix = as_matrix(x, "x")
     require_rows(len(matrix), spec.definition_info.min_n, spec.metric)
-    return _value(summarize(matrix, k_neighbors=2, id_specs=[spec]).intrinsic[0][1])
+    return summarize(matrix, k_neighbors=2, id_specs=[spec]).intrinsic[0][1].number()
 
 
 def cknna(

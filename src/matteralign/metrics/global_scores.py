@@ -11,7 +11,7 @@ import numpy as np
 from matteralign.metrics.base.cautions import few_rows_note
 from matteralign.metrics.base.errors import NotApplicable
 from matteralign.metrics.base.inputs import require_rows
-from matteralign.metrics.base.specs import Scored, SweepPoint
+from matteralign.metrics.base.specs import Scored, interval_fields
 from matteralign.metrics.tiles.sums import MatrixSums, Sample
 from matteralign.stats.jackknife import interval
 from matteralign.stats.trace import CentredMoments, Null, gamma_null, root_of, trace_null
@@ -84,9 +84,7 @@ class GlobalScores:
                 fields |= {"null_mean": null.mean, "null_sd": null.sd, "null_p": null.p}
             fields |= self._intervals(a, b, definition, value, debiased)
             fields["note"] = self._few_rows(a, b, n) if "ci_low" in fields else ""
-        if self._sweep:
-            fields["sweep"] = self._points(a, b, definition)
-        return Scored.ok(value, n, **fields)
+        return self._swept(a, b, definition, Scored.ok(value, n, **fields))
 
     def _finish_debiased(
         self, a: int, b: int, n: int, squared: float, debiased: float | None
@@ -100,16 +98,9 @@ class GlobalScores:
             fields |= {"null_mean": 0.0, "null_sd": math.sqrt(2.0 / (n * (n - 3.0)))}
             fields["null_p"] = null.p if null else None
             found = interval(debiased, self._replicates(a, b)[1])
-            if found is not None:
-                fields |= dict(zip(("ci_low", "ci_high"), found, strict=True))
-                fields |= dict(zip(("debiased_low", "debiased_high"), found, strict=True))
-                fields["note"] = self._few_rows(a, b, n)
-        if self._sweep:
-            points = self._points(a, b, "squared")
-            fields["sweep"] = tuple(
-                SweepPoint(p.n, p.debiased, p.debiased) for p in points if p.debiased is not None
-            )
-        return Scored.ok(debiased, n, **fields)
+            fields |= interval_fields(found) | interval_fields(found, "debiased")
+            fields["note"] = self._few_rows(a, b, n) if found else ""
+        return self._swept(a, b, "debiased", Scored.ok(debiased, n, **fields))
 
     def _plain(self, sample: Sample, a: int, b: int) -> float | None:
         """Return the ratio of V-statistics in [0, 1]."""
@@ -169,7 +160,7 @@ class GlobalScores:
 
     @cached_property
     def _leading(self) -> list[Sample]:
-        return [*(sums.sample() for sums in self._fewer), self._whole]
+        return [sums.sample() for sums in self._fewer]
 
     def _replicates(self, a: int, b: int) -> tuple[list[float], list[float]]:
         plain = [self._plain(sample, a, b) for sample in self._deleted]
@@ -181,26 +172,27 @@ class GlobalScores:
     ) -> dict[str, float]:
         plain, unbiased = self._replicates(a, b)
         root = definition == "root"
-        found = interval(value, [math.sqrt(v) for v in plain] if root else plain)
-        fields = dict(zip(("ci_low", "ci_high"), found, strict=True)) if found else {}
+        fields = interval_fields(interval(value, [math.sqrt(v) for v in plain] if root else plain))
         found = interval(debiased, unbiased) if debiased is not None else None
-        if found is not None:
-            ends = tuple(map(_signed_root, found)) if root else found
-            fields |= dict(zip(("debiased_low", "debiased_high"), ends, strict=True))
-        return fields
+        if found is not None and root:
+            found = _signed_root(found[0]), _signed_root(found[1])
+        return fields | interval_fields(found, "debiased")
 
-    def _points(self, a: int, b: int, definition: str) -> tuple[SweepPoint, ...]:
-        root = definition == "root"
-        points = []
-        for sample in self._leading:
-            plain, debiased = self._plain(sample, a, b), self._debiased(sample, a, b)
-            if plain is None:
-                continue
-            value = math.sqrt(plain) if root else plain
-            if debiased is not None and root:
-                debiased = _signed_root(debiased)
-            points.append(SweepPoint(sample.n(a, b), value, debiased))
-        return tuple(points)
+    def _swept(self, a: int, b: int, definition: str, whole: Scored) -> Scored:
+        if not self._sweep:
+            return whole
+        return whole.swept(self._among(sample, a, b, definition) for sample in self._leading)
+
+    def _among(self, sample: Sample, a: int, b: int, definition: str) -> Scored:
+        """Return the score of some leading rows, without statistics."""
+        n, plain, debiased = sample.n(a, b), self._plain(sample, a, b), self._debiased(sample, a, b)
+        value = debiased if definition == "debiased" else plain
+        if plain is None or value is None:
+            return Scored.not_applicable("too little varies in these rows", n)
+        if definition == "root":
+            debiased = None if debiased is None else _signed_root(debiased)
+            return Scored.ok(math.sqrt(plain), n, debiased=debiased)
+        return Scored.ok(value, n, debiased=debiased)
 
 
 def _signed_root(x: float) -> float:

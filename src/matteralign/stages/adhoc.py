@@ -10,7 +10,7 @@ from matteralign.metrics import compare, summarize_scalings
 from matteralign.metrics.base.inputs import as_matrix
 from matteralign.metrics.base.specs import Scored
 from matteralign.metrics.embedding.scaling import refusal, scalable_rows
-from matteralign.stages.study.measure import Measure, Row, by_scaling, statistics
+from matteralign.stages.study.measure import Measure, Row, by_scaling
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Outcome:
         """Return every field as plain values."""
         names = {"a": self.a, "b": self.b} if self.b else {"x": self.a}
         sweep = [{"n": p.n, "value": p.value, "debiased": p.debiased} for p in self.scored.sweep]
-        told = self.measure.outcome(self.scored) | statistics(self.scored)
+        told = self.measure.row(self.scored)
         told["params"] = dict(self.measure.spec.params)
         return names | {"normalize": self.measure.normalize} | told | {"sweep": sweep}
 

@@ -22,7 +22,7 @@ from matteralign.stages.assemble import adjust, check_scores, ordered_pairs
 from matteralign.stages.progress import Progress
 from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.lists import StoredLists
-from matteralign.stages.study.measure import Measure, Row, by_scaling, statistics
+from matteralign.stages.study.measure import Measure, Row, by_scaling
 from matteralign.stages.study.standing import scores_made_of
 from matteralign.stages.study.study import Study
 from matteralign.stages.upkeep import drop_stale
@@ -146,7 +146,7 @@ def _compute(work: _Work, ledger: Ledger, batch: _Batch) -> None:
     def keep(a: str, b: str, spec: MetricSpec, scored: Scored) -> None:
         measure = Measure(spec, batch.scaling)
         sweep = [[p.n, p.value, p.debiased] for p in scored.sweep] if work.sweep else None
-        stored = measure.outcome(scored) | statistics(scored) | {"sweep": sweep}
+        stored = measure.row(scored) | {"sweep": sweep}
         found[work.key(measure, a, b)] = stored
 
     common: list[Pair] = []

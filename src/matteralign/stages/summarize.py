@@ -13,12 +13,15 @@ from matteralign.metrics import MetricSpec, Scored, Summary, summarize_scalings
 from matteralign.metrics.base.registry import LISTS_VERSION
 from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.lists import arrays_of, leading_of, read_summary
-from matteralign.stages.study.measure import Measure, Row, by_scaling, interval
+from matteralign.stages.study.measure import Measure, Row, by_scaling
 from matteralign.stages.study.standing import differences
 from matteralign.stages.study.study import Study
 from matteralign.store.latent_rows import LatentRows, open_latent
 from matteralign.store.neighbors import write_neighbors
 from matteralign.store.structures import read_structures
+
+INTERVAL = ("ci_low", "ci_high")
+"""What calibrates an intrinsic dimension."""
 
 
 def summarize_model(study: Study, layout: Layout, key: str, *, threads: int) -> str:
@@ -94,7 +97,7 @@ def _summarize(
         "made_for": study.summary_identity(layout.slice),
         "n_valid": int(latent.valid.sum()),
         "scalings": scalings,
-        "intrinsic": [identity | measure.outcome(s) | interval(s) for measure, s in outcomes],
+        "intrinsic": [identity | measure.row(s, INTERVAL) for measure, s in outcomes],
     }
     write_neighbors(layout.neighbors(key), arrays, sidecar)
     return f"summarize {key}: " + ", ".join(_phrase(m.spec, scored) for m, scored in outcomes)

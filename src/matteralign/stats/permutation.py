@@ -27,6 +27,10 @@ class PermutationNull:
     sd: float | None
     p: float
 
+    def fields(self) -> dict[str, float | None]:
+        """Return the null by the names that scores have for it."""
+        return {"null_mean": self.mean, "null_sd": self.sd, "null_p": self.p}
+
 
 def permutation_null(
     value: float, permuted: Sequence[float], *, smaller_is_closer: bool

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.arrays.rows import Outcome, SharedRows
+from matteralign.metrics.arrays.rows import SharedRows
 from matteralign.metrics.base.card import Rows
-from matteralign.metrics.base.errors import NotApplicable
 from matteralign.metrics.base.resources import Resources
-from matteralign.metrics.base.specs import MetricSpec, Scored, SweepPoint
+from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.embedding.members import BoolArray, Member
 from matteralign.metrics.embedding.near_rows import Precision, merge_near
 from matteralign.metrics.embedding.standard import first_of_both, row_codes
 
 _Group = tuple[BoolArray, list[tuple[str, str]]]
-
-_FIELDS = ("null_mean", "null_sd", "null_p", "ci_low", "ci_high")
 
 
 class ArrayPairs:
@@ -104,18 +100,14 @@ class ArrayPairs:
         return self._precisions[name]
 
     def _run(self, common: BoolArray, pairs: Sequence[tuple[str, str]], spec: MetricSpec) -> None:
-        swept: dict[tuple[str, str], list[SweepPoint]] = {}
+        fewer = []
         for limit in self._limits[:-1]:
             leading = common & (np.arange(len(common)) < limit)
-            for pair, scored in self._scores(leading, pairs, spec, statistics=False).items():
-                if scored.value is not None:
-                    swept.setdefault(pair, []).append(SweepPoint(scored.n, scored.value))
+            fewer.append(self._scores(leading, pairs, spec, statistics=False))
         whole = self._scores(common, pairs, spec, statistics=self._statistics)
         for pair, scored in whole.items():
-            points: tuple[SweepPoint, ...] = ()
-            if scored.value is not None and len(self._limits) > 1:
-                points = (*swept.get(pair, ()), SweepPoint(scored.n, scored.value))
-            self._done[*pair, spec] = replace(scored, sweep=points)
+            swept = scored.swept(each[pair] for each in fewer) if fewer else scored
+            self._done[*pair, spec] = swept
 
     def _scores(
         self,
@@ -145,18 +137,10 @@ class ArrayPairs:
             resources=self._resources,
             precision_of=self._precision_of,
         )
-        outcomes = spec.definition_info.load()(spec, rows)
+        scores: list[Scored] = spec.definition_info.load()(spec, rows)
         found = {}
-        for (i, j), outcome in zip(both, outcomes, strict=True):
-            scored = _scored(outcome, n)
+        for (i, j), scored in zip(both, scores, strict=True):
             found[names[i], names[j]] = scored
             if symmetric:
                 found[names[j], names[i]] = scored
         return found
-
-
-def _scored(outcome: Outcome | NotApplicable, n: int) -> Scored:
-    if isinstance(outcome, NotApplicable):
-        return Scored.not_applicable(str(outcome), n)
-    fields = {name: getattr(outcome, name, None) for name in _FIELDS}
-    return Scored.ok(outcome.value, outcome.n, **fields)

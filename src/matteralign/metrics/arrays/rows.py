@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,20 +14,6 @@ from matteralign.metrics.base.resources import Resources
 
 if TYPE_CHECKING:
     from matteralign.metrics.embedding.near_rows import Precision
-
-
-class Outcome(Protocol):
-    """A value of one ordered pair; null and interval are attributes of `Scored`, where known."""
-
-    @property
-    def value(self) -> float:
-        """Finite."""
-        ...
-
-    @property
-    def n(self) -> int:
-        """Rows the value rests on."""
-        ...
 
 
 @dataclass(frozen=True)

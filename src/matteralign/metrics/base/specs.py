@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from matteralign.metrics.base.card import (
     ParamValue,
     Ranks,
 )
-from matteralign.metrics.base.errors import MetricSpecError
+from matteralign.metrics.base.errors import MetricSpecError, NotApplicable
 from matteralign.metrics.base.registry import metric_info
 
 Status = Literal["ok", "not_applicable", "failed"]
@@ -155,6 +155,8 @@ class Scored:
         The value at growing sample sizes, where asked for.
     note : str
         What to know before the value is used; empty for nothing.
+    replicates, debiased_replicates : tuple of float
+        Both values without each block of rows in turn, where neighbour lists are scored.
     """
 
     value: float | None
@@ -171,6 +173,8 @@ class Scored:
     debiased_high: float | None = None
     sweep: tuple[SweepPoint, ...] = ()
     note: str = ""
+    replicates: tuple[float, ...] = field(default=(), compare=False, repr=False)
+    debiased_replicates: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         ok = self.status == "ok"
@@ -190,6 +194,28 @@ class Scored:
     def not_applicable(cls, reason: str, n: int) -> Scored:
         """Return the absence of a score with its reason."""
         return cls(value=None, status="not_applicable", reason=reason, n=n)
+
+    def number(self) -> float:
+        """Return the value, or raise NotApplicable with the reason why there is none."""
+        if self.value is None:
+            raise NotApplicable(self.reason)
+        return self.value
+
+    def swept(self, fewer: Iterable[Scored]) -> Scored:
+        """Return the score with its sweep: its values on fewer rows, ascending, then its own."""
+        if self.value is None:
+            return self
+        points = (
+            SweepPoint(s.n, s.value, s.debiased) for s in (*fewer, self) if s.value is not None
+        )
+        return replace(self, sweep=tuple(points))
+
+
+def interval_fields(
+    found: tuple[float, float] | None, of: Literal["ci", "debiased"] = "ci"
+) -> dict[str, float]:
+    """Return an interval as fields of `Scored`, none where there is no interval."""
+    return {} if found is None else {f"{of}_low": found[0], f"{of}_high": found[1]}
 
 
 @dataclass(frozen=True)

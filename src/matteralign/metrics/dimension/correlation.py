@@ -19,7 +19,7 @@ from matteralign.metrics.base.inputs import (
     require_same_rows,
 )
 from matteralign.metrics.base.resources import DEFAULT_MEMORY_BYTES, DEFAULTS, Resources
-from matteralign.metrics.base.specs import MetricSpec
+from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.dimension.estimators import twonn_from_distances, twonn_without_each
 from matteralign.metrics.dimension.joint import (
@@ -73,6 +73,11 @@ class IdCor:
     null_p: float | None = None
     ci_low: float | None = None
     ci_high: float | None = None
+
+    def scored(self) -> Scored:
+        """Return the score without its parts."""
+        names = ("null_mean", "null_sd", "null_p", "ci_low", "ci_high")
+        return Scored.ok(self.value, self.n, **{name: getattr(self, name) for name in names})
 
 
 def idcor(
@@ -204,9 +209,9 @@ def idcor_all(
         return run.all(pairs, resources, pool)
 
 
-def idcor_of_rows(spec: MetricSpec, rows: SharedRows) -> list[IdCor | NotApplicable]:
+def idcor_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Scored]:
     """Return IdCor of the pairs of some rows."""
-    return idcor_all(
+    found = idcor_all(
         rows.arrays,
         rows.pairs,
         fraction=float(spec.params["fraction"]),
@@ -217,6 +222,11 @@ def idcor_of_rows(spec: MetricSpec, rows: SharedRows) -> list[IdCor | NotApplica
         names=rows.names,
         precisions=[rows.precision_of(name) for name in rows.names],
     )
+    n = len(rows.arrays[0])
+    return [
+        Scored.not_applicable(str(each), n) if isinstance(each, NotApplicable) else each.scored()
+        for each in found
+    ]
 
 
 class _Run:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from matteralign.metrics.base.inputs import IndexArray, require_neighbors, require_rows
 from matteralign.metrics.base.resources import Resources
-from matteralign.metrics.base.specs import Scored, SweepPoint
+from matteralign.metrics.base.specs import Scored, interval_fields
 from matteralign.metrics.embedding.members import BoolArray, Member, place_of
 from matteralign.metrics.imbalance.exact import exact_ranks
 from matteralign.metrics.imbalance.null import RankNulls
@@ -136,15 +136,13 @@ class Imbalance:
         if statistics:
             fields |= self._intervals(f, g, common, value)
             fields |= self._random(f, g, common, value)
-        if len(self.limits) > 1:
-            points = []
-            for limit in self.limits:
-                inside = int(common[:limit].sum())
-                if inside > self.k:
-                    value_there = self.sums[limit].imbalance(f, g, inside)
-                    points.append(SweepPoint(inside, value_there))
-            fields["sweep"] = tuple(points)
-        return Scored.ok(value, n, **fields)
+        whole = Scored.ok(value, n, **fields)
+        fewer = [
+            Scored.ok(self.sums[limit].imbalance(f, g, inside), inside)
+            for limit in self.limits[:-1]
+            if (inside := int(common[:limit].sum())) > self.k
+        ]
+        return whole.swept(fewer) if len(self.limits) > 1 else whole
 
     def _intervals(self, f: int, g: int, common: BoolArray, value: float) -> dict[str, float]:
         sums = self.sums[self.limits[-1]]
@@ -152,8 +150,7 @@ class Imbalance:
         left = (int(common.sum()) - inside).tolist()
         # An edge is left out with the block of either end; the k edges of a row are alike.
         replicates = sums.replicates(f, g, left) if len(left) > 1 else []
-        found = interval(value, replicates, counted=1.0 + 1.0 / self.k)
-        return dict(zip(("ci_low", "ci_high"), found, strict=True)) if found else {}
+        return interval_fields(interval(value, replicates, counted=1.0 + 1.0 / self.k))
 
     def _random(self, f: int, g: int, common: BoolArray, value: float) -> dict[str, float]:
         n = int(common.sum())

@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from matteralign.metrics.base.errors import MetricInputError, NotApplicable
 from matteralign.metrics.base.inputs import require_neighbors, require_rows
+from matteralign.metrics.base.specs import Scored
 from matteralign.metrics.local import sum_loops as sums
 from matteralign.metrics.local.lists import LocalLists
-from matteralign.metrics.local.result import LocalScore, Null
+from matteralign.metrics.local.result import Null
 from matteralign.stats.pairing import PairingMoments, pairing_null, pairing_skewness
 
 Entries = tuple[npt.NDArray[np.int64], npt.NDArray[np.int16], npt.NDArray[np.int16]]
@@ -62,13 +63,13 @@ def shared(a: LocalLists, b: LocalLists, ks: Sequence[int]) -> Shared:
     return Shared(sums.shared_entries(a.index, b.index, wanted), group, len(ks) + 1)
 
 
-def too_few(n: int, k: int, least: int, what: str) -> LocalScore | None:
+def too_few(n: int, k: int, least: int, what: str) -> Scored | None:
     """Return the absence of a score where `k` neighbours or `least` rows cannot be had."""
     try:
         require_rows(n, least, what)
         require_neighbors(n, k)
     except NotApplicable as reason:
-        return LocalScore(n, None, str(reason))
+        return Scored.not_applicable(str(reason), n)
     return None
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from matteralign.metrics.base.inputs import FloatArray, IndexArray
+from matteralign.metrics.base.specs import Scored
 from matteralign.metrics.local import sum_loops as sums
 from matteralign.metrics.local.common import Entries, Shared, scaled_null, shared, too_few
 from matteralign.metrics.local.kernel import LocalKernel
 from matteralign.metrics.local.lists import list_moments
-from matteralign.metrics.local.result import LocalScore, calibrated
+from matteralign.metrics.local.result import calibrated
 from matteralign.stats.pairing import PairingMoments
 
 # Part of the released definition: it guards the division, and makes the value depend on
@@ -29,7 +30,7 @@ EXACT_SHARE = 25 / 8192
 
 def cknna_huh2024(
     a: LocalKernel, b: LocalKernel, ks: Sequence[int], found: Shared | None = None
-) -> list[tuple[LocalScore, LocalScore]]:
+) -> list[tuple[Scored, Scored]]:
     """Return CKNNA(a, b) and CKNNA(b, a) of the released implementation for every k.
 
     Kernels are masked uncentred and the unbiased HSIC (Song et al. 2012, eq. 5) is taken.
@@ -65,7 +66,7 @@ def cknna_huh2024(
 
 def _both_directions(
     a: LocalKernel, b: LocalKernel, k: int, entries: Entries
-) -> tuple[LocalScore, LocalScore]:
+) -> tuple[Scored, Scored]:
     n = a.lists.rows
     failed = too_few(n, k, 4, "cknna[huh2024]")
     if failed:
@@ -74,7 +75,8 @@ def _both_directions(
     hsic_a, hsic_b = own_a.terms.hsic(), own_b.terms.hsic()
     reason = _no_scale(_unscaled(hsic_a, 4 * a.exponent), _unscaled(hsic_b, 4 * b.exponent))
     if reason:
-        return LocalScore(n, None, reason), LocalScore(n, None, reason)
+        failed = Scored.not_applicable(reason, n)
+        return failed, failed
     # Kernels are in units of 4^exponent: the epsilon goes into those units.
     epsilon = _unscaled(HUH2024_EPSILON, -2 * (a.exponent + b.exponent))
     scale = math.sqrt(hsic_a) * math.sqrt(hsic_b) + epsilon

@@ -17,7 +17,7 @@ from matteralign.metrics.base.cautions import few_rows_note
 from matteralign.metrics.base.inputs import IndexArray
 from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.resources import Resources
-from matteralign.metrics.base.specs import MetricSpec, Scored, SweepPoint
+from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.embedding.exact_loops import DISTANCE, PRODUCT
 from matteralign.metrics.embedding.kept import Kept
 from matteralign.metrics.embedding.members import BoolArray, Member
@@ -25,11 +25,10 @@ from matteralign.metrics.embedding.ties import Labels, tie_labels
 from matteralign.metrics.local.common import Shared, shared
 from matteralign.metrics.local.kernel import LocalKernel, local_kernel, restricted_kernel
 from matteralign.metrics.local.lists import LocalLists, Restricted, local_lists, refill, restrict
-from matteralign.metrics.local.result import LocalScore
 from matteralign.metrics.tiles.neighbors import Neighbors, slack
 
 # By metric, definition, k and leading rows.
-Scores = dict[tuple[str, str, int, int | None], tuple[LocalScore, LocalScore]]
+Scores = dict[tuple[str, str, int, int | None], tuple[Scored, Scored]]
 _CODES = {"euclid": DISTANCE, "inner": PRODUCT}
 
 # What one listed neighbour takes in a prepared kernel, and on top for each k; and a row beside
@@ -115,16 +114,11 @@ class LocalPairs:
         found = {k: v for part in self._results[a, b] for k, v in part.result().items()}
         k = spec.neighbors_read(_lists(spec.definition_info).kind)
         key = (spec.metric, spec.definition, k)
-        both = found[*key, None]
-        forward, backward = both[0].scored(), both[1].scored()
-        points: tuple[list[SweepPoint], list[SweepPoint]] = ([], [])
-        for limit in self._limits[1:]:
-            for line, score in zip(points, found[*key, limit], strict=True):
-                if score.value is not None:
-                    line.append(SweepPoint(score.n, score.value, score.debiased))
-        if not self._limits[1:]:
+        forward, backward = found[*key, None]
+        fewer = [found[*key, limit] for limit in self._limits[1:]]
+        if not fewer:
             return forward, backward
-        return _with(forward, points[0]), _with(backward, points[1])
+        return forward.swept(f for f, _ in fewer), backward.swept(b for _, b in fewer)
 
     def done_with(self, a: str, b: str) -> None:
         """Forget the results of a pair."""
@@ -267,7 +261,7 @@ def _lists(info: DefinitionInfo) -> NeighbourLists:
     return info.reads
 
 
-def _both_ways(scores: Sequence[Any], symmetric: bool) -> list[tuple[LocalScore, LocalScore]]:
+def _both_ways(scores: Sequence[Any], symmetric: bool) -> list[tuple[Scored, Scored]]:
     return [(s, s) for s in scores] if symmetric else list(scores)
 
 
@@ -276,14 +270,7 @@ def _light(kernel: LocalKernel) -> LocalKernel:
     return replace(kernel, x=np.empty((0, 0)))
 
 
-def _noted(score: LocalScore, share: float) -> LocalScore:
+def _noted(score: Scored, share: float) -> Scored:
     if score.value is None or share >= LEAST_SHARE:
         return score
     return replace(score, note=few_rows_note(share, score.n))
-
-
-def _with(scored: Scored, points: list[SweepPoint]) -> Scored:
-    if scored.value is None:
-        return scored
-    last = SweepPoint(scored.n, scored.value, scored.debiased)
-    return replace(scored, sweep=(*points, last))

@@ -1,6 +1,6 @@
 """Scores of a pair from two sets of neighbour lists, in O(N k) time and memory.
 
-Each function scores a list of k at once and returns one `LocalScore` for each. Lists are
+Each function scores a list of k at once and returns one `Scored` for each. Lists are
 looked through once for the entries that both hold; an entry with places p and q counts for
 every k above both. Replicates leave out one block of rows, as rows and as neighbours, and
 the next entries of the lists move up.
@@ -16,17 +16,18 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.base.inputs import FloatArray
+from matteralign.metrics.base.specs import Scored
 from matteralign.metrics.local import sum_loops as sums
 from matteralign.metrics.local.common import Entries, Shared, scaled_null, shared, too_few
 from matteralign.metrics.local.kernel import LocalKernel
 from matteralign.metrics.local.lists import LocalLists, list_moments
-from matteralign.metrics.local.result import LocalScore, calibrated
+from matteralign.metrics.local.result import calibrated
 from matteralign.stats.pairing import PairingMoments
 
 
 def mutual_knn(
     a: LocalLists, b: LocalLists, ks: Sequence[int], found: Shared | None = None
-) -> list[LocalScore]:
+) -> list[Scored]:
     """Return the share of neighbours that two embeddings have in common.
 
     Mean over rows of |N_a(i) and N_b(i)| / k (Huh et al. 2024, arXiv 2405.07987, eq. 11).
@@ -68,7 +69,7 @@ def mutual_knn(
 
 def cknna_text(
     a: LocalKernel, b: LocalKernel, ks: Sequence[int], found: Shared | None = None
-) -> list[LocalScore]:
+) -> list[Scored]:
     """Return CKNNA of centred kernels masked with shared neighbours.
 
     sum(alpha K L) / sqrt(sum(alpha_a K^2) sum(alpha_b L^2)) with doubly centred K and L,
@@ -93,7 +94,7 @@ def cknna_text(
 
 def cknna_printed(
     a: LocalKernel, b: LocalKernel, ks: Sequence[int], found: Shared | None = None
-) -> list[LocalScore]:
+) -> list[Scored]:
     """Return CKNNA of kernels less their mean, masked with shared neighbours.
 
     As `cknna_text`, with K_ij = x_i.x_j - c instead, c being the mean of x_i.x_j over all
@@ -140,7 +141,7 @@ def _less_mean(kernel: LocalKernel) -> _Matrix:
     return _Matrix("printed", kernel, height, shift)
 
 
-def _cosines(a: _Matrix, b: _Matrix, ks: Sequence[int], found: Shared | None) -> list[LocalScore]:
+def _cosines(a: _Matrix, b: _Matrix, ks: Sequence[int], found: Shared | None) -> list[Scored]:
     """Return sum(alpha A B) / sqrt(sum(alpha_a A^2) sum(alpha_b B^2)) for every k."""
     lists = a.kernel.lists
     n = lists.rows
@@ -162,7 +163,7 @@ def _cosines(a: _Matrix, b: _Matrix, ks: Sequence[int], found: Shared | None) ->
         scale = math.sqrt(own_a.square) * math.sqrt(own_b.square)
         if scale == 0.0:
             reason = "the centred kernel of one embedding is zero on its neighbours"
-            results.append(LocalScore(n, None, reason))
+            results.append(Scored.not_applicable(reason, n))
             continue
         value = min(1.0, max(-1.0, float(product) / scale))
         null = scaled_null(own_a.moments, own_b.moments, n, scale)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matteralign.metrics.base.errors import MetricInputError, NotApplicable
+from matteralign.metrics.base.errors import MetricInputError
 from matteralign.metrics.base.inputs import (
     FloatArray,
     constant_reason,
@@ -16,6 +16,7 @@ from matteralign.metrics.base.inputs import (
     pow2_scaled,
     require_same_rows,
 )
+from matteralign.metrics.base.specs import Scored, interval_fields
 from matteralign.metrics.reconstruction.cutoff_ridge import Rows
 from matteralign.metrics.reconstruction.splits import Split, default_split
 from matteralign.stats.blocks import block_of
@@ -29,35 +30,6 @@ _LARGEST = 1e150
 
 _OVERFLOW = "the reconstruction error overflows: test rows lie too far from the training rows"
 
-
-@dataclass(frozen=True)
-class Reconstruction:
-    """A reconstruction error.
-
-    Attributes
-    ----------
-    value : float
-    n : int
-        Test rows behind it.
-    null_mean, null_sd, null_p : float or None
-        Mean and standard deviation of the error with the target's rows in random order, and
-        the share of orders, the true one counted in, with no larger error. None without
-        permutations, or where one of them has no error.
-    ci_low, ci_high : float or None
-        95 % jackknife interval: blocks of rows are left out of the test and of the scaling,
-        the fit is held. None below 32 rows, or where a block holds all of either.
-    """
-
-    value: float
-    n: int
-    null_mean: float | None = None
-    null_sd: float | None = None
-    null_p: float | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-
-
-Outcome = Reconstruction | NotApplicable
 
 Parts = tuple[FloatArray, FloatArray]
 """Training and test rows."""
@@ -112,16 +84,20 @@ class Run:
             require_same_rows(self.n, len(x), called[0], name)
         self._members, self._pairs = members, pairs
         self.split = default_split(self.n, seed) if split is None else split
-        self._none: dict[int, NotApplicable] = {}
+        self._none: dict[int, Scored] = {}
         for m in {m for pair in pairs for m in pair}:
             if self.n < LEAST_ROWS:
                 reason = f"reconstruction needs {LEAST_ROWS} rows, got {self.n}"
-                self._none[m] = NotApplicable(reason)
+                self._none[m] = self.nothing(reason)
             elif is_constant(members[m][self.split.train]):
-                self._none[m] = NotApplicable(f"training rows: {constant_reason(called[m])}")
+                self._none[m] = self.nothing(f"training rows: {constant_reason(called[m])}")
             elif is_constant(pow2_scaled(members[m])[self.split.train]):
                 # All its training rows are nothing beside the largest test row.
-                self._none[m] = NotApplicable(_OVERFLOW)
+                self._none[m] = self.nothing(_OVERFLOW)
+
+    def nothing(self, reason: str) -> Scored:
+        """Return the absence of a score."""
+        return Scored.not_applicable(reason, self.n)
 
     def sources(self) -> list[int]:
         """Members that some pair reconstructs from."""
@@ -180,8 +156,13 @@ class Run:
 
     def outcome(
         self, squares: FloatArray, null: Sequence[float], train: FloatArray | None
-    ) -> Outcome:
-        """Return what came of a pair.
+    ) -> Scored:
+        """Return the score of a pair, or why it has none.
+
+        Its null is the error with the target's rows in random order; the p-value is the share
+        of orders, the true one counted in, with no larger error. Its interval is that of a
+        jackknife: blocks of rows are left out of the test and of the scaling, the fit is held;
+        there is none below 32 rows, or where a block holds all of either.
 
         Parameters
         ----------
@@ -194,12 +175,12 @@ class Run:
         """
         value = math.sqrt(squares.mean())
         if not math.isfinite(value):
-            return NotApplicable(_OVERFLOW)
+            return self.nothing(_OVERFLOW)
         found = permutation_null(value, [math.sqrt(v) for v in null], smaller_is_closer=True)
-        mean, sd, p = (found.mean, found.sd, found.p) if found else (None, None, None)
+        fields = {} if found is None else found.fields()
         left = self._without_blocks(squares, train) if train is not None else []
-        low, high = interval(value, left) or (None, None)
-        return Reconstruction(value, len(squares), mean, sd, p, low, high)
+        fields |= interval_fields(interval(value, left))
+        return Scored.ok(value, len(squares), **fields)
 
     def _without_blocks(self, squares: FloatArray, train: FloatArray) -> list[float]:
         """Return the error without each block of rows in the test and in the scaling."""
@@ -212,7 +193,7 @@ class Run:
             errors.append(math.sqrt(kept.mean()) / root if len(kept) and root else math.nan)
         return errors if all(error < _LARGEST for error in errors) else []
 
-    def collect(self, found: Mapping[int, Sequence[Outcome]]) -> list[Outcome]:
+    def collect(self, found: Mapping[int, Sequence[Scored]]) -> list[Scored]:
         """Return outcomes in the order of the pairs from those by source and target."""
         outcomes = {}
         for a, scores in found.items():

@@ -16,10 +16,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from matteralign.metrics.arrays.rows import SharedRows
-from matteralign.metrics.base.errors import NotApplicable
 from matteralign.metrics.base.inputs import ArrayLike, FloatArray, as_matrix, require_same_rows
 from matteralign.metrics.base.resources import DEFAULTS, Resources
-from matteralign.metrics.base.specs import MetricSpec
+from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.embedding.members import open_member
 from matteralign.metrics.embedding.near_rows import Precision, merge_near
@@ -27,7 +26,7 @@ from matteralign.metrics.embedding.standard import first_of_both, row_codes
 from matteralign.metrics.embedding.ties import tie_labels
 from matteralign.metrics.reconstruction.cutoff_ridge import Source, factorise, predict
 from matteralign.metrics.reconstruction.local_fits import local_squares, nearest
-from matteralign.metrics.reconstruction.run import Outcome, Parts, Run, Spread
+from matteralign.metrics.reconstruction.run import Parts, Run, Spread
 from matteralign.metrics.reconstruction.splits import Split, row_order
 
 
@@ -67,7 +66,7 @@ def global_reconstruction_error(x: ArrayLike, y: ArrayLike, *, seed: int = 0) ->
     are left out. Cost O(n d_x^2) per source, O(n d_x d_y) per pair.
     """
     arrays = _checked(x, y)
-    return _value(gfre_all(arrays, [(0, 1)], seed=seed, names=("x", "y"))[0])
+    return gfre_all(arrays, [(0, 1)], seed=seed, names=("x", "y"))[0].number()
 
 
 def local_reconstruction_error(
@@ -107,7 +106,7 @@ def local_reconstruction_error(
     found = lfre_all(
         arrays, [(0, 1)], [k], seed=seed, names=("x", "y"), resources=Resources(threads=threads)
     )
-    return _value(found[0][k])
+    return found[0][k].number()
 
 
 def gfre_all(
@@ -120,7 +119,7 @@ def gfre_all(
     split: Split | None = None,
     names: Sequence[str] = (),
     resources: Resources = DEFAULTS,
-) -> list[Outcome]:
+) -> list[Scored]:
     """Return the global error of directed pairs (source, target) of the same rows.
 
     Parameters
@@ -158,12 +157,12 @@ def gfre_all(
         targets = (run.parts(b, order) for b in run.targets(a))
         return [float(errors(source, t).mean()) if t else math.nan for t in targets]
 
-    def score(source: Source, b: int, null: Sequence[float]) -> Outcome:
+    def score(source: Source, b: int, null: Sequence[float]) -> Scored:
         target = run.sound_parts(b)
         squares = errors(source, target)
         return run.outcome(squares, null, target[0] if intervals else None)
 
-    found: dict[int, list[Outcome]] = {}
+    found: dict[int, list[Scored]] = {}
     sources = run.sources()
     with threadpool_limits(1), Workers(resources.threads) as pool:
         for first in range(0, len(sources), pool.threads):
@@ -186,7 +185,7 @@ def lfre_all(
     split: Split | None = None,
     names: Sequence[str] = (),
     resources: Resources = DEFAULTS,
-) -> list[dict[int, Outcome]]:
+) -> list[dict[int, Scored]]:
     """Return the local error of directed pairs for every k of `ks`; others as `gfre_all`.
 
     Neighbours are found once per source, at the largest k, and the factorisations of a
@@ -198,10 +197,10 @@ def lfre_all(
     run = Run(members, pairs, split, seed, names)
     rows = len(run.split.train)
     usable = [k for k in specs if k <= rows]
-    found: dict[int, dict[int, list[Outcome]]] = {
+    found: dict[int, dict[int, list[Scored]]] = {
         k: {
             a: [
-                NotApplicable(f"lfre: k = {k} needs as many training rows, got {rows}")
+                run.nothing(f"lfre: k = {k} needs as many training rows, got {rows}")
                 for _ in run.targets(a)
             ]
             for a in run.sources()
@@ -234,7 +233,7 @@ def lfre_all(
     return [{k: each[k][at] for k in specs} for at in range(len(pairs))]
 
 
-def gfre_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Outcome]:
+def gfre_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Scored]:
     """Return the global errors of the pairs of some rows."""
     return gfre_all(
         rows.double(),
@@ -247,7 +246,7 @@ def gfre_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Outcome]:
     )
 
 
-def lfre_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Outcome]:
+def lfre_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Scored]:
     """Return the local errors of the pairs of some rows."""
     k = spec.integer("k")
     found = lfre_all(
@@ -277,9 +276,3 @@ def _checked(x: ArrayLike, y: ArrayLike) -> list[FloatArray]:
     one, two = (merge_near(z, row_codes(z), Precision.of(z)) for z in arrays)
     first = first_of_both(one, two)
     return arrays if first.all() else [z[first] for z in arrays]
-
-
-def _value(outcome: Outcome) -> float:
-    if isinstance(outcome, NotApplicable):
-        raise outcome
-    return outcome.value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,8 +54,14 @@ class Measure:
         """
         return key_of(self.identity(), latent_a, latent_b, statistics=statistics)
 
-    def outcome(self, scored: Scored) -> Row:
-        """Return the columns that say what was computed and what came out."""
+    def row(self, scored: Scored, statistics: Sequence[str] = STATISTICS) -> Row:
+        """Return the columns that say what was computed and what came out.
+
+        Parameters
+        ----------
+        statistics
+            Columns of its calibration to add.
+        """
         return {
             "n": scored.n,
             "metric": self.spec.metric,
@@ -66,6 +72,7 @@ class Measure:
             "reason": scored.reason,
             "note": scored.note,
             "metric_version": self.spec.info.version,
+            **{name: getattr(scored, name) for name in statistics},
         }
 
     def __str__(self) -> str:
@@ -122,13 +129,3 @@ def by_scaling(measures: Iterable[Measure]) -> dict[NormalizeMode, list[MetricSp
     for measure in measures:
         groups.setdefault(measure.normalize, []).append(measure.spec)
     return groups
-
-
-def statistics(scored: Scored) -> Row:
-    """Return the columns of calibration."""
-    return {name: getattr(scored, name) for name in STATISTICS}
-
-
-def interval(scored: Scored) -> Row:
-    """Return the columns of the confidence interval."""
-    return {"ci_low": scored.ci_low, "ci_high": scored.ci_high}
