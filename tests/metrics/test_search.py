@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matteralign.metrics.base.resources import Resources
-from matteralign.metrics.embedding.exact_loops import DISTANCE, PRODUCT
+from matteralign.metrics.embedding.exact_loops import EUCLID, INNER
 from matteralign.metrics.embedding.members import open_member
 from matteralign.metrics.tiles.neighbors import find_neighbors
 from matteralign.metrics.tiles.search import Asked, search
@@ -22,14 +22,14 @@ spec = importlib.util.spec_from_file_location(
 ref = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(ref)
 
-KINDS = (DISTANCE, PRODUCT)
+KINDS = (EUCLID, INNER)
 K = 9
 
 
 def exact_scores(x, kind):
     """Scores of all pairs in extended precision, smaller being nearer; no row meets itself."""
     x = x.astype(np.longdouble)
-    if kind == DISTANCE:
+    if kind == EUCLID:
         scores = np.stack([np.square(x - row).sum(axis=1) for row in x])
     else:
         scores = -np.stack([(x * row).sum(axis=1) for row in x])
@@ -40,7 +40,7 @@ def exact_scores(x, kind):
 def terms(x, kind):
     """Per row what the terms of its scores add up to at most: rounding is a share of it."""
     size = np.sqrt(np.square(x.astype(np.longdouble)).sum(axis=1))
-    return size * (size.max() if kind == PRODUCT else 1)
+    return size * (size.max() if kind == INNER else 1)
 
 
 def assert_nearest(x, index, kind, rows=None):
@@ -59,7 +59,7 @@ def assert_nearest(x, index, kind, rows=None):
         unit = np.finfo(np.float64).eps * (x.shape[1] + 4)
         # A sum of squares loses a share of itself, a product a share of its terms.
         best = scores[i, nearest]
-        give = unit * (best if kind == DISTANCE else terms(x, kind)[i])
+        give = unit * (best if kind == EUCLID else terms(x, kind)[i])
         assert (np.abs(scores[i, found] - best) <= give).all(), (kind, i, found, nearest)
 
 
@@ -68,8 +68,8 @@ def lists(x, k=K, **options):
     options = {"double": False, **options}
     near = find_neighbors(member, euclid=k, inner=k, **options)
     return {
-        DISTANCE: near.euclid_index,
-        PRODUCT: near.inner_index,
+        EUCLID: near.euclid_index,
+        INNER: near.inner_index,
     }, near
 
 
@@ -119,8 +119,8 @@ def test_lists_equal_brute_force(name, double):
     for kind in KINDS:
         assert found[kind].shape == (len(x), K)
         assert_nearest(x / scale, found[kind], kind)
-    distance = np.sqrt(exact_scores(x / scale, DISTANCE)) * np.longdouble(scale)
-    expected = np.take_along_axis(distance, found[DISTANCE].astype(int), axis=1)
+    distance = np.sqrt(exact_scores(x / scale, EUCLID)) * np.longdouble(scale)
+    expected = np.take_along_axis(distance, found[EUCLID].astype(int), axis=1)
     np.testing.assert_allclose(near.euclid_distance, expected.astype(float), rtol=1e-13)
 
 
@@ -136,7 +136,7 @@ def test_lists_are_those_of_the_numbers_as_stored(dtype):
 def test_ties_go_by_the_keys_of_the_embedding_to_the_last_one(top, double):
     x = np.random.default_rng(top).integers(0, top + 1, size=(200, 4)).astype(float)
     found, _ = lists(x, double=double)
-    for kind in (DISTANCE, PRODUCT):  # integers: no rounding anywhere
+    for kind in (EUCLID, INNER):  # integers: no rounding anywhere
         scores = exact_scores(x, kind)
         order = np.lexsort((ref.tie_keys(x), scores), axis=1)
         np.testing.assert_array_equal(found[kind], order[:, :K])
@@ -151,11 +151,11 @@ def test_single_precision_alone_would_be_wrong_and_is_caught():
     plain = squares[:, None] + squares - 2 * centred @ centred.T
     np.fill_diagonal(plain, np.inf)
     single = np.sort(np.argpartition(plain, K, axis=1)[:, :K], axis=1)
-    truth = np.argsort(exact_scores(x, DISTANCE), axis=1)[:, :K]
+    truth = np.argsort(exact_scores(x, EUCLID), axis=1)[:, :K]
     wrong = (single != np.sort(truth, axis=1)).any(axis=1)
     assert wrong.mean() > 0.5
     found, near = lists(x)
-    np.testing.assert_array_equal(found[DISTANCE], truth)
+    np.testing.assert_array_equal(found[EUCLID], truth)
     assert near.effort.double > 0
 
 
@@ -166,8 +166,8 @@ def test_products_too_small_for_single_precision_are_caught():
     x[:, 1:] = 1e-25 * (gauss(150, 11) + 10 * np.sign(gauss(150, 1, 1)))
     x[0, 0], x[1, 0] = 1.0, -1.0
     found, near = lists(x)
-    assert_nearest(x, found[DISTANCE], DISTANCE)
-    assert_nearest(x, found[PRODUCT], PRODUCT)
+    assert_nearest(x, found[EUCLID], EUCLID)
+    assert_nearest(x, found[INNER], INNER)
     assert near.effort.double > 0
 
 
@@ -181,7 +181,7 @@ def test_ordinary_data_is_certified_at_once():
 def test_neither_memory_nor_threads_matter(memory_bytes, threads):
     x = (gauss(700, 5) * 4).round()  # ties everywhere
     found, _ = lists(x, resources=Resources(memory_bytes, threads), sweep=True)
-    for kind in (DISTANCE, PRODUCT):
+    for kind in (EUCLID, INNER):
         np.testing.assert_array_equal(found[kind], lists(x)[0][kind])
 
 
@@ -204,8 +204,8 @@ def test_masked_rows_and_leading_samples(masked, memory_bytes):
     for limit, part in [*near.leading, (n, near)]:
         rows = np.flatnonzero(valid[:limit])
         for kind, index in (
-            (DISTANCE, part.euclid_index),
-            (PRODUCT, part.inner_index),
+            (EUCLID, part.euclid_index),
+            (INNER, part.inner_index),
         ):
             assert (np.delete(index, rows, axis=0) == -1).all()
             if len(rows) < 2:
@@ -228,7 +228,7 @@ def test_any_length_of_list(k):
 
 def test_cuts_of_rows_do_not_matter():
     x = gauss(300, 4)
-    wanted = {DISTANCE: 5, PRODUCT: 3}
+    wanted = {EUCLID: 5, INNER: 3}
     labels = np.arange(300, dtype=np.uint64)
     options = Asked(lambda: x, x.mean(axis=0), wanted), labels
     ((whole, _),) = search(*options, edges=[0, 300], resources=Resources(1 << 30))

@@ -29,12 +29,13 @@ from typing import TYPE_CHECKING, Any
 from matteralign.metrics.base.registry import METRICS
 
 if TYPE_CHECKING:
+    from matteralign.core.scaling import Scaling
     from matteralign.metrics.base.card import DefinitionInfo, MetricInfo, ParamInfo
     from matteralign.metrics.base.errors import MetricInputError, MetricSpecError, NotApplicable
     from matteralign.metrics.base.resources import DEFAULT_MEMORY_BYTES
     from matteralign.metrics.base.specs import MetricSpec, PairScore, Scored, SweepPoint
     from matteralign.metrics.dimension.correlation import idcor
-    from matteralign.metrics.embedding.scaling import NormalizeMode, normalize
+    from matteralign.metrics.embedding.scaling import normalize
     from matteralign.metrics.functions import (
         cka,
         cknna,
@@ -61,7 +62,7 @@ _HOMES = {
     "MetricSpec": "base.specs",
     "MetricSpecError": "base.errors",
     "Neighbors": "tiles.neighbors",
-    "NormalizeMode": "embedding.scaling",
+    "Scaling": "embedding.scaling",
     "NotApplicable": "base.errors",
     "PairScore": "base.specs",
     "ParamInfo": "base.card",
@@ -99,10 +100,10 @@ __all__ = [
     "MetricSpec",
     "MetricSpecError",
     "Neighbors",
-    "NormalizeMode",
     "NotApplicable",
     "PairScore",
     "ParamInfo",
+    "Scaling",
     "Scored",
     "Summary",
     "SweepPoint",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
+from matteralign.core.scaling import Scaling
 from matteralign.core.suggest import unknown
 from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.base.inputs import ArrayLike, require_same_rows
 from matteralign.metrics.base.resources import DEFAULT_MEMORY_BYTES, Progress, Resources
 from matteralign.metrics.base.specs import MetricSpec, PairScore
 from matteralign.metrics.embedding.members import BoolArray, RowSource, open_member
-from matteralign.metrics.embedding.scaling import NormalizeMode
 from matteralign.metrics.engine import Engine, Options
 from matteralign.metrics.tiles.backend import open_backend
 from matteralign.metrics.tiles.neighbors import DOUBLE_ROWS, Neighbors
@@ -28,7 +28,7 @@ def compare(
     *,
     valid: Mapping[str, BoolArray] | None = None,
     neighbors: Mapping[str, Neighbors] | None = None,
-    normalize: NormalizeMode = "none",
+    normalize: Scaling = "none",
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     threads: int = 1,
     statistics: bool = True,
@@ -58,7 +58,7 @@ def compare(
         rows that both have.
     neighbors : mapping of str to Neighbors, optional
         From `summarize` on the same arrays. Missing or too short ones are computed.
-    normalize : NormalizeMode
+    normalize : Scaling
         Scaling of every embedding, over its own valid rows, see `normalize`. Rows that it
         cannot be applied to are left out of the pairs of that embedding.
     memory_bytes : int

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from matteralign.core.scaling import Scaling
 from matteralign.metrics.base.cautions import with_note
 from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.base.inputs import ArrayLike
@@ -14,7 +15,7 @@ from matteralign.metrics.base.resources import DEFAULT_MEMORY_BYTES, Progress, R
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.dimension.scores import intrinsic_scores
 from matteralign.metrics.embedding.members import BoolArray, Member, RowSource, open_member
-from matteralign.metrics.embedding.scaling import BY_ROWS, NormalizeMode
+from matteralign.metrics.embedding.scaling import BY_ROWS
 from matteralign.metrics.tiles.backend import open_backend
 from matteralign.metrics.tiles.neighbors import (
     Neighbors,
@@ -56,7 +57,7 @@ def summarize(
     k_neighbors: int,
     id_specs: Sequence[MetricSpec] = (),
     valid: BoolArray | None = None,
-    normalize: NormalizeMode = "none",
+    normalize: Scaling = "none",
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     threads: int = 1,
     statistics: bool = True,
@@ -75,7 +76,7 @@ def summarize(
         Of metrics ``twonn`` and ``mle``.
     valid : ndarray of bool, shape (n,), optional
         Rows to use.
-    normalize : NormalizeMode
+    normalize : Scaling
         Scaling, see `normalize`; rows that it cannot be applied to are left out.
     memory_bytes : int
         Bound on what is held beside the embedding and the lists.
@@ -119,7 +120,7 @@ def summarize(
 
 def summarize_scalings(
     x: ArrayLike | RowSource,
-    groups: Mapping[NormalizeMode, Sequence[MetricSpec]],
+    groups: Mapping[Scaling, Sequence[MetricSpec]],
     *,
     valid: BoolArray | None = None,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
@@ -129,7 +130,7 @@ def summarize_scalings(
     device: str = "cpu",
     name: str = "x",
     progress: Progress | None = None,
-) -> dict[NormalizeMode, Summary]:
+) -> dict[Scaling, Summary]:
     """Summarize one embedding under several scalings at the cost of one where possible.
 
     Parameters
@@ -190,18 +191,18 @@ class _Run:
 
     def find_all(
         self,
-        members: Mapping[NormalizeMode, Member],
-        lengths: Mapping[NormalizeMode, _Lengths],
+        members: Mapping[Scaling, Member],
+        lengths: Mapping[Scaling, _Lengths],
         open_unit: Callable[[], Member],
-    ) -> dict[NormalizeMode, Neighbors]:
+    ) -> dict[Scaling, Neighbors]:
         """Find the lists of one embedding under every scaling, of as many together as can be."""
-        first, needed = dict[NormalizeMode, NormalizeMode](), dict[NormalizeMode, _Lengths]()
+        first, needed = dict[Scaling, Scaling](), dict[Scaling, _Lengths]()
         for mode in members:
             # Divided by one number or not, an array has the same neighbours.
             first[mode] = next(m for m in members if m == mode or {m, mode} == {"none", "max"})
             needed[first[mode]] = lengths[mode].longest(needed.get(first[mode], lengths[mode]))
         together = [mode for mode in needed if mode in BY_ROWS and not members[mode].refused]
-        found: dict[NormalizeMode, Neighbors] = {}
+        found: dict[Scaling, Neighbors] = {}
         if len(together) > 1:
             unit = members["l2"] if "l2" in members else open_unit()
             lists = find_scaled(

@@ -186,7 +186,7 @@ def _few_rows(view: SliceView) -> list[str]:
 
 def _unscaled(view: SliceView) -> list[str]:
     """Say which models have rows that a scaling could not be applied to."""
-    used = dict.fromkeys(m.normalize for m in (*view.pair_measures, *view.model_measures))
+    used = dict.fromkeys(m.scaling for m in (*view.pair_measures, *view.model_measures))
     notes = []
     for scaling in used:
         counts = {
@@ -218,16 +218,16 @@ def _hubs(view: SliceView) -> list[str]:
         if n.empty:
             continue
         shares = {
-            names[key]: sidecar["scalings"].get(measure.normalize, {}).get("largest_hub", 0.0)
+            names[key]: sidecar["scalings"].get(measure.scaling, {}).get("largest_hub", 0.0)
             for key, sidecar in view.neighbor_sidecars.items()
         }
         hubs = {name: share for name, share in shares.items() if share > _HUB}
         if hubs:
             listed = "; ".join(f"{name} ({share:.0%})" for name, share in hubs.items())
             k = measure.spec.integer("k")
-            why = _CROWDED if measure.normalize in _ONE_LENGTH else _LENGTHS
+            why = _CROWDED if measure.scaling in _ONE_LENGTH else _LENGTHS
             notes.append(
-                f"CKNNA {measure.spec.definition} (k = {k}, {measure.normalize} scaling): one "
+                f"CKNNA {measure.spec.definition} (k = {k}, {measure.scaling} scaling): one "
                 f"structure is an inner-product neighbour of most others in {listed}. "
                 + (_LARGE_K if 2 * k > n.min() else why)
             )

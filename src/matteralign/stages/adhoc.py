@@ -35,7 +35,7 @@ class Outcome:
         sweep = [{"n": p.n, "value": p.value, "debiased": p.debiased} for p in self.scored.sweep]
         told = self.measure.row(self.scored)
         told["params"] = dict(self.measure.spec.params)
-        return names | {"normalize": self.measure.normalize} | told | {"sweep": sweep}
+        return names | {"normalize": self.measure.scaling} | told | {"sweep": sweep}
 
 
 def compare_arrays(

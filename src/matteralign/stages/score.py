@@ -14,10 +14,9 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any
 
-from matteralign.core.scaling import SCALINGS
+from matteralign.core.scaling import SCALINGS, Scaling
 from matteralign.metrics import compare
 from matteralign.metrics.base.specs import MetricSpec, Scored
-from matteralign.metrics.embedding.scaling import NormalizeMode
 from matteralign.stages.assemble import adjust, check_scores, ordered_pairs
 from matteralign.stages.progress import Progress
 from matteralign.stages.study.layout import Layout
@@ -46,7 +45,7 @@ class ScoreResult:
 
 @dataclass(frozen=True)
 class _Batch:
-    scaling: NormalizeMode
+    scaling: Scaling
     specs: tuple[MetricSpec, ...]
     pairs: list[Pair]
 
@@ -213,7 +212,7 @@ def _write(work: _Work, ledger: Ledger, identity: Row) -> None:
                 | {"model_a": a, "model_b": b}
                 | {f"weights_{s}": weights_of(work.latents[m].sidecar) for s, m in sides}
                 | {f"latent_sha256_{s}": work.latents[m].sha256 for s, m in sides}
-                | {"scaling": SCALINGS[measure.normalize]}
+                | {"scaling": SCALINGS[measure.scaling]}
                 | stored
             )
             sweep += [_sweep_row(rows[-1], *size) for size in sizes]

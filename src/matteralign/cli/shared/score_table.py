@@ -47,7 +47,7 @@ def reasons(outcomes: Sequence[Outcome]) -> list[str]:
 
 def scalings(outcomes: Sequence[Outcome]) -> list[str]:
     """Return what each scaling of the table does, one line each."""
-    used = dict.fromkeys(o.measure.normalize for o in outcomes)
+    used = dict.fromkeys(o.measure.scaling for o in outcomes)
     return [f"{scaling} scaling: {SCALINGS[scaling]}" for scaling in used]
 
 
@@ -58,7 +58,7 @@ def _columns(outcome: Outcome) -> dict[str, str]:
     return {
         "metric": spec.metric,
         "definition": spec.definition,
-        "params": ", ".join([*params, f"{outcome.measure.normalize} scaling"]),
+        "params": ", ".join([*params, f"{outcome.measure.scaling} scaling"]),
         "way": _way(outcome) if directed else NONE,
         "value": NONE if scored.value is None else f"{scored.value:.4f}",
         "95 % interval": _interval(scored.ci_low, scored.ci_high),

@@ -10,7 +10,7 @@ import numpy as np
 from matteralign.metrics.base.inputs import FloatArray, IndexArray
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.dimension.estimators import estimates
-from matteralign.metrics.embedding.exact_loops import DISTANCE
+from matteralign.metrics.embedding.exact_loops import EUCLID
 from matteralign.metrics.embedding.members import BoolArray, Member, place_of
 from matteralign.metrics.embedding.near_rows import merge_near
 from matteralign.metrics.embedding.standard import first_of_codes, row_codes
@@ -74,7 +74,7 @@ def _among(
     distance = np.where(part.place >= 0, taken, np.inf)
     if len(part.short):
         kept = distinct[member.valid]
-        scores = refill(part, DISTANCE, member.compact()[kept], tie_labels(member)[kept])
+        scores = refill(part, EUCLID, member.compact()[kept], tie_labels(member)[kept])
         distance[part.short] = np.inf
         distance[part.short, : scores.shape[1]] = np.sqrt(scores) * member.unit
     return part.index, distance

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from matteralign.metrics.base.jit import jit, jit_sums
 from matteralign.metrics.embedding.key_loops import pair_key
 
-DISTANCE, PRODUCT = 0, 1
+EUCLID, INNER = 0, 1
 
 
 @jit_sums
@@ -36,7 +36,7 @@ def pair_score(x, i, j, kind):
     """
     a = x[i]
     b = x[j]
-    if kind == DISTANCE:
+    if kind == EUCLID:
         return squared_difference(a, b)
     total = 0.0
     for c in range(len(a)):

@@ -14,6 +14,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.core.scaling import Scaling
 from matteralign.metrics.base.errors import MetricInputError
 from matteralign.metrics.base.inputs import (
     ArrayLike,
@@ -26,7 +27,6 @@ from matteralign.metrics.base.inputs import (
 from matteralign.metrics.embedding.exact_loops import row_norms
 from matteralign.metrics.embedding.near_rows import Precision, spread_about
 from matteralign.metrics.embedding.scaling import (
-    NormalizeMode,
     check_mode,
     clamp_of,
     refusal,
@@ -76,7 +76,7 @@ class Member:
     source : RowSource
     valid : ndarray of bool, shape (n,)
         Rows the model took and the scaling can be applied to; the others read as zeros.
-    mode : NormalizeMode
+    mode : Scaling
         Scaling, see `normalize`.
     factor : float
         What the rows of the source, scaled one by one, are multiplied with.
@@ -96,7 +96,7 @@ class Member:
     name: str
     source: RowSource
     valid: BoolArray
-    mode: NormalizeMode
+    mode: Scaling
     factor: float
     unit: float
     mean: FloatArray
@@ -225,7 +225,7 @@ def open_member(
     name: str,
     *,
     valid: BoolArray | None = None,
-    mode: NormalizeMode = "none",
+    mode: Scaling = "none",
 ) -> Member:
     """Read an embedding once, check it, and return it as a member.
 
@@ -236,7 +236,7 @@ def open_member(
         What to call it in messages.
     valid : ndarray of bool, shape (n,), optional
         Rows to use; the others may hold anything.
-    mode : NormalizeMode
+    mode : Scaling
         Scaling, see `normalize`. Rows that it cannot be applied to are not valid.
 
     Raises

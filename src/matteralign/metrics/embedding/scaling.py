@@ -13,13 +13,12 @@ from matteralign.core.suggest import unknown
 from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.base.inputs import ArrayLike, FloatArray, as_matrix
 
-NormalizeMode = Scaling
 MODES = tuple(SCALINGS)
 
 CLAMP_QUANTILE = 0.95
 """Of absolute elements; what Huh et al. (2024) clamp at before rows get unit length."""
 
-BY_ROWS: frozenset[NormalizeMode] = frozenset(("none", "max", "row_max", "row_max_abs", "l2"))
+BY_ROWS: frozenset[Scaling] = frozenset(("none", "max", "row_max", "row_max_abs", "l2"))
 """Scalings that divide each row, or all of them, by a number: directions of rows stay."""
 
 BoolArray = npt.NDArray[np.bool_]
@@ -28,7 +27,7 @@ _DIVISORS = {"row_max": "largest element", "row_max_abs": "largest absolute elem
 _DIGIT_BITS = 16
 
 
-def normalize(x: ArrayLike, mode: NormalizeMode) -> FloatArray:
+def normalize(x: ArrayLike, mode: Scaling) -> FloatArray:
     """Scale an embedding.
 
     Parameters
@@ -73,7 +72,7 @@ def check_mode(mode: str) -> None:
         raise MetricSpecError(unknown("scaling", str(mode), MODES))
 
 
-def scalable_rows(matrix: npt.NDArray[Any], mode: NormalizeMode) -> BoolArray:
+def scalable_rows(matrix: npt.NDArray[Any], mode: Scaling) -> BoolArray:
     """Return which rows, shape (n,), a scaling can be applied to.
 
     A row without a positive element has none to be divided by under ``row_max``, an all-zero
@@ -87,7 +86,7 @@ def scalable_rows(matrix: npt.NDArray[Any], mode: NormalizeMode) -> BoolArray:
     return usable
 
 
-def refusal(mode: NormalizeMode, refused: int, n: int) -> str:
+def refusal(mode: Scaling, refused: int, n: int) -> str:
     """Say how many rows a scaling cannot be applied to, and why."""
     positive = "no positive element" if mode == "row_max" else "no element but zero"
     return (
@@ -96,7 +95,7 @@ def refusal(mode: NormalizeMode, refused: int, n: int) -> str:
     )
 
 
-def row_scaled(matrix: FloatArray, mode: NormalizeMode, clamp: float | None = None) -> FloatArray:
+def row_scaled(matrix: FloatArray, mode: Scaling, clamp: float | None = None) -> FloatArray:
     """Return the rows scaled one by one; those that are not scalable come out as zeros.
 
     Parameters
@@ -153,7 +152,7 @@ def clamp_of(parts: Iterable[npt.NDArray[Any]]) -> float:
     return float(np.array([found], np.uint64).view(np.float64)[0])
 
 
-def _divisors(matrix: npt.NDArray[Any], mode: NormalizeMode) -> npt.NDArray[Any]:
+def _divisors(matrix: npt.NDArray[Any], mode: Scaling) -> npt.NDArray[Any]:
     divisors: npt.NDArray[Any] = matrix.max(axis=1) if mode == "row_max" else _magnitudes(matrix)
     return divisors
 

@@ -178,7 +178,7 @@ def refill(part: Restricted, kind: int, x: npt.NDArray[Any], labels: Labels) -> 
     ----------
     part : Restricted
     kind : int
-        `exact_loops.DISTANCE` or `PRODUCT`.
+        `exact_loops.EUCLID` or `INNER`.
     x : ndarray, shape (m, d)
         The rows of the set.
     labels : ndarray of uint64, shape (m,)

@@ -18,7 +18,7 @@ from matteralign.metrics.base.inputs import IndexArray
 from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored
-from matteralign.metrics.embedding.exact_loops import DISTANCE, PRODUCT
+from matteralign.metrics.embedding.exact_loops import EUCLID, INNER
 from matteralign.metrics.embedding.kept import Kept
 from matteralign.metrics.embedding.members import BoolArray, Member
 from matteralign.metrics.embedding.ties import Labels, tie_labels
@@ -29,7 +29,7 @@ from matteralign.metrics.tiles.neighbors import Neighbors, slack
 
 # By metric, definition, k and leading rows.
 Scores = dict[tuple[str, str, int, int | None], tuple[Scored, Scored]]
-_CODES = {"euclid": DISTANCE, "inner": PRODUCT}
+_CODES = {"euclid": EUCLID, "inner": INNER}
 
 # What one listed neighbour takes in a prepared kernel, and on top for each k; and a row beside
 # its list.

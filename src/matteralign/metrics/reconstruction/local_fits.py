@@ -9,7 +9,7 @@ import numpy as np
 
 from matteralign.metrics.base.inputs import FloatArray
 from matteralign.metrics.base.workers import Workers
-from matteralign.metrics.embedding.exact_loops import DISTANCE, rank_candidates
+from matteralign.metrics.embedding.exact_loops import EUCLID, rank_candidates
 from matteralign.metrics.embedding.ties import Labels
 from matteralign.metrics.reconstruction.cutoff_ridge import Halves, Rows, Source, factorise, predict
 from matteralign.metrics.reconstruction.ridge_loops import local_errors
@@ -57,7 +57,7 @@ def nearest(
         chosen = np.argpartition(proposed, width - 1, axis=1)[:, :width]
         scores = np.take_along_axis(proposed, chosen, axis=1)
         rank_candidates(
-            x, labels, DISTANCE, rows, k, train[chosen], scores,
+            x, labels, EUCLID, rows, k, train[chosen], scores,
             np.argsort(scores, axis=1), counts, squares[rows] * (1.0 - slack),
             index[part], np.empty((len(rows), k)),
         )  # fmt: skip

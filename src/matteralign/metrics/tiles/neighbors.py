@@ -11,7 +11,7 @@ import numpy as np
 from matteralign.metrics.base.errors import MetricInputError
 from matteralign.metrics.base.inputs import FloatArray, IndexArray
 from matteralign.metrics.base.resources import DEFAULTS, Resources
-from matteralign.metrics.embedding.exact_loops import DISTANCE, PRODUCT
+from matteralign.metrics.embedding.exact_loops import EUCLID, INNER
 from matteralign.metrics.embedding.members import BoolArray, Member
 from matteralign.metrics.embedding.ties import tie_labels
 from matteralign.metrics.tiles.search import Asked, Effort, Found, search
@@ -107,7 +107,7 @@ def find_neighbors(
     resources : Resources
         See `search`; the lists are the same on every backend.
     """
-    lengths = {DISTANCE: euclid, PRODUCT: inner}
+    lengths = {EUCLID: euclid, INNER: inner}
     return _find(member, lengths, [], sweep=sweep, double=double, resources=resources)[0]
 
 
@@ -135,7 +135,7 @@ def find_scaled(
     """
     own, others = {}, []
     for member, (euclid, inner) in zip(members, lengths, strict=True):
-        wanted = {DISTANCE: euclid, PRODUCT: inner}
+        wanted = {EUCLID: euclid, INNER: inner}
         if member.mode == unit.mode:
             own = wanted
         else:
@@ -203,12 +203,12 @@ class _Placing:
     unit: float
 
     def at(self, found: dict[int, list[Found]], number: int) -> Neighbors:
-        index = {kind: self._spread(found.get(kind), number) for kind in (DISTANCE, PRODUCT)}
-        distance = np.full(index[DISTANCE].shape, np.inf)
-        if DISTANCE in found:
-            entry = found[DISTANCE][number]
+        index = {kind: self._spread(found.get(kind), number) for kind in (EUCLID, INNER)}
+        distance = np.full(index[EUCLID].shape, np.inf)
+        if EUCLID in found:
+            entry = found[EUCLID][number]
             distance[self.rows[: entry.limit]] = np.sqrt(entry.score) * self.unit
-        return Neighbors(index[DISTANCE], distance, index[PRODUCT])
+        return Neighbors(index[EUCLID], distance, index[INNER])
 
     def nothing(self, like: Neighbors) -> Neighbors:
         """Return lists of the same lengths that hold no neighbour."""

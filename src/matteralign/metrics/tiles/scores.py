@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.base.inputs import FloatArray
-from matteralign.metrics.embedding.exact_loops import DISTANCE, row_norms
+from matteralign.metrics.embedding.exact_loops import EUCLID, row_norms
 
 SUMMED_AGAIN: dict[np.dtype[Any], Any] = {
     np.dtype(np.float32): np.float32(2e-4),
@@ -136,7 +136,7 @@ def form(kind: int, geometry: Geometry, dtype: npt.DTypeLike, off: Rounding | No
     off = off or Rounding(squares, *rounding(geometry.d, dtype))
     decided = (geometry.d + 8) * float(np.finfo(np.float64).eps) / 2.0
     slack, lost = off.slack + 2.0 * decided, off.lost
-    if kind == DISTANCE:
+    if kind == EUCLID:
         least = squares - slack * off.squares
         return Form(kind_of(-2), (least - lost).astype(dtype), least)
     half = 0.5 * slack * off.squares

@@ -63,7 +63,7 @@ class Asked:
         whenever they are needed, so that those of several scalings are not held at once.
     mean : ndarray of float64, shape (d,)
     wanted : mapping of int to int
-        Kind (`exact.DISTANCE`, `PRODUCT`) to neighbours per row, below n.
+        Kind (`exact.EUCLID`, `INNER`) to neighbours per row, below n.
     """
 
     rows: Callable[[], npt.NDArray[Any]]

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.core.errors import IntegrityError
-from matteralign.metrics import Neighbors, NormalizeMode
+from matteralign.core.scaling import Scaling
+from matteralign.metrics import Neighbors
 from matteralign.metrics.base.registry import LISTS_VERSION
 from matteralign.stages.study.layout import Layout
 from matteralign.store.neighbors import read_neighbors, read_neighbors_sidecar
@@ -75,7 +76,7 @@ class StoredLists(Mapping[str, Neighbors]):
         or, on reading, does not match its hash.
     """
 
-    def __init__(self, layout: Layout, latents: Mapping[str, str], scaling: NormalizeMode) -> None:
+    def __init__(self, layout: Layout, latents: Mapping[str, str], scaling: Scaling) -> None:
         self._layout = layout
         self._scaling = scaling
         self._latents: dict[str, str] = {}

@@ -12,7 +12,7 @@ from matteralign.metrics.base.specs import STATISTICS, MetricSpec, Scored
 
 if TYPE_CHECKING:
     from matteralign.config.metrics import Metrics
-    from matteralign.metrics.embedding.scaling import NormalizeMode
+    from matteralign.core.scaling import Scaling
 
 Row = dict[str, Any]
 
@@ -25,17 +25,17 @@ class Measure:
     ----------
     spec
         Metric, definition and parameters.
-    normalize
+    scaling
         Scaling of a latent before comparison, one of `core.scaling.SCALINGS`.
     """
 
     spec: MetricSpec
-    normalize: NormalizeMode
+    scaling: Scaling
 
     @property
     def params(self) -> str:
         """Parameters and scaling as canonical JSON: the column `params` of the tables."""
-        return canonical_json({**self.spec.params, "normalize": self.normalize})
+        return canonical_json({**self.spec.params, "normalize": self.scaling})
 
     def identity(self) -> Row:
         """Return what decides a value beside the latents."""
@@ -76,7 +76,7 @@ class Measure:
         }
 
     def __str__(self) -> str:
-        return f"{self.spec} on {self.normalize}-scaled latents"
+        return f"{self.spec} on {self.scaling}-scaled latents"
 
 
 def key_of(identity: Mapping[str, Any], latent_a: str, latent_b: str, *, statistics: bool) -> str:
@@ -123,9 +123,9 @@ def _each_k(params: Mapping[str, Any], where: str) -> Iterator[dict[str, Any]]:
         yield dict(params)
 
 
-def by_scaling(measures: Iterable[Measure]) -> dict[NormalizeMode, list[MetricSpec]]:
+def by_scaling(measures: Iterable[Measure]) -> dict[Scaling, list[MetricSpec]]:
     """Group metrics by the scaling they share, in the order given."""
-    groups: dict[NormalizeMode, list[MetricSpec]] = {}
+    groups: dict[Scaling, list[MetricSpec]] = {}
     for measure in measures:
-        groups.setdefault(measure.normalize, []).append(measure.spec)
+        groups.setdefault(measure.scaling, []).append(measure.spec)
     return groups
