@@ -68,7 +68,7 @@ def spelled(kind: pa.DataType) -> str:
 @pytest.mark.parametrize(
     ("title", "schema"),
     [
-        ("`structures.parquet`", structures.SCHEMA),
+        ("`structures.parquet`", structures.schema()),
         ("`predictions/<model>.parquet`", predictions.SCHEMA),
         ("`scores.parquet`", SCORES),
         ("`sweep.parquet`", SWEEP),

@@ -12,7 +12,6 @@ import pytest
 from matteralign.core.errors import IntegrityError
 from matteralign.metrics import PairScore, Scored
 from matteralign.metrics.base.specs import SweepPoint
-from matteralign.stages import score as stage
 from matteralign.stages.score import score_slice
 from matteralign.stages.summarize import summarize_model
 from matteralign.store.passes import PassFile
@@ -69,7 +68,7 @@ class Engine:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     made = Engine()
-    monkeypatch.setattr(stage, "compare", made)
+    monkeypatch.setattr("matteralign.metrics.compare", made)
     return made
 
 
@@ -230,7 +229,7 @@ def test_a_score_that_the_engine_leaves_out_is_an_error(
         scores = list(engine(*arguments, **options))
         return iter(scores[:-1])
 
-    monkeypatch.setattr(stage, "compare", lazy)
+    monkeypatch.setattr("matteralign.metrics.compare", lazy)
     with pytest.raises(IntegrityError, match=r"scores\.parquet: .* of c and b is missing"):
         score(tiny)
     assert not tiny.layout.scores.exists()

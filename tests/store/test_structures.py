@@ -16,10 +16,10 @@ from hypothesis.extra import numpy as hnp
 
 from matteralign.core.errors import IntegrityError
 from matteralign.store.structures import (
-    SCHEMA,
     Structure,
     read_structures,
     sample_set_id,
+    schema,
     write_structures,
 )
 
@@ -181,9 +181,9 @@ def test_a_moved_atom_is_refused(written: Path) -> None:
     def move(table: pa.Table) -> pa.Table:
         rows = table.column("positions").to_pylist()
         rows[3][0] = math.nextafter(rows[3][0], math.inf)
-        position = SCHEMA.get_field_index("positions")
+        position = schema().get_field_index("positions")
         return table.set_column(
-            position, SCHEMA.field(position), pa.array(rows, SCHEMA.field(position).type)
+            position, schema().field(position), pa.array(rows, schema().field(position).type)
         )
 
     _rewrite(written, move)
@@ -214,6 +214,6 @@ def test_a_cut_or_foreign_file_is_refused(written: Path, tmp_path: Path) -> None
 
 
 def test_every_column_is_documented() -> None:
-    assert all(field.metadata and b"doc" in field.metadata for field in SCHEMA)
+    assert all(field.metadata and b"doc" in field.metadata for field in schema())
     for name in ("positions", "cell", "charge", "energy"):
-        assert b"unit" in SCHEMA.field(name).metadata
+        assert b"unit" in schema().field(name).metadata

@@ -123,7 +123,7 @@ def read_card(path: Path) -> ModelCard:
         If the file is not YAML, a field is missing, unknown or of the wrong kind, or a file that
         it names in `prompts` is not there.
     """
-    raw = read_yaml_file(path)
+    raw = read_yaml_file(path, shipped=BUILTIN in path.parents)
     if not isinstance(raw, dict):
         found = "an empty file" if raw is None else f"a {type(raw).__name__}"
         raise UserError(f"{path}: a card is a mapping of fields, found {found}")

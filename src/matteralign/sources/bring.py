@@ -15,7 +15,6 @@ from matteralign.registry.pinned import PinnedFile
 from matteralign.sources.archive import extract_member
 from matteralign.sources.package import fetch_archive
 from matteralign.sources.transfer.disk import need_room
-from matteralign.sources.transfer.download import download
 from matteralign.sources.transfer.partial import Partial, part_path
 from matteralign.sources.transfer.places import Place, places
 from matteralign.sources.transfer.settings import OFFLINE_VARIABLE, Settings, settings
@@ -69,6 +68,8 @@ def _from_place(
     if place.path is not None:
         _copy(place.path, part, pinned)
     elif place.url is not None:
+        from matteralign.sources.transfer.download import download
+
         hashed = pinned.sha256 is not None or pinned.md5 is not None
         report(f"fetching {pinned.name} from {place.url}")
         download(place.url, part, size=pinned.size, hashed=hashed, settings=found, report=report)

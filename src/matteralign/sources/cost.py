@@ -14,7 +14,6 @@ from matteralign.core.progress import spoken
 from matteralign.registry.pinned import PackageSource
 from matteralign.sources.package import archive_address, archive_here
 from matteralign.sources.transfer.disk import free_bytes, need_room
-from matteralign.sources.transfer.http import size_of
 from matteralign.sources.transfer.places import Place, places
 from matteralign.sources.transfer.rates import known_rate
 from matteralign.sources.transfer.settings import Settings, settings
@@ -117,6 +116,8 @@ def _part(wanted: Wanted, found: Settings) -> _Part:
         return _package(first.package, pinned.size, found)
     if first.path is not None:
         return _Part(pinned.origin(), pinned.size or first.path.stat().st_size, 0.0)
+    from matteralign.sources.transfer.http import size_of
+
     url = first.url or ""
     size = pinned.size or (size_of(url, found) if url else None)
     rate = known_rate(url)

@@ -21,7 +21,6 @@ from matteralign.core.files import place_file
 from matteralign.core.hashing import sha256_file
 from matteralign.core.paths import cache_root
 from matteralign.registry.pinned import PackageSource
-from matteralign.sources.transfer.download import download
 from matteralign.sources.transfer.partial import Partial, part_path
 from matteralign.sources.transfer.settings import settings
 
@@ -49,6 +48,8 @@ def fetch_archive(source: PackageSource, report: Callable[[str], None] = print) 
         present = archive_here(source)
         if present is not None:
             return present
+        from matteralign.sources.transfer.download import download
+
         url, size = archive_address(source)
         target = folder / url.rsplit("/", 1)[-1]
         report(f"fetching {target.name} ({decimal(size)})")

@@ -15,7 +15,6 @@ from itertools import combinations
 from typing import Any
 
 from matteralign.core.scaling import SCALINGS, Scaling
-from matteralign.metrics import compare
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.stages.assemble import adjust, check_scores, ordered_pairs
 from matteralign.stages.progress import Progress
@@ -162,6 +161,8 @@ def _compute(work: _Work, ledger: Ledger, batch: _Batch) -> None:
         models = [key for key in work.latents if any(key in pair for pair in common)]
         what = f"score {work.layout.slice}, {batch.scaling} scaling"
         work.report(f"{what}: {len(common)} pairs of {len(models)} models")
+        from matteralign.metrics import compare
+
         scores = compare(
             {key: work.latents[key] for key in models},
             common,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from matteralign.core.errors import IntegrityError
 from matteralign.core.hashing import sha256_file
-from matteralign.metrics import MetricSpec, Scored, Summary, summarize_scalings
 from matteralign.metrics.base.registry import LISTS_VERSION
+from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.lists import arrays_of, leading_of, read_summary
 from matteralign.stages.study.measure import Measure, Row, by_scaling
@@ -19,6 +19,9 @@ from matteralign.stages.study.study import Study
 from matteralign.store.latent_rows import LatentRows, open_latent
 from matteralign.store.neighbors import write_neighbors
 from matteralign.store.structures import read_structures
+
+if TYPE_CHECKING:
+    from matteralign.metrics.summary import Summary
 
 INTERVAL = ("ci_low", "ci_high")
 """What calibrates an intrinsic dimension."""
@@ -71,6 +74,8 @@ def _summarize(
     outcomes: list[tuple[Measure, Scored]] = []
     groups = by_scaling((*study.model_measures(layout.slice), *study.pair_measures(layout.slice)))
     if latent.valid.any():
+        from matteralign.metrics import summarize_scalings
+
         summaries = summarize_scalings(
             latent,
             groups,

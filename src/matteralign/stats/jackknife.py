@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 
-from scipy import stats
+from scipy import special
 
 LEVEL = 0.95
 _LEAST_REPLICATES = 4
@@ -55,4 +55,4 @@ def interval(
 
 @cache
 def _quantile(level: float, degrees: int) -> float:
-    return float(stats.t.ppf(0.5 + level / 2.0, degrees))
+    return float(special.stdtrit(degrees, 0.5 + level / 2.0))

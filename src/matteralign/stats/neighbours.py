@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from matteralign.stats.blocks import LEAST_ROWS
 from matteralign.stats.jackknife import LEVEL
@@ -82,7 +82,7 @@ def around(
     """
     if n < LEAST_ROWS:
         return None
-    half = float(stats.t.ppf(0.5 + level / 2.0, n / ROWS_PER_DEGREE)) * error
+    half = float(special.stdtrit(n / ROWS_PER_DEGREE, 0.5 + level / 2.0)) * error
     if logarithmic:
         return value * math.exp(-half), value * math.exp(half)
     return value - half, value + half

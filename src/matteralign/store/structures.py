@@ -5,22 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path
-from matteralign.store.parquet import read_metadata, read_parquet
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SCHEMA_VERSION = "3"
 
-SCHEMA = pa.schema(
-    [
+
+@cache
+def schema() -> pa.Schema:
+    """Return the columns of the file."""
+    import pyarrow as pa  # slow to import, and many who name a structure read no file
+
+    fields = [
         pa.field("id", pa.string(), nullable=False, metadata={"doc": "unique in the dataset"}),
         pa.field("smiles", pa.string(), metadata={"doc": "RDKit canonical SMILES"}),
         pa.field("selfies", pa.string(), metadata={"doc": "SELFIES of `smiles`"}),
@@ -28,14 +34,20 @@ SCHEMA = pa.schema(
         pa.field(
             "positions",
             pa.list_(pa.float64()),
-            metadata={"doc": "Cartesian coordinates, 3n, x y z atom by atom", "unit": "angstrom"},
+            metadata={
+                "doc": "Cartesian coordinates, 3n, x y z atom by atom",
+                "unit": "angstrom",
+            },
         ),
         pa.field(
             "cell",
-            # Not of fixed length: older releases of pyarrow, which some environments need, cannot
-            # read such lists where some are null.
+            # Not of fixed length: older releases of pyarrow, which some environments need,
+            # cannot read such lists where some are null.
             pa.list_(pa.float64()),
-            metadata={"doc": "cell vectors a b c as rows, 9 numbers, or null", "unit": "angstrom"},
+            metadata={
+                "doc": "cell vectors a b c as rows, 9 numbers, or null",
+                "unit": "angstrom",
+            },
         ),
         pa.field("pbc", pa.list_(pa.bool_(), 3), metadata={"doc": "periodic along a b c"}),
         pa.field(
@@ -47,8 +59,8 @@ SCHEMA = pa.schema(
             "backbone",
             pa.list_(pa.float64()),
             metadata={
-                "doc": "N, CA, C and O of each residue of `sequence`, 12 numbers each, NaN where "
-                "not resolved",
+                "doc": "N, CA, C and O of each residue of `sequence`, 12 numbers each, NaN "
+                "where not resolved",
                 "unit": "angstrom",
             },
         ),
@@ -59,7 +71,7 @@ SCHEMA = pa.schema(
         pa.field("split", pa.string(), metadata={"doc": "the dataset's own split"}),
         pa.field("source", pa.string(), metadata={"doc": "file and record the row came from"}),
     ]
-)
+    return pa.schema(fields)
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +210,8 @@ def read_header(path: str | Path) -> SampleHeader:
     IntegrityError
         If the file is missing, damaged or does not say what it is.
     """
+    from matteralign.store.parquet import read_metadata
+
     meta = read_metadata(path, "`sample` for this slice")
     try:
         return SampleHeader(
@@ -227,6 +241,9 @@ def write_structures(
     IntegrityError
         If two rows share an id.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     seen: dict[str, int] = {}
     for row, structure in enumerate(structures):
         if structure.id in seen:
@@ -241,7 +258,7 @@ def write_structures(
         "matteralign.dataset": dataset,
         "matteralign.sample_set_id": identity,
     } | {f"matteralign.info.{k}": v for k, v in (info or {}).items()}
-    table = pa.Table.from_pylist([_row(s) for s in structures], schema=SCHEMA)
+    table = pa.Table.from_pylist([_row(s) for s in structures], schema=schema())
     table = table.replace_schema_metadata(metadata)
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -256,8 +273,10 @@ def read_structures(path: str | Path) -> SampleSet:
     IntegrityError
         If the file is missing, has another schema, or its rows do not hash to its id.
     """
+    from matteralign.store.parquet import read_parquet
+
     table = read_parquet(path, "`sample` for this slice")
-    if not table.schema.equals(SCHEMA, check_metadata=False):
+    if not table.schema.equals(schema(), check_metadata=False):
         raise IntegrityError(f"{path}: columns differ from structures schema {SCHEMA_VERSION}")
     meta = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
     structures = [_structure(row) for row in table.to_pylist()]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -15,6 +14,9 @@ from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path
 from matteralign.core.hashing import canonical_json
 from matteralign.store.parquet import read_metadata, read_parquet
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STATISTICS = (
     "debiased",
@@ -183,6 +185,8 @@ def read_rows(path: str | Path, schema: pa.Schema) -> list[dict[str, Any]]:
 
 def read_frame(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
     """Read rows as a pandas frame, floats with NaN where a value is null."""
+    import pandas as pd
+
     frame = pd.DataFrame.from_records(read_rows(path, schema), columns=schema.names)
     # A column that is null throughout would come as a column of objects.
     return frame.astype({field.name: float for field in schema if field.type == pa.float64()})

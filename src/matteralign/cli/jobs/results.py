@@ -28,12 +28,12 @@ def register(app: typer.Typer) -> None:
 
 def tables(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Write the tables of a slice as Parquet and CSV."""
+    view = _view(slice_name, config)
     from matteralign.core.files import write_json
     from matteralign.core.hashing import sha256_file
     from matteralign.store.tidy import write_table
     from matteralign.store.written import keep_only
 
-    view = _view(slice_name, config)
     written = [
         path
         for stem, frame in view.tables.items()
@@ -47,13 +47,13 @@ def tables(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> 
 
 def figures(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Draw the figures of a slice as SVG and PNG, and write its tree as Newick."""
+    view = _view(slice_name, config)
     from matteralign.core.files import write_text
     from matteralign.report.drawing import draw, tree_of
     from matteralign.report.drawn import write_drawn
     from matteralign.report.figures.render import render
     from matteralign.store.written import keep_only
 
-    view = _view(slice_name, config)
     folder = view.layout.figures
     captions = []
     written: list[Path] = []
@@ -74,20 +74,21 @@ def figures(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) ->
 
 def report(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Write the slice's report: one HTML file that opens offline."""
+    view = _view(slice_name, config)
     from matteralign.core.files import write_text
     from matteralign.report.contents import report_data
     from matteralign.report.page.page import render_report
 
-    view = _view(slice_name, config)
     write_text(view.layout.report, render_report(report_data(view)))
     say(f"report {slice_name}: {view.layout.report}")
 
 
 def _view(slice_name: str, config: ConfigOption) -> SliceView:
-    from matteralign.report.slice_view import SliceView
     from matteralign.stages.study.standing import require_today
 
     study = study_of(config)
     layout = layout_of(study, slice_name)
     require_today(study, layout)
+    from matteralign.report.slice_view import SliceView
+
     return SliceView(study, layout)

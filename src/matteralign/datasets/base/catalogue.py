@@ -188,7 +188,7 @@ def read_dataset_card(path: Path) -> DatasetCard:
         If the file is not YAML, a field is missing, unknown or of the wrong kind, or it names
         a reader that does not exist.
     """
-    raw = read_yaml_file(path)
+    raw = read_yaml_file(path, shipped=BUILTIN in path.parents)
     try:
         card = DatasetCard.model_validate(raw)
     except ValidationError as error:

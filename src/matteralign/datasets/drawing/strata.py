@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Literal
 
-from ase.data import chemical_symbols
-
 from matteralign.store.structures import Structure
 
 Stratify = Literal["atoms", "composition", "split"]
@@ -23,6 +21,8 @@ def stratum_of(structure: Structure, by: Stratify) -> str:
         return str(structure.n_atoms)
     if by == "split":
         return structure.split or ""
+    from ase.data import chemical_symbols
+
     return "-".join(sorted({chemical_symbols[z] for z in structure.numbers}))
 
 

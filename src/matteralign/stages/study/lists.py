@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from matteralign.core.errors import IntegrityError
 from matteralign.core.scaling import Scaling
-from matteralign.metrics import Neighbors
 from matteralign.metrics.base.registry import LISTS_VERSION
 from matteralign.stages.study.layout import Layout
 from matteralign.store.neighbors import read_neighbors, read_neighbors_sidecar
+
+if TYPE_CHECKING:
+    from matteralign.metrics import Neighbors
 
 
 def arrays_of(lists: Neighbors, prefix: str) -> dict[str, npt.NDArray[Any]]:
@@ -61,7 +63,7 @@ def read_summary(
     return sidecar
 
 
-class StoredLists(Mapping[str, Neighbors]):
+class StoredLists(Mapping[str, "Neighbors"]):
     """The neighbour lists of several models under one scaling, read when they are asked for.
 
     Parameters
@@ -89,6 +91,8 @@ class StoredLists(Mapping[str, Neighbors]):
                 self._leading[key] = facts["leading"]
 
     def __getitem__(self, key: str) -> Neighbors:
+        from matteralign.metrics import Neighbors
+
         digest = self._latents[key]
         path, prefix = self._layout.neighbors(key), f"{self._scaling}."
         arrays = read_neighbors(path, latent_sha256=digest, prefix=prefix)
@@ -116,5 +120,7 @@ def _own(lists: Neighbors) -> dict[str, npt.NDArray[Any]]:
 
 
 def _lists(arrays: Mapping[str, npt.NDArray[Any]], prefix: str) -> dict[str, Any]:
+    from matteralign.metrics import Neighbors
+
     names = {f.name: f"{prefix}.{f.name}" for f in fields(Neighbors)}
     return {name: arrays[stored] for name, stored in names.items() if stored in arrays}

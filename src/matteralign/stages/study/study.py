@@ -26,7 +26,6 @@ from matteralign.registry.lock import with_lock
 from matteralign.registry.stand_in import stand_in_identity
 from matteralign.stages.study.measure import Measure, measures_of
 from matteralign.stages.study.panel import Choice, choose
-from matteralign.store.tidy import SCORES
 
 
 @dataclass(frozen=True)
@@ -139,6 +138,8 @@ class Study:
 
     def score_identity(self, slice_name: str) -> dict[str, Any]:
         """Return what decides a slice's scores beside the latents."""
+        from matteralign.store.tidy import SCORES
+
         return {
             "measures": [m.identity() for m in self.pair_measures(slice_name)],
             "statistics": self.config.metrics.statistics,
@@ -212,11 +213,14 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
     study = Study(config, with_words(cards, named))
     check_names(config.datasets)
     _ = measures_of(config.metrics, "pair"), measures_of(config.metrics, "model")
+    checked: set[str] = set()
     for name, chosen in config.slices.items():
         try:
             study.dataset(chosen.dataset)
             for card in study.panel(name):
-                _check_names(card)
+                if card.key not in checked:
+                    _check_names(card)
+                    checked.add(card.key)
             if chosen.metrics is not None:
                 _ = study.pair_measures(name), study.model_measures(name)
         except UserError as error:
