@@ -12,7 +12,15 @@ from matteralign.metrics.base.jit import jit
 
 @jit
 def inverse_dimensions(distances, ks):
-    """Return mean_{j<k} ln(r_k / r_j) of every row for ascending ks, shape (n, len(ks))."""
+    """Return mean_{j<k} ln(r_k / r_j) of every row for ascending ks, shape (n, len(ks)).
+
+    Parameters
+    ----------
+    distances : (n, L) of float64
+        To the nearest rows, ascending, above 0.
+    ks : (K,) of int
+        Each at least 2 and at most L.
+    """
     n = len(distances)
     out = np.empty((n, len(ks)))
     for i in range(n):

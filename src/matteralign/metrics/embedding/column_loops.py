@@ -11,7 +11,12 @@ _MINUS_ZERO = np.uint64(1 << 63)
 
 @jit_sums
 def column_facts(x):
-    """Return largest magnitude, sum, and whether a column varies, of the columns of x (n, d)."""
+    """Return largest magnitude, sum, and whether a column varies, of the columns of x (n, d).
+
+    Parameters
+    ----------
+    x : (n, d) of float64
+    """
     columns = x.shape[1]
     largest, total = np.zeros(columns), np.zeros(columns)
     varies = np.zeros(columns, np.bool_)
@@ -29,7 +34,13 @@ def column_facts(x):
 
 @jit_sums
 def deviations(x, centre):
-    """Return the sums of squares and of differences from `centre` (d,) of the columns of x."""
+    """Return the sums of squares and of differences from `centre` (d,) of the columns of x.
+
+    Parameters
+    ----------
+    x : (n, d) of float64
+    centre : (d,) of float64
+    """
     columns = x.shape[1]
     squares, differences = np.zeros(columns), np.zeros(columns)
     for i in range(len(x)):
@@ -46,6 +57,12 @@ def standardised(x, mean, weight):
     """Return ``(x - mean) * weight`` in float32 and half the squared norms of its rows.
 
     The norms are those of the rows before they were rounded.
+
+    Parameters
+    ----------
+    x : (n, d), float32 or float64
+    mean, weight : (d,) of float64
+        Of the columns; weights are in 1/units of x.
     """
     rows = np.empty(x.shape, np.float32)
     half = np.empty(len(x))
@@ -63,7 +80,13 @@ def standardised(x, mean, weight):
 
 @jit
 def hash_rows(words):
-    """Return a hash per row of the bits of float64 numbers, (n, d); zero has no sign."""
+    """Return a hash per row of the bits of float64 numbers, (n, d); zero has no sign.
+
+    Parameters
+    ----------
+    words : (n, d) of uint64
+        The bits of the numbers.
+    """
     hashes = np.empty(len(words), np.uint64)
     for i in range(len(words)):
         h = np.uint64(0x9E3779B97F4A7C15)

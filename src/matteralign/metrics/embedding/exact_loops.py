@@ -20,7 +20,12 @@ EUCLID, INNER = 0, 1
 
 @jit_sums
 def squared_difference(a, b):
-    """Return the squared distance of two rows, float64."""
+    """Return the squared distance of two rows, float64.
+
+    Parameters
+    ----------
+    a, b : (d,), float32 or float64
+    """
     total = 0.0
     for c in range(len(a)):
         difference = np.float64(a[c]) - np.float64(b[c])
@@ -33,6 +38,13 @@ def pair_score(x, i, j, kind):
     """Return the score of row j seen from row i, smaller being nearer.
 
     Squared distance or negative inner product.
+
+    Parameters
+    ----------
+    x : (n, d), float32 or float64
+    i, j : int
+    kind : int
+        `EUCLID` or `INNER`.
     """
     a = x[i]
     b = x[j]
@@ -132,7 +144,19 @@ def rank_candidates(
 
 @jit
 def search_row(x, labels, kind, row, limit, out_index, out_score):
-    """Fill the lists of one row from every other row below `limit`."""
+    """Fill the lists of one row from every other row below `limit`.
+
+    Parameters
+    ----------
+    x : (n, d), float32 or float64
+    labels : (n,) of uint64
+        Of `ties.tie_labels`; they decide the order of equal scores.
+    kind : int
+        `EUCLID` or `INNER`.
+    row, limit : int
+    out_index, out_score : (K,) of int and float64
+        Filled from the left; scores are those of `pair_score`.
+    """
     filled = 0
     for j in range(limit):
         if j != row:

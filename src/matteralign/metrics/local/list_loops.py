@@ -15,7 +15,13 @@ ABSENT = np.iinfo(np.int32).max
 
 @jit
 def reverse_places(index):
-    """Return the place of i in the list of every neighbour of i, ABSENT where it has none."""
+    """Return the place of i in the list of every neighbour of i, ABSENT where it has none.
+
+    Parameters
+    ----------
+    index : (n, L) of int32
+        Neighbour lists, nearest first, -1 after the last entry.
+    """
     n, length = index.shape
     start = np.zeros(n + 1, np.int64)
     for i in range(n):
@@ -55,7 +61,19 @@ def reverse_places(index):
 
 @jit
 def kept(index, valid, row_block, left, k):
-    """Return the masks of `LocalLists.kept`, and how many (row, block) ran out of entries."""
+    """Return the masks of `LocalLists.kept`, and how many (row, block) ran out of entries.
+
+    Parameters
+    ----------
+    index : (n, L) of int32
+        Neighbour lists, nearest first, -1 after the last entry.
+    valid : (n,) of bool
+    row_block : (n,) of int
+        Block of each row.
+    left : (B,) of int
+        Valid rows without each block.
+    k : int
+    """
     n, length = index.shape
     blocks = len(left)
     full = (1 << blocks) - 1
@@ -92,7 +110,16 @@ def kept(index, valid, row_block, left, k):
 
 @jit
 def mutual(kept, index, reverse):
-    """Return the masks of entries kept together with their reverse."""
+    """Return the masks of entries kept together with their reverse.
+
+    Parameters
+    ----------
+    kept : (n, L) of uint16
+        Masks of `kept`: bit b is set where the entry remains without block b.
+    index : (n, L) of int32
+    reverse : (n, L) of int32
+        Of `reverse_places`.
+    """
     n, length = kept.shape
     out = np.zeros((n, length), np.uint16)
     for i in range(n):
@@ -104,7 +131,15 @@ def mutual(kept, index, reverse):
 
 @jit
 def restrict(index, common):
-    """Return lists of rows in `common`, the places they had, and their lengths."""
+    """Return lists of rows in `common`, the places they had, and their lengths.
+
+    Parameters
+    ----------
+    index : (n, L) of int32
+        Neighbour lists, nearest first, -1 after the last entry.
+    common : (n,) of bool
+        Rows that remain.
+    """
     n, length = index.shape
     out = np.full((n, length), -1, np.int32)
     place = np.full((n, length), -1, np.int32)
@@ -127,7 +162,23 @@ def restrict(index, common):
 
 @jit
 def moments(index, reverse, values, ones, k, reciprocal):
-    """Return the sums of `PairingMoments`, for symmetric values."""
+    """Return the sums of `PairingMoments`, for symmetric values.
+
+    Parameters
+    ----------
+    index : (n, L) of int32
+        Neighbour lists, nearest first, -1 after the last entry.
+    reverse : (n, L) of int32
+        Of `reverse_places`.
+    values : (n, L) of float64
+        The matrix at the entries of the lists.
+    ones : bool
+        Take 1 in place of `values`.
+    k : int
+        Entries of each list that count.
+    reciprocal : bool
+        Count only entries whose reverse is an entry too.
+    """
     n, length = index.shape
     k = min(k, length)
     r = np.zeros(n)
@@ -153,7 +204,13 @@ def moments(index, reverse, values, ones, k, reciprocal):
 
 @jit
 def largest(x, valid):
-    """Return the largest magnitude in the valid rows."""
+    """Return the largest magnitude in the valid rows.
+
+    Parameters
+    ----------
+    x : (n, d), float32 or float64
+    valid : (n,) of bool
+    """
     largest = 0.0
     for i in range(len(x)):
         if valid[i]:
@@ -164,7 +221,20 @@ def largest(x, valid):
 
 @jit
 def block_sums(x, scale, mean, valid, block, blocks):
-    """Return the sum of scaled rows about `mean` in every block, shape (blocks, d)."""
+    """Return the sum of scaled rows about `mean` in every block, shape (blocks, d).
+
+    Parameters
+    ----------
+    x : (n, d), float32 or float64
+    scale : float
+        Power of two that rows are multiplied with.
+    mean : (d,) of float64
+        In units of the scaled rows.
+    valid : (n,) of bool
+    block : (n,) of int
+        Block of each row.
+    blocks : int
+    """
     sums = np.zeros((blocks, x.shape[1]))
     for i in range(len(x)):
         if valid[i]:
@@ -176,7 +246,17 @@ def block_sums(x, scale, mean, valid, block, blocks):
 
 @jit_sums
 def products(x, scale, mean, index, rows, out):
-    """Put inner products of scaled rows about `mean` into `out` at the lists of `rows`."""
+    """Put inner products of scaled rows about `mean` into `out` at the lists of `rows`.
+
+    Parameters
+    ----------
+    x, scale, mean : as in `block_sums`
+    index : (n, L) of int32
+        Neighbour lists, -1 after the last entry.
+    rows : (R,) of int
+    out : (n, L) of float64
+        Overwritten in the lines of `rows`, in squared units of the scaled rows.
+    """
     d = x.shape[1]
     own = np.empty(d)
     for i in rows:
@@ -194,7 +274,17 @@ def products(x, scale, mean, index, rows, out):
 
 @jit
 def carried(centred, index, place, moved):
-    """Return old products at new places, moved to another mean."""
+    """Return old products at new places, moved to another mean.
+
+    Parameters
+    ----------
+    centred : (n, L') of float64
+        Centred products at the entries of the old lists.
+    index, place : (n, L) of int32
+        New lists, and the place of each entry in the old one, -1 where it had none.
+    moved : (n,) of float64
+        What the new mean takes off for each row.
+    """
     out = np.zeros(index.shape)
     for i in range(index.shape[0]):
         for p in range(index.shape[1]):
@@ -208,7 +298,15 @@ def carried(centred, index, place, moved):
 
 @jit
 def raised(centred, index, height):
-    """Return the kernel of rows as given from the centred one."""
+    """Return the kernel of rows as given from the centred one.
+
+    Parameters
+    ----------
+    centred : (n, L) of float64
+    index : (n, L) of int32
+    height : (n,) of float64
+        Product of each centred row with the mean, plus half the mean's squared length.
+    """
     out = np.zeros(index.shape)
     for i in range(index.shape[0]):
         for p in range(index.shape[1]):

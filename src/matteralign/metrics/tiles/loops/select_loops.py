@@ -52,6 +52,22 @@ def scan_rows(tile, lead, add, first_row, first_column, values, index, count, th
 
     Row i of the tile is row `first_row` + i of the whole, and row i of the buffers; a row is
     never offered itself.
+
+    Parameters
+    ----------
+    tile : (I, J), float32 or float64
+    lead : float
+        In the dtype of `tile`.
+    add : (J,)
+        What is added per column, in the dtype of `tile`.
+    first_row, first_column : int
+        Numbers of the first row and column of the tile.
+    values, index : (I, 2 K), of the dtype of `tile` and int32
+        Buffers of candidates; the K smallest are kept.
+    count : (I,) of int
+        How many of a buffer are filled.
+    threshold : (I,)
+        Scores at or above it are not taken.
     """
     columns = tile.shape[1]
     for i in range(tile.shape[0]):
@@ -90,6 +106,15 @@ def scan_columns(tile, lead, add, first_row, first, values, index, count, thresh
 
     Column j of the tile is row j of the buffers; columns before `first` are left out, among
     them those that are rows of the tile.
+
+    Parameters
+    ----------
+    tile, lead : as in `scan_rows`
+    add : (I,)
+        What is added per row.
+    first_row, first : int
+        Number of the first row of the tile; first column that is offered its rows.
+    values, index, count, threshold : as in `scan_rows`, for J rows
     """
     columns = tile.shape[1]
     keep = values.shape[1] // 2
@@ -119,7 +144,16 @@ def scan_columns(tile, lead, add, first_row, first, values, index, count, thresh
 
 @jit
 def merge(from_values, from_index, from_count, from_threshold, values, index, count, threshold):
-    """Offer rows what other buffers of the same rows hold."""
+    """Offer rows what other buffers of the same rows hold.
+
+    Parameters
+    ----------
+    from_values, from_index : (R, 2 K)
+    from_count, from_threshold : (R,)
+        The other buffers, as in `scan_rows`.
+    values, index, count, threshold : as in `scan_rows`
+        Changed in place.
+    """
     for row in range(len(from_count)):
         for place in range(from_count[row]):
             score = from_values[row, place]

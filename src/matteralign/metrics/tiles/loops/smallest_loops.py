@@ -10,6 +10,13 @@ def select_smallest(values, index, keep):
     """Bring the `keep` smallest of some values to their front; return the largest of them.
 
     The numbers in `index` move with them. Hoare's selection, pivots by median of three.
+
+    Parameters
+    ----------
+    values : (n,), float32 or float64
+    index : (n,) of int
+    keep : int
+        From 1 to n.
     """
     low, high = 0, len(values) - 1
     last = keep - 1

@@ -15,7 +15,14 @@ _GRAM_RUN = 1024
 
 @jit_sums
 def copy_part(tile, start, out):
-    """Copy the columns from `start` on of `tile` that fit `out`."""
+    """Copy the columns from `start` on of `tile` that fit `out`.
+
+    Parameters
+    ----------
+    tile : (I, J), float32 or float64
+    start : int
+    out : (I, W) of the dtype of `tile`, with start + W <= J
+    """
     width = out.shape[1]
     for i in range(out.shape[0]):
         line = tile[i, start : start + width]
@@ -29,6 +36,13 @@ def rescale(tile, rows, columns, out):
     """Write products of rows under another scaling from `tile`.
 
     `rows` and `columns` are the five factors of `row_factors.RowFactors` of each.
+
+    Parameters
+    ----------
+    tile : (I, J)
+        Products of rows at unit length.
+    rows, columns : tuples of five arrays, shapes (I,) and (J,)
+    out : (I, J)
     """
     weights, parts, alongs, _, shifts = rows
     column_weight, column_part, _, column_across, column_shift = columns
@@ -57,6 +71,16 @@ def to_squares(tile, rows, columns, x_rows, x_columns, least):
 
     What comes out below `least` of the two squared lengths has lost its digits in the
     subtraction and is summed again from the differences: identical rows are at zero.
+
+    Parameters
+    ----------
+    tile : (I, J), float32 or float64
+    rows, columns : (I,), (J,)
+        Squared lengths of the centred rows.
+    x_rows, x_columns : (I, d), (J, d)
+        The rows themselves.
+    least : float
+        In the dtype of `tile`, without unit.
     """
     two = tile.dtype.type(2)
     for i in range(tile.shape[0]):
@@ -71,7 +95,19 @@ def to_squares(tile, rows, columns, x_rows, x_columns, least):
 
 @jit_sums
 def to_distances(tile, start, rows, columns, out):
-    """Write distances less an offset of the row and one of the column."""
+    """Write distances less an offset of the row and one of the column.
+
+    Parameters
+    ----------
+    tile : (I, J)
+        Squared distances.
+    start : int
+        First column of the part.
+    rows, columns : (I,), (W,)
+        Offsets, in units of a distance.
+    out : (I, W)
+        Overwritten.
+    """
     width = out.shape[1]
     for i in range(out.shape[0]):
         line, own, distances = tile[i, start : start + width], rows[i], out[i]
@@ -96,7 +132,25 @@ def _line_of_products_to_distances(line, own, columns, own_offset, column_offset
 def products_to_distances(
     tile, start, rows, columns, x_rows, x_columns, least, row_offsets, column_offsets, out
 ):
-    """Do `to_squares` and `to_distances` for one part of a tile in one walk."""
+    """Do `to_squares` and `to_distances` for one part of a tile in one walk.
+
+    Parameters
+    ----------
+    tile : (I, J), float32 or float64
+        Products of centred rows.
+    start : int
+        First column of the part.
+    rows, columns : (I,), (W,)
+        Squared lengths of the centred rows.
+    x_rows, x_columns : (I, d), (W, d)
+        The rows themselves.
+    least : float
+        As in `to_squares`.
+    row_offsets, column_offsets : (I,), (W,)
+        As in `to_distances`.
+    out : (I, W)
+        Overwritten.
+    """
     width = out.shape[1]
     keep = tile.dtype.type(1) - least
     two = tile.dtype.type(2)
@@ -112,7 +166,15 @@ def products_to_distances(
 
 @jit_sums
 def clear_masked(out, rows, columns):
-    """Multiply with the masks (1 and 0) of rows and columns."""
+    """Multiply with the masks (1 and 0) of rows and columns.
+
+    Parameters
+    ----------
+    out : (I, J)
+        Changed in place.
+    rows, columns : (I,), (J,)
+        In the dtype of `out`.
+    """
     for i in range(out.shape[0]):
         line = out[i]
         own = rows[i]
@@ -237,6 +299,12 @@ def row_products(left, right, out):
     """Add products of the rows of two float64 matrices, (M, L) and (K, L), to `out`, (M, K).
 
     Unlike those of a matrix product, sums do not depend on how many rows there are.
+
+    Parameters
+    ----------
+    left, right : (M, L), (K, L) of float64
+    out : (M, K) of float64
+        Gains the products.
     """
     for low in range(0, left.shape[1], _GRAM_RUN):
         run = slice(low, min(low + _GRAM_RUN, left.shape[1]))
