@@ -152,7 +152,7 @@ def test_a_kill_inside_a_batch_leaves_no_part_of_it_and_the_pass_goes_on(
     assert score(tiny, lines) == (3, 0)
     assert engine.resumed[: dies_in + 1] == [None] * (dies_in + 1)
     assert engine.resumed[dies_in + 1] == {"rows": np.array([dies_in])}
-    assert any("going on from there" in line for line in lines)
+    assert any("continuing from there" in line for line in lines)
     assert not tiny.layout.passes.exists()
     assert tiny.layout.ledger.read_bytes() == whole.layout.ledger.read_bytes()
     assert tiny.layout.scores.read_bytes() == whole.layout.scores.read_bytes()
@@ -180,7 +180,7 @@ def test_a_damaged_pass_is_left_aside_with_a_line(engine: Engine, tiny: Any) -> 
     lines: list[str] = []
     assert score(tiny, lines) == (3, 0)
     assert engine.resumed == [None] * 3
-    assert any("this pass starts anew" in line for line in lines)
+    assert any("this pass starts again" in line for line in lines)
 
 
 def test_a_new_model_is_compared_with_the_others_and_nothing_else(

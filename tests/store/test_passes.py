@@ -40,7 +40,7 @@ def test_a_state_comes_back_and_says_so(state: PassFile, lines: list[str]) -> No
     again = PassFile(state.path.parent, IDENTITY, lines.append)
     assert same(again.load(), STATE)
     assert len(lines) == 1
-    assert "going on" in lines[0]
+    assert "continuing" in lines[0]
 
 
 def test_nothing_saved_is_nothing_loaded_without_a_word(tmp_path: Path, lines: list[str]) -> None:
@@ -61,7 +61,7 @@ def test_the_state_of_another_computation_is_not_taken(state: PassFile, lines: l
     assert lines == []
     other.path.write_bytes(state.path.read_bytes())
     assert other.load() is None
-    assert "another computation; this pass starts anew" in lines[0]
+    assert "another computation; this pass starts again" in lines[0]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80)

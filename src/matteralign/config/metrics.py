@@ -16,7 +16,7 @@ class MetricRequest(StrictSection):
     """One metric with its definition and parameters."""
 
     metric: str = Field(description="name of the metric, such as cknna")
-    definition: str = Field(description="which of the definitions in circulation")
+    definition: str = Field(description="which definition of the metric")
     params: dict[str, int | float | str | bool | list[int]] = Field(
         default={},
         description="parameters such as k; what is left out takes the default. A list of k "

@@ -42,7 +42,7 @@ class StudyConfig(StrictSection):
     )
     weights: Weights = Field(
         default="trained",
-        description="trained: a model whose weights cannot be had stops the run; "
+        description="trained: a model whose weights are not available stops the run; "
         "untrained-where-missing: an untrained network of its architecture runs instead, "
         "labelled so in every table, figure and report",
     )

@@ -71,7 +71,7 @@ def compiled(function: Any, sources: Sources, **options: Any) -> Any:
     """Return a function compiled by numba that keeps its code in such a file.
 
     Where no folder for it may be written, a read-only installation without a home, it is
-    compiled anew in every process, and a warning says so once.
+    compiled again in every process, and a warning says so once.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def compiled(function: Any, sources: Sources, **options: Any) -> Any:
 def _warn_uncached() -> None:
     warnings.warn(
         "compiled code cannot be kept: neither the package's folder nor your cache folder may be "
-        "written, so every process compiles it anew (about a minute). Set NUMBA_CACHE_DIR to a "
+        "written, so every process compiles it again (about a minute). Set NUMBA_CACHE_DIR to a "
         "folder that may be written",
         RuntimeWarning,
         stacklevel=3,

@@ -81,7 +81,7 @@ def compare(
     progress : callable, optional
         Told the share of the pass over all tiles that is done.
     pass_state : PassState, optional
-        Keeps the state of the pass, which goes on from it when called again with the same
+        Keeps the state of the pass, which continues from it when called again with the same
         arguments.
 
     Returns

@@ -30,7 +30,7 @@ def ensure_environment(environment: Environment, report: Callable[[str], None] =
     """Return the Python of an environment, building it first when needed.
 
     An environment counts as built when its mark is there; the mark is written last, after
-    every module of ``smoke.txt`` was imported. A build that was cut off starts anew.
+    every module of ``smoke.txt`` was imported. A build that was interrupted starts again.
 
     Raises
     ------

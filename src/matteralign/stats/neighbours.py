@@ -1,7 +1,7 @@
 """Confidence interval of a statistic of nearest neighbours.
 
 Such a statistic is close to a sum over rows, but a row and its nearest neighbour share a
-distance, so their terms are correlated; and it changes by leaps when rows are left out, so
+distance, so their terms are correlated; and it changes abruptly when rows are left out, so
 that deleting blocks, or taking small samples, misjudges its spread. The variance is therefore
 put together from the terms and from the products of those of neighbours, as for data with
 known local dependence (Conley 1999, J. Econometrics 92, 1).

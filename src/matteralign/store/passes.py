@@ -1,4 +1,4 @@
-"""Where a long pass over a slice stands, so that a killed one goes on inside a batch.
+"""The state of a long pass over a slice, so that a killed one continues inside a batch.
 
 The file is an ``.npz`` archive followed by the hash of what is being computed and the hash
 of the archive: a damaged, stale or foreign one is recognised and left aside.
@@ -33,7 +33,7 @@ class PassFile:
     identity
         What decides the result, as a JSON value; its hash names the file.
     report
-        Called with one line when a state is taken up or has to be left aside.
+        Called with one line when a state is used or cannot be used.
     """
 
     def __init__(self, folder: str | Path, identity: Any, report: Callable[[str], None]) -> None:
@@ -42,16 +42,16 @@ class PassFile:
         self._report = report
 
     def load(self) -> dict[str, npt.NDArray[Any]] | None:
-        """Return the arrays saved last, or None when there are none to go on from."""
+        """Return the arrays saved last, or None when there are none to continue from."""
         if not self.path.exists():
             return None
         fault = self._fault()
         if fault:
-            self._report(f"{self.path}: {fault}; this pass starts anew")
+            self._report(f"{self.path}: {fault}; this pass starts again")
             return None
         with np.load(self.path, allow_pickle=False) as bundle:
             arrays = {name: bundle[name] for name in bundle.files}
-        self._report(f"{self.path}: unfinished pass found, going on from there")
+        self._report(f"{self.path}: unfinished pass found, continuing from there")
         return arrays
 
     def save(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -71,7 +71,7 @@ class PassFile:
         """Return what is wrong with the file, or nothing."""
         size = self.path.stat().st_size - _TRAILER
         if size <= 0:
-            return "unfinished pass is cut"
+            return "unfinished pass is cut off"
         with open(self.path, "rb") as handle:
             handle.seek(size)
             trailer = handle.read()

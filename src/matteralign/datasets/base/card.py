@@ -71,7 +71,7 @@ class DatasetCard(Strict):
     title: str
     kind: Literal["molecules", "crystals", "proteins"]
     revision: int = Field(
-        ge=1, description="raised when the same files would give other rows: slices are drawn anew"
+        ge=1, description="raised when the same files would give other rows: slices are drawn again"
     )
     licence: str
     licence_url: str | None = None

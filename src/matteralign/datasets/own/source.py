@@ -25,7 +25,7 @@ _GIVES: Mapping[str, frozenset[str]] = {
     "structure-folder": frozenset({"atoms", "positions", "sequence", "backbone"}),
 }
 _PERIODIC: Mapping[str, bool | None] = {"extxyz": None, "ase-db": None, "cif-folder": True}
-# Raised whenever the same files would give other rows: slices are then drawn anew.
+# Raised whenever the same files would give other rows: slices are then drawn again.
 _REVISIONS: Mapping[str, int] = {
     "extxyz": 4,
     "ase-db": 4,

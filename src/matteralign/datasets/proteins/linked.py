@@ -164,9 +164,9 @@ def in_order(residues: Residues) -> Residues:
 def joined(parts: list[npt.NDArray[np.int64]], residues: Residues) -> list[npt.NDArray[np.int64]]:
     """Join parts of a letter that are one chain though the file has an end between them.
 
-    They are one where a peptide bond leads over, or the numbering goes on after a gap: some
-    programs end chains at gaps. Where it goes on without a gap and without a bond, or begins
-    anew, the letter stands for two chains.
+    They are one if a peptide bond connects them, or if the numbering continues after a gap: some
+    programs end chains at gaps. If it continues without a gap and without a bond, or starts
+    again, the letter stands for two chains.
     """
     found: list[npt.NDArray[np.int64]] = []
     for rows in parts:

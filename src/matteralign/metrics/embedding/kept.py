@@ -1,4 +1,4 @@
-"""Things that are dear to make and too large to keep all of."""
+"""A cache of values that are expensive to compute and too large to keep all of them."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ def product_lanes(
     shift_b,
     mask_b,
 ):
-    """Return the sum of a times b, both centred anew, of every replicate, shape (16,).
+    """Return the sum of a times b, both centred again, of every replicate, shape (16,).
 
     Heights and `index` as for `products`; shifts are taken off for each replicate.
     """

@@ -1,8 +1,8 @@
-"""The seam between the passes over tiles and what computes a tile.
+"""The interface between the passes over tiles and what computes a tile.
 
 `search`, `streaming` and `rank_strips` walk over pieces of rows and keep the statistics; all
 work on whole tiles goes through a `Backend`. Its arrays (`Array`) are numpy's, or tensors on
-a device; they are indexed and sliced alike. Nothing behind the seam is of size n x n.
+a device; they are indexed and sliced alike. Nothing behind the interface is of size n x n.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Kept(Protocol):
         ...
 
     def start_from(self, other: Any) -> None:
-        """Turn away from now on what `other` turns away for the same, leading, rows."""
+        """Also reject the candidates that `other` rejects for the same leading rows."""
         ...
 
     def take(self, other: Any) -> None:
@@ -197,7 +197,7 @@ class Backend(Protocol):
     def to_squares(
         self, tile: Array, rows: Array, columns: Array, x_rows: Array, x_columns: Array, least: Any
     ) -> None:
-        """Turn products into squared distances in place, small ones summed anew."""
+        """Turn products into squared distances in place, small ones are summed again."""
         ...
 
     def to_distances(

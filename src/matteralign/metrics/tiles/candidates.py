@@ -104,7 +104,7 @@ class Candidates:
         return self.values, self.index, self.count, self.threshold
 
     def start_from(self, other: Candidates) -> None:
-        """Turn away from now on what `other` turns away for the same, leading, rows."""
+        """Also reject the candidates that `other` rejects for the same leading rows."""
         at = self.threshold[: len(other.threshold)]
         np.minimum(at, other.threshold, out=at)
 

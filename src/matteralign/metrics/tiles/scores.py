@@ -7,7 +7,7 @@ With centred rows c_i and mean m, a row is x_i = c_i + m, and from the product g
 
 Scores are written as ``lead*g + add_j`` plus something that is constant in a row, smaller being
 nearer. `add` is lowered by the most that rounding can have raised a
-score, so what a search turns away scores truly no less than the threshold says. A product of
+score, so what a search rejects truly scores no less than the threshold says. A product of
 d terms is off by at most ``(d + 2) u |c_i||c_j| <= (d + 2) u (|c_i|^2 + |c_j|^2)/2``, u the
 unit roundoff, in whatever order it is summed (Higham 2002, section 3.1). So is the score in
 float64 that decides, which is what lists must be complete in: a sum of d squares by a share of
@@ -93,7 +93,7 @@ class Form:
     lead : scalar
     add : ndarray, shape (n,)
     constant : ndarray of float64, shape (n,)
-        ``score >= threshold + constant`` holds for what a row has turned away.
+        ``score >= threshold + constant`` holds for what a row has rejected.
     """
 
     lead: Any

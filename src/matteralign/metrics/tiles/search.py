@@ -409,7 +409,7 @@ class _PerThread:
         return part
 
     def start_from(self, bounds: Mapping[_Key, Kept]) -> None:
-        """Turn away from now on whatever these have turned away for the same rows."""
+        """Also reject the candidates that these rejected for the same rows."""
         self._bounds = dict(bounds)
         for key, part in self._all:
             if key in self._bounds:

@@ -98,7 +98,7 @@ def stream(
         cuts the rows and adds up in its own order, so sums of two differ by the rounding of
         `dtype`.
     pass_state : PassState, optional
-        The pass goes on from what it holds and saves into it now and then.
+        The pass continues from the state that it has, and saves its state now and then.
     """
     order, edges = order_of_pass(members[0].n, leading)
     backend = backend_of(resources)

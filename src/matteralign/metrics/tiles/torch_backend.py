@@ -83,7 +83,7 @@ class TorchKept:
     def found(self) -> Proposed:
         """Return the candidates, nearest first; the threshold is the worst score kept.
 
-        What was turned away scores at least as much as the worst that was kept; a list that
+        What was rejected scores at least as much as the worst that was kept; a list that
         is not full has turned nothing away.
         """
         values, order = torch.sort(self.values, dim=1)

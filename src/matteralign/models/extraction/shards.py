@@ -1,4 +1,4 @@
-"""Finished batches on disk, so that a run that was cut goes on where it was."""
+"""Finished batches on disk, so that an interrupted run continues where it stopped."""
 
 from __future__ import annotations
 

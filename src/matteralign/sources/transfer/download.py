@@ -32,11 +32,11 @@ def download(
     settings: Settings,
     report: Callable[[str], None],
 ) -> None:
-    """Write what `url` serves to `part`, going on from what is there of the same file.
+    """Write what `url` serves to `part`, continuing from what is there of the same file.
 
     A part is gone on with only when the server says, by the validator it gave at first
     (``If-Range``), that the file is the same still; else it is begun again. A connection that
-    breaks is taken up where it broke, after a pause that doubles.
+    breaks is resumed where it broke, after a pause that doubles.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def download(
             if breaks >= _BREAKS:
                 raise FetchError(f"download failed: {problem}")
             pause = settings.backoff * 2**breaks
-            report(f"{partial.name}: {problem}; going on in {pause:.0f} s")
+            report(f"{partial.name}: {problem}; trying again in {pause:.0f} s")
             time.sleep(pause)
 
 

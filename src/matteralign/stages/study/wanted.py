@@ -2,7 +2,7 @@
 
 Snakemake decides by times of files and by records of its own below ``.snakemake``, which a copy
 or a clean-up leaves behind. So each result has one more input, a small file that says what it
-must be made from. It is written anew, and so becomes the newest, exactly when the result that
+must be made from. It is rewritten, and so becomes the newest, exactly when the result that
 is there is of something else. What is of today is brought into the order of times that a copy
 may have lost.
 """
@@ -136,6 +136,6 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
-    # Not flushed: it is read by this run, and a damaged one is written anew.
+    # Not flushed: it is read by this run, and a damaged one is written again.
     with atomic_path(path, flush=False) as temporary:
         temporary.write_text(canonical_json(value) + "\n", encoding="utf-8")

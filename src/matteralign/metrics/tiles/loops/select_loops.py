@@ -159,5 +159,5 @@ def merge(from_values, from_index, from_count, from_threshold, values, index, co
             score = from_values[row, place]
             if score < threshold[row]:
                 _push(score, from_index[row, place], row, values, index, count, threshold)
-        # What the other buffers turned away is turned away here too.
+        # What the other buffers rejected is rejected here too.
         threshold[row] = min(threshold[row], from_threshold[row])
