@@ -1,5 +1,5 @@
-# One job per slice: one pass over the latents serves all pairs. What the slice's ledger
-# holds is not computed again, so a new model costs its own pairs and nothing else.
+# One job per slice: one pass over the latents is enough for all pairs. Scores in the slice's
+# ledger are not computed again, so a new model only costs its own pairs.
 rule score:
     input:
         wanted=wanted("score"),

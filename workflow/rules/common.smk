@@ -21,7 +21,7 @@ def read_study():
         )
     files = [Path(str(path)) for path in workflow.configfiles]
     for path in files:
-        read_yaml(path)  # Snakemake has read it too, but lets a key stand twice.
+        read_yaml(path)  # Snakemake has read it too, but accepts duplicate keys.
     origin = files[0].name if files else "configuration of the module"
     return open_study(
         resolve(
@@ -57,8 +57,8 @@ def layout(slice_name):
 
 PATTERN = Layout(RESULTS, "{slice}")
 SWEEP_OUTPUT = {"sweep": PATTERN.sweep} if STUDY.config.metrics.sweep else {}
-# Of the jobs that can use many. Snakemake gives fewer where --cores is smaller; a cluster
-# profile or --set-threads changes it rule by rule.
+# For jobs that can use many cores. Snakemake gives fewer if --cores is smaller; a cluster
+# profile or --set-threads changes it for single rules.
 THREADS = 8
 MODELS = sorted(
     {card.key for name in STUDY.config.slices for card in STUDY.panel(name)}

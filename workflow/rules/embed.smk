@@ -7,7 +7,7 @@ rule embed:
             STUDY.cards[wildcards.model].environment
         ),
     output:
-        # Left in place for the job, which keeps what is of the same card and structures.
+        # Not removed before the job, which keeps latents of the same card and structures.
         latent=update(PATTERN.latent("{model}")),
         sidecar=update(PATTERN.latent_sidecar("{model}")),
         predictions=update(PATTERN.predictions("{model}")),

@@ -1,6 +1,6 @@
 rule fetch:
     input:
-        # A user's own files; what comes from elsewhere has none.
+        # The user's own files; other datasets have none.
         lambda wildcards: STUDY.dataset(wildcards.dataset).inputs(),
         wanted=wanted_record(
             PATTERN.dataset_record("{dataset}"),
@@ -30,7 +30,7 @@ rule weights:
         "matteralign fetch --model {wildcards.model:q} --out {output:q} 2>&1 | tee {log:q}"
 
 
-# As above, for slices where an untrained network may stand in for weights that are missing.
+# As above, for slices where an untrained network may replace missing weights.
 rule weights_or_architecture:
     input:
         wanted=wanted_record(

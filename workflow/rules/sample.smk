@@ -3,7 +3,7 @@ rule sample:
         lambda wildcards: PATTERN.dataset_record(STUDY.slice(wildcards.slice).dataset),
         wanted=wanted("sample"),
     output:
-        # Left in place for the job, which keeps what is of the same draw.
+        # Not removed before the job, which keeps structures of the same draw.
         update(PATTERN.structures),
     log:
         RESULTS / "_logs" / "{slice}" / "sample.log",

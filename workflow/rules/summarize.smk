@@ -2,11 +2,11 @@ rule summarize:
     input:
         wanted=wanted("summarize"),
         structures=PATTERN.structures,
-        # The sidecar holds the array's hash: it stands for the array, and is small enough
+        # The sidecar has the hash of the array, so it represents the array, and is small enough
         # for Snakemake to compare by content.
         sidecar=PATTERN.latent_sidecar("{model}"),
     output:
-        # Left in place for the job, which keeps what is of the same latents and metrics.
+        # Not removed before the job, which keeps lists of the same latents and metrics.
         lists=update(PATTERN.neighbors("{model}")),
         sidecar=update(PATTERN.neighbors_sidecar("{model}")),
     log:

@@ -60,7 +60,16 @@ def shared_entries(a, b, width):
 
 @jit
 def counts(start, place_a, place_b, bins, groups):
-    """Return how many shared entries have their larger place in each group of places."""
+    """Return how many shared entries have their larger place in each group of places.
+
+    Parameters
+    ----------
+    start, place_a, place_b
+        Shared entries, as `shared_entries` returns them.
+    bins : (L,) of int
+        Group of each place.
+    groups : int
+    """
     out = np.zeros(groups, np.int64)
     for h in range(start[-1]):
         out[bins[max(place_a[h], place_b[h])]] += 1
@@ -69,7 +78,15 @@ def counts(start, place_a, place_b, bins, groups):
 
 @jit
 def count_lanes(start, place_a, place_b, mask_a, mask_b):
-    """Return the shared entries of every replicate, shape (16,)."""
+    """Return the shared entries of every replicate, shape (16,).
+
+    Parameters
+    ----------
+    start, place_a, place_b
+        Shared entries, as `shared_entries` returns them.
+    mask_a, mask_b : (n, L_a), (n, L_b) of uint16
+        Bit b is set where the entry counts in replicate b.
+    """
     lanes = np.zeros(_LANES, np.int64)
     row = np.zeros(_LANES, np.int32)
     for i in range(len(start) - 1):
@@ -89,6 +106,20 @@ def products(start, place_a, place_b, index, a, height_a, b, height_b, bins, gro
 
     To every element the heights of its row and column are added; `index` are the lists that
     `place_a` counts in.
+
+    Parameters
+    ----------
+    start, place_a, place_b
+        Shared entries, as `shared_entries` returns them.
+    index : (n, L_a) of int32
+        The lists that `place_a` counts in.
+    a, b : (n, L_a), (n, L_b) of float64
+        Kernels at the entries of the lists, in squared units of the scaled rows.
+    height_a, height_b : (n,) of float64
+        Added to the elements, for their row and for their column.
+    bins : (L,) of int
+        Group of each place.
+    groups : int
     """
     out = np.zeros(groups)
     for i in range(len(start) - 1):
@@ -119,6 +150,20 @@ def product_lanes(
     """Return the sum of a times b, both centred again, of every replicate, shape (16,).
 
     Heights and `index` as for `products`; shifts are taken off for each replicate.
+
+    Parameters
+    ----------
+    start, place_a, place_b
+        Shared entries, as `shared_entries` returns them.
+    index : (n, L_a) of int32
+        The lists that `place_a` counts in.
+    a, b : (n, L_a), (n, L_b) of float64
+        Kernels at the entries of the lists, in squared units of the scaled rows.
+    height_a, height_b : (n,) of float64
+        Added to the elements, for their row and for their column.
+    shift_a, shift_b : (n, 16) of float32
+    mask_a, mask_b : (n, L_a), (n, L_b) of uint16
+        Bit b is set where the entry counts in replicate b.
     """
     lanes = np.zeros(_LANES)
     for i in range(len(start) - 1):
@@ -141,7 +186,17 @@ def product_lanes(
 
 @jit
 def total_lanes(index, values, height, shift, mask):
-    """Return the sum of one embedding's values as in `product_lanes` of every replicate."""
+    """Return the sum of one embedding's values as in `product_lanes` of every replicate.
+
+    Parameters
+    ----------
+    index : (n, L) of int32
+    values : (n, L) of float64
+    height : (n,) of float64
+    shift : (n, 16) of float32
+    mask : (n, L) of uint16
+        As for `product_lanes`.
+    """
     lanes = np.zeros(_LANES)
     for i in range(len(index)):
         for p in range(index.shape[1]):
@@ -170,6 +225,14 @@ def reciprocal_sums(
     reverse_b,
 ):
     """Return the sums of the unbiased HSIC over entries shared among the first `k`.
+
+    Parameters
+    ----------
+    start, place_a, place_b, index, a, height_a, b, height_b
+        As for `products`.
+    k : int
+    reverse_a, reverse_b : (n, L_a), (n, L_b) of int32
+        Place of row i in the list of each of its neighbours, at least k where it has none.
 
     Returns
     -------
@@ -285,7 +348,23 @@ def _add_lanes(value, block, m, regular, total, change):
 
 @jit
 def cross_lanes(start, place_a, place_b, index, block, a, height_a, mask_a, b, height_b, mask_b):
-    """Return cross and cross_back of `reciprocal_sums` of every replicate, shape (2, 16)."""
+    """Return cross and cross_back of `reciprocal_sums` of every replicate, shape (2, 16).
+
+    Parameters
+    ----------
+    start, place_a, place_b
+        Shared entries, as `shared_entries` returns them.
+    index : (n, L_a) of int32
+        The lists that `place_a` counts in.
+    block : (n,) of int
+        Block of each row.
+    a, b : (n, L_a), (n, L_b) of float64
+        Kernels at the entries of the lists, in squared units of the scaled rows.
+    height_a, height_b : (n,) of float64
+        Added to the elements, for their row and for their column.
+    mask_a, mask_b : (n, L_a), (n, L_b) of uint16
+        Bit b is set where the entry counts in replicate b.
+    """
     n = len(start) - 1
     column_a, column_b = np.zeros((n, _LANES)), np.zeros((n, _LANES))
     row_a, row_b = np.zeros((n, _LANES)), np.zeros((n, _LANES))
