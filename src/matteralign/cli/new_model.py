@@ -11,7 +11,7 @@ import yaml
 from matteralign.cli.shared.common import DEFAULT_CONFIG, ConfigOption, say
 from matteralign.core.errors import UserError
 from matteralign.core.strict_yaml import parse_yaml, yaml_fault
-from matteralign.core.suggest import unknown
+from matteralign.core.suggest import require_known
 
 if TYPE_CHECKING:
     from matteralign.registry.card import ModelCard
@@ -132,12 +132,13 @@ def _start_family(
     fields: dict[str, Any], about: dict[str, Any], family: str, modality: str, environment: str
 ) -> ModelCard:
     """Write the modules of a family and return the card of its first model."""
+    from matteralign.core.validation import validated
+    from matteralign.registry.card import ModelCard
     from matteralign.registry.environments import get_environment
     from matteralign.registry.new_family import PARAMETERS, READS, WIDTH, write_family
-    from matteralign.stages.new_model import UNSTATED, validated
+    from matteralign.stages.new_model import UNSTATED
 
-    if modality not in READS:
-        raise UserError(unknown("modality", modality, READS))
+    require_known("modality", modality, READS)
     get_environment(environment)
     seen = "invariant" if modality == "3d" else "not applicable"
     pooled = {"3d": "atoms", "sequence": "residues"}.get(modality, "tokens")
@@ -165,7 +166,7 @@ def _start_family(
         "claims": {"rotation": seen, "translation": seen},
         "reference": UNSTATED,
     } | {name: value for name, value in fields.items() if value is not None}
-    card = validated(fields)
+    card = validated(ModelCard, fields)
     for path in write_family(family, modality, card.key):
         typer.echo(path)
     return card

@@ -10,9 +10,8 @@ import typer
 from pydantic import BaseModel
 
 from matteralign.config.schema import StudyConfig
-from matteralign.core.errors import UserError
 from matteralign.core.files import write_text
-from matteralign.core.suggest import unknown
+from matteralign.core.suggest import require_known
 from matteralign.datasets.base.card import DatasetCard
 from matteralign.registry.card import ModelCard
 
@@ -42,8 +41,7 @@ def schema_of(name: str) -> str:
     UserError
         If there is no such schema; with the nearest that there is.
     """
-    if name not in _MODELS:
-        raise UserError(unknown("schema", name, _MODELS))
+    require_known("schema", name, _MODELS)
     text = json.dumps(
         _MODELS[name].model_json_schema(), indent=1, sort_keys=True, ensure_ascii=False
     )

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from matteralign.config.schema import StudyConfig
 from matteralign.config.slices import Slice
 from matteralign.core.errors import UserError
 from matteralign.core.strict_yaml import read_yaml_file
-from matteralign.core.suggest import unknown
-from matteralign.core.validation import explain
+from matteralign.core.suggest import require_known
+from matteralign.core.validation import validated
 
 LOCK_NAME = "weights.lock.yaml"
 """A lock of weights that is used where it lies beside the configuration."""
@@ -66,11 +64,7 @@ def resolve(
     above
         Files whose inclusion led here.
     """
-    try:
-        config = StudyConfig.model_validate(dict(raw))
-    except ValidationError as error:
-        lines = explain(error, StudyConfig)
-        raise UserError("\n".join(f"{origin}: {line}" for line in lines)) from error
+    config = validated(StudyConfig, dict(raw), origin)
     beside = base / LOCK_NAME
     if not above and config.weights_lock is None and beside.is_file():
         config = config.model_copy(update={"weights_lock": str(beside)})
@@ -114,6 +108,5 @@ def get_slice(config: StudyConfig, name: str) -> Slice:
     UserError
         If the configuration has no such slice; the nearest name is offered.
     """
-    if name not in config.slices:
-        raise UserError(unknown("slice", name, config.slices))
+    require_known("slice", name, config.slices)
     return config.slices[name]

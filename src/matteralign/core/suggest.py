@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+from matteralign.core.errors import UserError
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -11,6 +13,18 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     by_folded = {k.casefold(): k for k in known}
     hits = difflib.get_close_matches(name.casefold(), list(by_folded), n=1, cutoff=0.5)
     return by_folded[hits[0]] if hits else None
+
+
+def require_known(kind: str, name: str, known: Collection[str], where: str = "") -> None:
+    """Raise UserError unless `name` is a known `kind`, with the nearest that is.
+
+    Parameters
+    ----------
+    where
+        What comes before the message.
+    """
+    if name not in known:
+        raise UserError(where + unknown(kind, name, known))
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

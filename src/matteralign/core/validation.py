@@ -6,12 +6,15 @@ import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, Tag, ValidationError
 
+from matteralign.core.errors import UserError
 from matteralign.core.patterns import IN_WORDS
 from matteralign.core.suggest import nearest, unknown
+
+Model = TypeVar("Model", bound=BaseModel)
 
 _Item = Mapping[str, Any]
 
@@ -36,6 +39,26 @@ _BOUNDS: Mapping[str, str] = {
     "less_than_equal": "must be at most {le:g}",
     "literal_error": "must be {expected}",
 }
+
+
+def validated(model: type[Model], raw: Any, where: object = None) -> Model:
+    """Return a model made of plain values.
+
+    Parameters
+    ----------
+    where
+        The file they came from, which every line of a message names.
+
+    Raises
+    ------
+    UserError
+        One line for each field that is wrong.
+    """
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        before = "" if where is None else f"{where}: "
+        raise UserError("\n".join(before + line for line in explain(error, model))) from error
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from matteralign.config.datasets import DatasetSection, ProteinArchive
 from matteralign.core.errors import UserError
-from matteralign.core.suggest import unknown
+from matteralign.core.suggest import require_known
 from matteralign.datasets.base.catalogue import dataset_names, get_dataset
 from matteralign.datasets.base.dataset import Rows
 from matteralign.datasets.base.offers import Offers
@@ -74,8 +74,7 @@ def find_source(name: str, own: Mapping[str, DatasetSection]) -> Source:
     if section is not None:
         return OwnSource(name, section)
     known = [*dataset_names(), *own]
-    if name not in known:
-        raise UserError(unknown("dataset", name, known))
+    require_known("dataset", name, known)
     return get_dataset(name)
 
 

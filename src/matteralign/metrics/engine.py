@@ -33,7 +33,7 @@ from matteralign.metrics.imbalance.scores import (
     limits_of,
 )
 from matteralign.metrics.local.pairs import LocalPairs
-from matteralign.metrics.tiles.neighbors import Neighbors, find_neighbors, slack
+from matteralign.metrics.tiles.neighbors import Neighbors, find_neighbors, list_length
 from matteralign.metrics.tiles.rank_counts import RankRequest
 from matteralign.metrics.tiles.streaming import PassResult, PassState, order_of_pass, stream
 from matteralign.metrics.tiles.sums import MatrixSums
@@ -85,8 +85,8 @@ class Engine:
         self._ordered = [members[name] for name in varying]
         self._nulls = RankNulls(self._ordered)
         self._pairs = [(a, b) for a, b in pairs if a in self._place and b in self._place]
-        self._wanted = {
-            kind: [k for spec in specs if (k := spec.neighbors_read(kind))]
+        self._lengths = {
+            kind: list_length(max((spec.neighbors_read(kind) for spec in specs), default=0))
             for kind in get_args(Neighbours)
         }
         local = _reading(specs, NeighbourLists)
@@ -176,11 +176,10 @@ class Engine:
             return self._found[name]
 
     def _search(self, member: Member) -> Neighbors:
-        needed = {kind: max(ks) + slack(max(ks)) if ks else 0 for kind, ks in self._wanted.items()}
         return find_neighbors(
             member,
-            euclid=needed["euclid"],
-            inner=needed["inner"],
+            euclid=self._lengths["euclid"],
+            inner=self._lengths["inner"],
             sweep=self._options.sweep,
             double=self._options.double,
             resources=self._options.resources.silent(),
@@ -191,11 +190,7 @@ class Engine:
         there = {"euclid": known.euclid_index.shape[1], "inner": known.inner_index.shape[1]}
         if self._options.sweep and {limit for limit, _ in known.leading} != set(self._limits[:-1]):
             return False
-        return all(
-            there[kind] >= min(max(ks) + slack(max(ks)), most)
-            for kind, ks in self._wanted.items()
-            if ks
-        )
+        return all(there[kind] >= min(length, most) for kind, length in self._lengths.items())
 
     @cached_property
     def _imbalances(self) -> dict[int, Imbalance]:

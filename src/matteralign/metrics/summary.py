@@ -21,7 +21,7 @@ from matteralign.metrics.tiles.neighbors import (
     Neighbors,
     find_neighbors,
     find_scaled,
-    slack,
+    list_length,
 )
 
 
@@ -109,7 +109,7 @@ def summarize(
         if spec.info.kind != "model":
             known = " and ".join(info.name for info in METRICS.values() if info.kind == "model")
             raise MetricSpecError(f"{spec} scores a pair; id_specs takes {known}")
-    longest = k_neighbors + slack(k_neighbors)
+    longest = list_length(k_neighbors)
     lengths = _Lengths(longest, longest).longest(_Lengths.of(id_specs))
     resources = Resources(memory_bytes, threads, open_backend(device))
     run = _Run(resources, statistics, sweep)
@@ -169,9 +169,9 @@ class _Lengths:
     @classmethod
     def of(cls, specs: Sequence[MetricSpec]) -> _Lengths:
         """Return the lengths that metrics read, with the slack that deleting rows needs."""
-        euclid = [k for spec in specs if (k := spec.neighbors_read("euclid"))]
-        inner = [k for spec in specs if (k := spec.neighbors_read("inner"))]
-        return cls(*(max((k + slack(k) for k in ks), default=0) for ks in (euclid, inner)))
+        euclid = max((spec.neighbors_read("euclid") for spec in specs), default=0)
+        inner = max((spec.neighbors_read("inner") for spec in specs), default=0)
+        return cls(list_length(euclid), list_length(inner))
 
 
 @dataclass(frozen=True)

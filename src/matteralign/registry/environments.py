@@ -8,9 +8,8 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from matteralign.core.errors import UserError
 from matteralign.core.hashing import sha256_json
-from matteralign.core.suggest import unknown
+from matteralign.core.suggest import require_known
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -104,8 +103,7 @@ def get_environment(name: str) -> Environment:
     """
     root = environments_folder()
     names = sorted(p.parent.name for p in root.glob("*/smoke.txt"))
-    if name not in names:
-        raise UserError(unknown("environment", name, names))
+    require_known("environment", name, names)
     return Environment(name, root / name)
 
 

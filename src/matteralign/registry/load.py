@@ -6,12 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.strict_yaml import read_yaml_file
-from matteralign.core.suggest import unknown
-from matteralign.core.validation import explain
+from matteralign.core.suggest import require_known, unknown
+from matteralign.core.validation import validated
 from matteralign.registry.card import ModelCard
 from matteralign.registry.prompt_files import with_prompt_file
 
@@ -48,8 +46,7 @@ def get_card(key: str, cards: Mapping[str, ModelCard]) -> ModelCard:
     UserError
         If there is no such model; the message offers the nearest key.
     """
-    if key not in cards:
-        raise UserError(unknown("model", key, cards))
+    require_known("model", key, cards)
     return cards[key]
 
 
@@ -127,9 +124,4 @@ def read_card(path: Path) -> ModelCard:
     if not isinstance(raw, dict):
         found = "an empty file" if raw is None else f"a {type(raw).__name__}"
         raise UserError(f"{path}: a card is a mapping of fields, found {found}")
-    try:
-        card = ModelCard.model_validate(raw)
-    except ValidationError as error:
-        lines = explain(error, ModelCard)
-        raise UserError("\n".join(f"{path}: {line}" for line in lines)) from error
-    return with_prompt_file(card, path)
+    return with_prompt_file(validated(ModelCard, raw, path), path)

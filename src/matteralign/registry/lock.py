@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from matteralign.core.errors import UserError
 from matteralign.core.files import write_text
 from matteralign.core.strict_yaml import read_yaml_file
-from matteralign.core.suggest import unknown
-from matteralign.core.validation import explain
+from matteralign.core.suggest import require_known
+from matteralign.core.validation import validated
 from matteralign.registry.card import Key, ModelCard
 from matteralign.registry.pinned import PinnedFile, Sha256, Strict
 
@@ -46,12 +46,7 @@ def read_lock(path: Path) -> WeightsLock:
     """
     if not path.is_file():
         raise UserError(f"{path}: there is no such lock of weights")
-    raw = read_yaml_file(path)
-    try:
-        lock = WeightsLock.model_validate(raw)
-    except ValidationError as error:
-        lines = explain(error, WeightsLock)
-        raise UserError("\n".join(f"{path}: {line}" for line in lines)) from error
+    lock = validated(WeightsLock, read_yaml_file(path), path)
     seen = [(entry.model, entry.file) for entry in lock.files]
     twice = {pair for pair in seen if seen.count(pair) > 1}
     if twice:
@@ -80,11 +75,9 @@ def with_lock(cards: Mapping[str, ModelCard], path: Path) -> dict[str, ModelCard
     """
     locked: dict[str, LockedFile] = {}
     for entry in read_lock(path).files:
-        if entry.model not in cards:
-            raise UserError(f"{path}: {unknown('model', entry.model, cards)}")
+        require_known("model", entry.model, cards, f"{path}: ")
         files = {pinned.name: pinned for pinned in cards[entry.model].checkpoint.files}
-        if entry.file not in files:
-            raise UserError(f"{path}: {entry.model}: {unknown('file', entry.file, files)}")
+        require_known("file", entry.file, files, f"{path}: {entry.model}: ")
         pinned = files[entry.file]
         before = locked.get(pinned.origin())
         for other in (pinned.sha256, before and before.sha256):

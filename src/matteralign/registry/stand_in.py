@@ -10,7 +10,7 @@ from typing import Any
 from matteralign.core.code import code_digest, imported_files
 from matteralign.core.errors import UserError
 from matteralign.core.hashing import sha256_json
-from matteralign.core.suggest import unknown
+from matteralign.core.suggest import require_known
 from matteralign.registry.card import ModelCard, StandIn
 from matteralign.registry.environments import get_environment
 from matteralign.registry.pinned import BuiltSource, PinnedFile
@@ -44,8 +44,7 @@ def check_options(
     """
     names = list(known)
     for name in options:
-        if name not in names:
-            raise UserError(unknown("option of stand_in", name, names))
+        require_known("option of stand_in", name, names)
     missing = sorted(set(needed) - set(options))
     if missing:
         raise UserError(f"stand_in.options lacks {', '.join(missing)}")

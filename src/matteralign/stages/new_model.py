@@ -7,12 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from matteralign.core.errors import UserError
 from matteralign.core.files import read_json
 from matteralign.core.suggest import unknown
-from matteralign.core.validation import explain
+from matteralign.core.validation import validated
 from matteralign.datasets.examples import examples
 from matteralign.registry.card import ModelCard
 from matteralign.runtime.launch import run_worker
@@ -62,21 +60,7 @@ def drafted(template: ModelCard, fields: Mapping[str, Any]) -> ModelCard:
     own = {"parameters": {"measured": 0}, "reference": UNSTATED}
     given = {name: value for name, value in fields.items() if value is not None}
     given["checkpoint"] = checkpoint | dict(given.get("checkpoint", {}))
-    return validated(shared | own | given)
-
-
-def validated(fields: Mapping[str, Any]) -> ModelCard:
-    """Return a card from plain values.
-
-    Raises
-    ------
-    UserError
-        One line for each field that is wrong.
-    """
-    try:
-        return ModelCard.model_validate(dict(fields))
-    except ValidationError as error:
-        raise UserError("\n".join(explain(error, ModelCard))) from error
+    return validated(ModelCard, shared | own | given)
 
 
 def measured(

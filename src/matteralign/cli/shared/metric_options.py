@@ -16,7 +16,7 @@ from typer.core import TyperCommand
 from matteralign.config.metrics import Metrics
 from matteralign.core.errors import UserError
 from matteralign.core.scaling import SCALINGS
-from matteralign.core.suggest import unknown
+from matteralign.core.suggest import require_known
 from matteralign.metrics.base.registry import METRICS
 
 MetricOption = Annotated[
@@ -106,8 +106,7 @@ def metrics_of(
     if not requests:
         requests = [r.model_dump(exclude_none=True) for r in getattr(Metrics(), kind)]
     if normalize is not None:
-        if normalize not in SCALINGS:
-            raise UserError(unknown("scaling", normalize, SCALINGS))
+        require_known("scaling", normalize, SCALINGS)
         requests = [request | {"normalize": normalize} for request in requests]
     try:
         return Metrics.model_validate({kind: requests})

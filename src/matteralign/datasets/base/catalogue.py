@@ -9,12 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.strict_yaml import read_yaml_file
-from matteralign.core.suggest import unknown
-from matteralign.core.validation import explain
+from matteralign.core.suggest import require_known, unknown
+from matteralign.core.validation import validated
 from matteralign.datasets.base.card import SEPARATOR, DatasetCard, Version
 from matteralign.datasets.base.dataset import Dataset
 from matteralign.datasets.base.offers import Offers
@@ -154,8 +152,7 @@ def reader_class(name: str) -> type[Dataset]:
     UserError
         If there is no such reader; the nearest name is offered.
     """
-    if name not in _READERS:
-        raise UserError(unknown("reader", name, _READERS))
+    require_known("reader", name, _READERS)
     module, _, attribute = _READERS[name].partition(":")
     found: type[Dataset] = getattr(importlib.import_module(module), attribute)
     return found
@@ -188,12 +185,7 @@ def read_dataset_card(path: Path) -> DatasetCard:
         If the file is not YAML, a field is missing, unknown or of the wrong kind, or it names
         a reader that does not exist.
     """
-    raw = read_yaml_file(path, shipped=BUILTIN in path.parents)
-    try:
-        card = DatasetCard.model_validate(raw)
-    except ValidationError as error:
-        lines = explain(error, DatasetCard)
-        raise UserError("\n".join(f"{path}: {line}" for line in lines)) from error
+    card = validated(DatasetCard, read_yaml_file(path, shipped=BUILTIN in path.parents), path)
     for name, version in card.versions.items():
         if version.reader not in _READERS:
             raise UserError(

@@ -16,7 +16,7 @@ from matteralign.metrics.embedding.near_rows import merge_near
 from matteralign.metrics.embedding.standard import first_of_codes, row_codes
 from matteralign.metrics.embedding.ties import tie_labels
 from matteralign.metrics.local.lists import refill, restrict
-from matteralign.metrics.tiles.neighbors import Neighbors, slack
+from matteralign.metrics.tiles.neighbors import Neighbors, list_length
 
 
 def intrinsic_scores(
@@ -50,7 +50,7 @@ def intrinsic_scores(
     longest = max(spec.neighbors_read("euclid") for spec in specs)
     index, distance = neighbors.euclid_index, neighbors.euclid_distance
     if duplicates:
-        index, distance = _among(member, neighbors, distinct, longest + slack(longest))
+        index, distance = _among(member, neighbors, distinct, list_length(longest))
     near = None
     if statistics:
         # An entry of -1 reads the sentinel behind the last row.

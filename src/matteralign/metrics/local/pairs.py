@@ -25,7 +25,7 @@ from matteralign.metrics.embedding.ties import Labels, tie_labels
 from matteralign.metrics.local.common import Shared, shared
 from matteralign.metrics.local.kernel import LocalKernel, local_kernel, restricted_kernel
 from matteralign.metrics.local.lists import LocalLists, Restricted, local_lists, refill, restrict
-from matteralign.metrics.tiles.neighbors import Neighbors, slack
+from matteralign.metrics.tiles.neighbors import Neighbors, list_length
 
 # By metric, definition, k and leading rows.
 Scores = dict[tuple[str, str, int, int | None], tuple[Scored, Scored]]
@@ -94,7 +94,7 @@ class LocalPairs:
         rows = max((m.n for m in members.values()), default=1)
         lists = max(len(ks) for ks in self._ks.values())
         entry = _ENTRY_BYTES + _K_BYTES * lists
-        size = rows * ((longest + slack(longest)) * entry + _ROW_BYTES)
+        size = rows * (list_length(longest) * entry + _ROW_BYTES)
         room = max(2, resources.memory_bytes // (2 * size))
         self._kept = Kept(room)
         # An embedding is read whole while it is prepared.

@@ -31,6 +31,11 @@ def slack(k: int, blocks: int = BLOCKS) -> int:
     return math.ceil(share + 4.0 * math.sqrt(share))
 
 
+def list_length(k: int) -> int:
+    """Return how long a list is of which k neighbours are read: k and its slack, 0 for none."""
+    return k + slack(k) if k else 0
+
+
 @dataclass(frozen=True)
 class Neighbors:
     """Neighbour lists of one embedding, nearest first, each row without itself.

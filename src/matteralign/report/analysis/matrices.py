@@ -14,7 +14,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from matteralign.core.errors import MatterAlignError, UserError
-from matteralign.core.suggest import unknown
+from matteralign.core.suggest import require_known, unknown
 from matteralign.metrics.base.registry import METRICS
 
 MIRROR_TOLERANCE = 1e-6
@@ -133,8 +133,7 @@ def select_scores(
     rows = scores
     for column, wanted in (("metric", metric), ("definition", definition)):
         known = [str(v) for v in rows[column].unique()]
-        if wanted not in known:
-            raise UserError(unknown(column, wanted, known))
+        require_known(column, wanted, known)
         rows = rows[rows[column] == wanted]
     known = sorted(str(v) for v in rows["params"].unique())
     if params is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from matteralign.config.slices import Selection, Slice
 from matteralign.core.errors import UserError
-from matteralign.core.suggest import unknown
+from matteralign.core.suggest import require_known
 from matteralign.datasets.base.offers import Offers
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import get_card
@@ -112,8 +112,7 @@ def check_tags(selection: Selection, cards: Iterable[ModelCard]) -> None:
     for name, tags in _TAGS.items():
         values = {tag for card in known for tag in tags(card)}
         for value in getattr(selection, name):
-            if value not in values:
-                raise UserError(f"panel.{name}: {unknown(name, value, values)}")
+            require_known(name, value, values, f"panel.{name}: ")
 
 
 def _asked(chosen: Slice, cards: Mapping[str, ModelCard]) -> tuple[set[str], Selection]:
