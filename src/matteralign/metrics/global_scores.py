@@ -10,14 +10,14 @@ import numpy as np
 
 from matteralign.metrics.base.cautions import few_rows_note
 from matteralign.metrics.base.errors import NotApplicable
-from matteralign.metrics.base.inputs import require_rows
+from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.specs import Scored, interval_fields
 from matteralign.metrics.tiles.sums import MatrixSums, Sample
 from matteralign.stats.jackknife import interval
 from matteralign.stats.trace import CentredMoments, Null, gamma_null, root_of, trace_null
 
-LEAST_ROWS = 2
-LEAST_UNBIASED = 4
+LEAST_ROWS = definition_of("cka", "plain").min_n
+LEAST_UNBIASED = definition_of("cka", "debiased").min_n
 
 LEAST_SHARE = 0.25
 """Share of the rows that must carry a matrix. Kernels of Gaussian rows: 0.33 with one column,
@@ -55,7 +55,7 @@ class GlobalScores:
         self._whole = sums.sample()
 
     def score(self, a: int, b: int, definition: str, what: str) -> Scored:
-        """Return the score of two models, given by their places.
+        """Return the score of two models, given by their places, that share rows enough for it.
 
         Parameters
         ----------
@@ -66,7 +66,6 @@ class GlobalScores:
             What vanishes when there is no score, for the reason.
         """
         n = self._whole.n(a, b)
-        require_rows(n, LEAST_UNBIASED if definition == "debiased" else LEAST_ROWS, what)
         squared = self._plain(self._whole, a, b)
         if squared is None:
             raise NotApplicable(f"the {what} of one embedding is zero to working precision")

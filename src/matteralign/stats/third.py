@@ -25,7 +25,7 @@ Graph = tuple[Edge, ...]
 Sums = tuple[float, ...]
 Vector = npt.NDArray[np.float64]
 
-LEAST_ROWS = 6
+LEAST_ROWS_OF_THIRD = 6
 """Fewer rows leave no six distinct ones."""
 
 _HELD_PRODUCTS, _MOST_PRODUCTS = 2**22, 10**8

@@ -14,12 +14,13 @@ from scipy import special
 
 from matteralign.metrics.base.errors import MetricInputError, NotApplicable
 from matteralign.metrics.base.inputs import FloatArray, IndexArray, require_neighbors, require_rows
+from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.dimension import mle_loops as loops
 from matteralign.metrics.local.list_loops import reverse_places
 from matteralign.stats.neighbours import around, interval
 
-LEAST_ROWS = 3
+LEAST_ROWS = definition_of("twonn", "fit").min_n
 
 
 def _check(distances: FloatArray, k: int, what: str) -> None:

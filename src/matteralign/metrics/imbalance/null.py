@@ -16,7 +16,7 @@ from matteralign.metrics.tiles.loops.rank_loops import share_ranks
 from matteralign.metrics.tiles.neighbors import DOUBLE_ROWS
 from matteralign.metrics.tiles.scores import likely_rounding
 from matteralign.stats.pairing import PairingMoments
-from matteralign.stats.third import LEAST_ROWS, Sums, thirds_of_sample
+from matteralign.stats.third import LEAST_ROWS_OF_THIRD, Sums, thirds_of_sample
 
 SAMPLED_ROWS = 512
 """Rows whose ranks stand for all: the sums are means over rows and over pairs of rows."""
@@ -103,7 +103,7 @@ def rank_moments(member: Member, common: BoolArray) -> PairingMoments:
 def _thirds(among: FloatArray, n: int) -> Sums:
     """Return what the skewness takes of the ranks, from those among the sampled rows."""
     m = len(among)
-    if m < LEAST_ROWS:
+    if m < LEAST_ROWS_OF_THIRD:
         return ()
     # Ranks sum to zero over all rows, over a sample nearly: left so, triples that share no
     # row, by far the most, would count with the error of the sample.

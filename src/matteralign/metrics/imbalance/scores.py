@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import IndexArray, require_neighbors, require_rows
+from matteralign.metrics.base.inputs import IndexArray
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import Scored, interval_fields
 from matteralign.metrics.embedding.members import BoolArray, Member, place_of
@@ -27,10 +27,7 @@ from matteralign.stats.pairing import (
     pairing_null,
     pairing_skewness,
 )
-from matteralign.stats.third import LEAST_ROWS as LEAST_ROWS_OF_THIRD
-from matteralign.stats.third import thirds_of_edges
-
-LEAST_ROWS = 2
+from matteralign.stats.third import LEAST_ROWS_OF_THIRD, thirds_of_edges
 
 COUNTED_EDGES = 128
 """Up to so many bounds per row are compared one by one in the pass; more are sorted."""
@@ -125,11 +122,9 @@ class Imbalance:
         return out
 
     def score(self, f: int, g: int, *, statistics: bool) -> Scored:
-        """Return Delta(f -> g)."""
+        """Return Delta(f -> g), where the pair shares more than k rows."""
         common = self.members[f].shared_with(self.members[g])
         n = int(common.sum())
-        require_rows(n, LEAST_ROWS, "information_imbalance")
-        require_neighbors(n, self.k)
         sums = self.sums[self.limits[-1]]
         value = sums.imbalance(f, g, n)
         fields: dict[str, object] = {}

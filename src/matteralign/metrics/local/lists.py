@@ -21,8 +21,7 @@ from matteralign.metrics.embedding.ties import Labels
 from matteralign.metrics.local import list_loops as loops
 from matteralign.stats.blocks import BLOCKS, block_of
 from matteralign.stats.pairing import PairingMoments
-from matteralign.stats.third import LEAST_ROWS as LEAST_ROWS_OF_THIRD
-from matteralign.stats.third import Sums, thirds_of_edges
+from matteralign.stats.third import LEAST_ROWS_OF_THIRD, Sums, thirds_of_edges
 
 BoolArray = npt.NDArray[np.bool_]
 MaskArray = npt.NDArray[np.uint16]

@@ -16,6 +16,7 @@ from matteralign.metrics.base.inputs import (
     pow2_scaled,
     require_same_rows,
 )
+from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.specs import Scored, interval_fields
 from matteralign.metrics.reconstruction.cutoff_ridge import Rows
 from matteralign.metrics.reconstruction.splits import Split, default_split
@@ -23,7 +24,7 @@ from matteralign.stats.blocks import block_of
 from matteralign.stats.jackknife import interval
 from matteralign.stats.permutation import permutation_null
 
-LEAST_ROWS = 4
+LEAST_ROWS = definition_of("gfre", "goscinski2021").min_n
 
 _LARGEST = 1e150
 """Errors whose squares still have a finite sum."""
