@@ -22,15 +22,15 @@ from matteralign.metrics import (
 )
 
 SMALL = {"k": 6, "permutations": 0}
-PAIR_SPECS = [
+ALL = [
     MetricSpec(
         name, definition, {p: SMALL[p] for p in info.definitions[definition].params if p in SMALL}
     )
     for name, info in METRICS.items()
-    if info.kind == "pair"
     for definition in info.definitions
 ]
-MODEL_SPECS = [MetricSpec("twonn"), MetricSpec("mle", params={"k": 10})]
+PAIR_SPECS = [spec for spec in ALL if spec.info.kind == "pair"]
+MODEL_SPECS = [spec for spec in ALL if spec.info.kind == "model"]
 SPECS = PAIR_SPECS + MODEL_SPECS
 CASES = settings(max_examples=25, deadline=None)
 
@@ -165,7 +165,10 @@ def test_any_array_gives_a_finite_score_a_reason_or_a_refusal(x, y):
     ]
     try:
         scores = [s.scored for s in compare({"x": x, "y": y}, [("x", "y")], specs)]
-        model = [MetricSpec("twonn"), MetricSpec("mle", params={"k": 2})]
+        model = [
+            MetricSpec(s.metric, s.definition, {"k": 2} if "k" in s.params else {})
+            for s in MODEL_SPECS
+        ]
         scores += [s for _, s in summarize(x, k_neighbors=2, id_specs=model).intrinsic]
     except MetricInputError as error:
         assert not isinstance(error, NotApplicable)

@@ -9,7 +9,8 @@ from scipy import stats
 from matteralign.metrics import MetricSpec, compare
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.reconstruction.scores import gfre_all, lfre_all
-from matteralign.metrics.reconstruction.splits import default_split, row_order
+from matteralign.metrics.reconstruction.splits import default_split
+from matteralign.stats.permutation import row_order
 
 K = 12
 

@@ -7,6 +7,14 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+
+def row_order(n: int, seed: int, number: int) -> npt.NDArray[np.int64]:
+    """Return permutation `number` of `n` rows: those of a seed are the same for all pairs."""
+    return np.random.default_rng([seed, n, number]).permutation(n)
+
 
 @dataclass(frozen=True)
 class PermutationNull:

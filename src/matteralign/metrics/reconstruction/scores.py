@@ -27,7 +27,8 @@ from matteralign.metrics.embedding.ties import tie_labels
 from matteralign.metrics.reconstruction.cutoff_ridge import Source, factorise, predict
 from matteralign.metrics.reconstruction.local_fits import local_squares, nearest
 from matteralign.metrics.reconstruction.run import Parts, Run, Spread
-from matteralign.metrics.reconstruction.splits import Split, row_order
+from matteralign.metrics.reconstruction.splits import Split
+from matteralign.stats.permutation import row_order
 
 
 def global_reconstruction_error(x: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:

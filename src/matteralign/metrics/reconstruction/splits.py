@@ -37,8 +37,3 @@ def default_split(n: int, seed: int) -> Split:
         return Halves(np.sort(places[: count // 2]), np.sort(places[count // 2 :]))
 
     return Split(np.sort(order[: n // 2]), np.sort(order[n // 2 :]), halves)
-
-
-def row_order(n: int, seed: int, number: int) -> Rows:
-    """Return permutation `number` of `n` rows: those of a seed are the same for all pairs."""
-    return np.random.default_rng([seed, n, number]).permutation(n)
