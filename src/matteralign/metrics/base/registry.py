@@ -482,6 +482,45 @@ _LFRE = MetricInfo(
     ),
 )
 
+_PROCRUSTES = MetricInfo(
+    name="procrustes",
+    kind="pair",
+    version=1,
+    cost="O(N d^2 + d^3) per pair and per permutation, d at most N",
+    display_name="Procrustes similarity",
+    short_name="Procrustes",
+    citation=Citation(
+        "Procrustes similarity",
+        "Ding, F., Denain, J.-S. & Steinhardt, J. Grounding Representation Similarity with "
+        "Statistical Testing. NeurIPS 34 (2021). arXiv:2108.01661.",
+        "https://arxiv.org/abs/2108.01661",
+    ),
+    figure="heat map",
+    diagonal=1.0,
+    function="arrays.procrustes:procrustes_similarity",
+    definitions=_by_name(
+        DefinitionInfo(
+            "nuclear",
+            "nuclear norm of X^T Y over both Frobenius norms, columns centred: 1 less half the "
+            "squared distance after the best rotation",
+            "Schönemann 1966, Psychometrika 31, 1; Ding et al. 2021, arXiv 2108.01661; Williams "
+            "et al. 2021, arXiv 2110.14739",
+            words="1 less half the squared distance after the best rotation",
+            reads=Rows(),
+            code="arrays.procrustes:procrustes_of_rows",
+            symmetric=True,
+            value_range=(0.0, 1.0),
+            identical=1.0,
+            invariances=_EUCLID,
+            min_n=3,
+            params={
+                "permutations": ParamInfo(20, low=0),
+                "seed": ParamInfo(0, low=0),
+            },
+        ),
+    ),
+)
+
 _INFOS = (
     _CKNNA,
     _MUTUAL_KNN,
@@ -493,6 +532,7 @@ _INFOS = (
     _IDCOR,
     _GFRE,
     _LFRE,
+    _PROCRUSTES,
 )
 
 METRICS: Mapping[str, MetricInfo] = MappingProxyType({info.name: info for info in _INFOS})
