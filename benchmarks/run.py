@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import big, child, datasets, limit, ratios, scaling, throughput
+from benchmarks import big, child, datasets, limit, ratios, scaling, startup, throughput
 from benchmarks.machine import lines
 from benchmarks.settings import SECTIONS, Settings
 
@@ -110,6 +110,7 @@ MEASURE = {
     "scaling": scaling.measure,
     "throughput": throughput.measure,
     "datasets": datasets.measure,
+    "startup": startup.measure,
     "big": big.measure,
 }
 TITLES = {
@@ -118,6 +119,7 @@ TITLES = {
     "scaling": "Scaling",
     "throughput": "Throughput of the models",
     "datasets": "Datasets",
+    "startup": "Start of the command line",
     "big": "The study's size",
 }
 
@@ -149,6 +151,7 @@ def markdown(found: dict[str, Any], out: Path) -> str:
         "scaling": lambda part: scaling.section(part, out),
         "throughput": throughput.section,
         "datasets": datasets.section,
+        "startup": startup.section,
         "big": big.section,
     }
     for name, text in texts.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-SECTIONS = ("peers", "limit", "scaling", "throughput", "datasets")
+SECTIONS = ("peers", "limit", "scaling", "throughput", "datasets", "startup")
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,8 @@ class Settings:
     Attributes
     ----------
     sections : tuple of str
-        Among ``peers``, ``limit``, ``scaling``, ``throughput``, ``datasets``, ``big``.
+        Among ``peers``, ``limit``, ``scaling``, ``throughput``, ``datasets``, ``startup``,
+        ``big``.
     peers : tuple of str
         Keys of the peers to measure, empty for all.
     n, d, models, threads, repeats, peer_pairs : int

@@ -11,7 +11,7 @@ import shutil
 import numpy as np
 import pytest
 
-from benchmarks import big, child, data, dense, ratios
+from benchmarks import big, child, data, dense, ratios, startup
 from benchmarks.report import exponent, number, spread, table
 from benchmarks.run import main, parse
 from matteralign.metrics import cknna
@@ -211,3 +211,13 @@ def test_a_slice_of_databases_is_drawn_read_and_written(tmp_path):
     found = database_task(**sizes, out=str(tmp_path / "s.parquet"))
     assert (found["rows"], found["of"]) == (15, 40)
     assert (tmp_path / "s.parquet").is_file()
+
+
+def test_the_start_of_the_command_line_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(startup, "COMMANDS", startup.COMMANDS[:2])
+    sizes = ["--quick", "--repeats", "1", "--scratch", str(tmp_path / "scratch")]
+    assert main([*sizes, "--only", "startup", "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "## Start of the command line" in page
+    rows = [line for line in page.splitlines() if line.startswith("| `matteralign ")]
+    assert [row.split("`")[1] for row in rows] == ["matteralign --help", "matteralign modles"]
