@@ -370,7 +370,7 @@ def test_the_caption_of_dimensions_names_what_has_values_and_says_why_others_hav
     )
     caption = dimension_caption(estimates, {"a": "Model A"}, "qm9")
     assert "estimated by TwoNN. " in caption
-    assert "MLE (k = 50) has no value for 2 models, of Model A because k = 50 needs" in caption
+    assert "MLE (k = 50) has no value for 2 models; the reason for Model A: k = 50 needs" in caption
     assert f"Model A: {repeat}; {few}. " in caption
     assert "n = 29–30 by model" in caption
 

@@ -109,11 +109,11 @@ def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
             "nothing, and dark cells are alike. The diagonal is left blank. "
         )
     else:
-        text += "The diagonal is 1 by construction and left blank. "
+        text += "The diagonal is 1 by definition and is left blank. "
     if not (info.directional or info.definitions[matrix.definition].symmetric):
         text += (
-            f"Cells are the mean of both directions, which differ by {DIRECTION_TOLERANCE:g} at "
-            "most; where they differ by more the pair has no score here. "
+            "Cells are the mean of both directions. If these differ by more than "
+            f"{DIRECTION_TOLERANCE:g}, the pair has no score here. "
         )
     text += notes_text(matrix.notes)
     if matrix.column == "debiased":
@@ -125,7 +125,7 @@ def heatmap_caption(matrix: ScoreMatrix, dataset: str) -> str:
         text += f"{words} " if words else ""
     if len(matrix.missing):
         text += (
-            "Hatched cells have no score (reasons in the report); for the ordering only they "
+            "Hatched cells have no score (reasons in the report). For the order of models they "
             f"count as the {'lowest score' if info.larger_is_closer else 'largest error'} "
             "of the matrix. "
         )
@@ -136,7 +136,7 @@ def plane_caption(definition: str, params: str, n: str, dataset: str) -> str:
     """Caption of the information-imbalance plane; `n` as from `count_text`."""
     return (
         f"Information imbalance of every pair of models on {dataset}. Δ(a→b) is near 0 when "
-        "neighbours in a are neighbours in b, near 1 when they are as good as random. Lower "
+        "neighbours in a are neighbours in b, and near 1 when a says nothing about b. Lower "
         "left: equivalent; upper left: a contains b; lower right: b contains a; upper right: "
         "orthogonal. Each point is split into the family colours of a (left) and b (right). "
         + _basis("information_imbalance", definition, params, n)
@@ -159,8 +159,8 @@ def dimension_caption(estimates: pd.DataFrame, names: Mapping[str, str], dataset
     for estimator, rows in estimates[estimates["status"] != "ok"].groupby("estimator", sort=False):
         of = rows.iloc[0]
         text += (
-            f"{estimator} has no value for {len(rows)} models, "
-            f"of {names.get(of['model'], of['model'])} because {of['reason']}. "
+            f"{estimator} has no value for {len(rows)} models; "
+            f"the reason for {names.get(of['model'], of['model'])}: {of['reason']}. "
         )
     text += _care(known, names)
     text += "A random baseline has no structure at all and is the reference"
@@ -168,7 +168,7 @@ def dimension_caption(estimates: pd.DataFrame, names: Mapping[str, str], dataset
         return text + "."
     low, high = int(known["n"].min()), int(known["n"].max())
     counted = f"n = {low:,}" if low == high else f"n = {low:,}–{high:,} by model"
-    return f"{text}; estimates read too low in high dimension at {counted}."
+    return f"{text}. Estimates of high dimensions are too low at {counted}."
 
 
 def _care(known: pd.DataFrame, names: Mapping[str, str], most: int = 6) -> str:
@@ -195,8 +195,8 @@ def tree_caption(tree: ModelTree, matrix: ScoreMatrix, dataset: str) -> str:
     text = (
         f"Evolutionary tree of the models on {dataset}: neighbour joining on "
         f"D = α√JSD(rows) + (1 − α)√JSD(columns), log base 2, of the row- and "
-        f"column-normalised matrix (α = {tree.alpha:g}, ε = {tree.epsilon:g}), drawn rooted at "
-        "its midpoint; the root is a drawing choice and no ancestor. "
+        f"column-normalised matrix (α = {tree.alpha:g}, ε = {tree.epsilon:g}). The root "
+        "is drawn at the midpoint; it does not stand for an ancestor. "
     )
     if tree.excluded:
         text += f"Without random baselines ({', '.join(tree.excluded)}). "
@@ -222,8 +222,8 @@ def calibration_caption(n: str, dataset: str, *, intervals: bool = True) -> str:
     return (
         f"Every score on {dataset} against its floor, the mean of the same score when the rows "
         "of one model are paired at random with those of the other. On the dashed line two "
-        "models are no more alike than chance makes them; information imbalance and "
-        "reconstruction errors lie below it when they are alike. "
+        "models are no more alike than expected by chance. Information imbalance and "
+        "reconstruction errors are below it when models are alike. "
         f"{vertical} Horizontal bars: two standard deviations of the floor. {n}."
     )
 
