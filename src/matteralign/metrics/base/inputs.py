@@ -11,6 +11,9 @@ import numpy.typing as npt
 from matteralign.metrics.base.errors import MetricInputError, NotApplicable
 
 FloatArray = npt.NDArray[np.float64]
+SingleArray = npt.NDArray[np.float32]
+RealArray = FloatArray | SingleArray
+"""An array in either precision."""
 IndexArray = npt.NDArray[np.int32]
 ArrayLike = npt.ArrayLike
 """Whatever numpy can read as an array, torch tensors included."""

@@ -14,6 +14,7 @@ from matteralign.metrics.base.inputs import (
     ArrayLike,
     FloatArray,
     IndexArray,
+    RealArray,
     as_matrix,
     constant_reason,
     require_same_rows,
@@ -160,7 +161,7 @@ def idcor(
 
 
 def idcor_all(
-    members: Sequence[FloatArray],
+    members: Sequence[RealArray],
     pairs: Sequence[tuple[int, int]],
     *,
     fraction: float = 0.9,
@@ -234,7 +235,7 @@ class _Run:
 
     def __init__(
         self,
-        members: Sequence[FloatArray],
+        members: Sequence[RealArray],
         names: list[str],
         spec: MetricSpec,
         intervals: bool,

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray
+from matteralign.metrics.base.inputs import FloatArray, RealArray, SingleArray
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.dimension.joint_loops import (
     CANDIDATES,
     Indices,
-    Single,
     resolve,
     scan_permuted,
     scan_tile,
@@ -53,7 +52,7 @@ class Space:
     """
 
     members: Sequence[Standard]
-    single: Sequence[Single]
+    single: Sequence[SingleArray]
     half: Sequence[FloatArray]
     first: Indices
     second: Indices
@@ -63,7 +62,7 @@ class Space:
         """Rows of every member."""
         return len(self.half[0])
 
-    def side(self, m: int) -> tuple[FloatArray, FloatArray]:
+    def side(self, m: int) -> tuple[RealArray, FloatArray]:
         """Return rows and column weights of member `m`; one zero column beyond the last."""
         if m == len(self.members):
             return np.zeros((self.n, 1)), np.zeros(1)
@@ -215,7 +214,7 @@ def nearest_two_permuted(
         # Contiguous for every size of group: the kernel is compiled for that.
         minus = room[: members * len(group) * n].reshape(members, len(group), n)
 
-        def fill(m: int, group: Rows = group, minus: Single = minus) -> None:
+        def fill(m: int, group: Rows = group, minus: SingleArray = minus) -> None:
             tile = minus[m]
             np.matmul(space.single[m][group], space.single[m].T, out=tile)
             half = space.half[m].astype(np.float32)
@@ -223,7 +222,7 @@ def nearest_two_permuted(
             tile -= half[group, None]
             tile[np.arange(len(group)), group] = -np.inf
 
-        def permuted(q: int, group: Rows = group, minus: Single = minus) -> None:
+        def permuted(q: int, group: Rows = group, minus: SingleArray = minus) -> None:
             _one_permutation(space, minus, group, partners[q], place, nearest[:, q])
 
         pool.map(fill, range(members))
@@ -233,7 +232,7 @@ def nearest_two_permuted(
 
 
 def _one_permutation(
-    space: Space, minus: Single, group: Rows, partner: Rows, place: Rows, nearest: FloatArray
+    space: Space, minus: SingleArray, group: Rows, partner: Rows, place: Rows, nearest: FloatArray
 ) -> None:
     n, count = space.n, len(space.first)
     kept = [space.keep(p, partner) for p in range(count)]

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray
+from matteralign.metrics.base.inputs import FloatArray, RealArray, SingleArray
 from matteralign.metrics.base.jit import jit, jit_sums
 from matteralign.metrics.tiles.loops.bit_loops import WIDTH, either_bits, lowest_bit
 
-Single = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
 
 CANDIDATES = 4
@@ -30,7 +29,7 @@ _UNIT = 2.0**-24  # half the spacing of float32 at 1
 
 
 @jit
-def _push(value: Single, index: Indices, v: Any, column: int) -> None:
+def _push(value: SingleArray, index: Indices, v: Any, column: int) -> None:
     k = CANDIDATES - 1
     while k > 0 and value[k - 1] > v:
         value[k] = value[k - 1]
@@ -41,13 +40,13 @@ def _push(value: Single, index: Indices, v: Any, column: int) -> None:
 
 
 @jit
-def _lower(low: Single, a: Single, b: Single, h: Single, own: Any) -> None:
+def _lower(low: SingleArray, a: SingleArray, b: SingleArray, h: SingleArray, own: Any) -> None:
     for k in range(_CHUNK):
         low[k] = min(low[k], own + h[k] - (a[k] + b[k]))
 
 
 @jit
-def _ceiling(a: Single, b: Single, h: Single, own: Any, low: Single) -> Any:
+def _ceiling(a: SingleArray, b: SingleArray, h: SingleArray, own: Any, low: SingleArray) -> Any:
     # At least CANDIDATES columns lie below the CANDIDATES-th smallest of the minima over
     # interleaved columns. Starting from there spares most of the early insertions.
     low[:] = np.inf
@@ -65,7 +64,13 @@ def _ceiling(a: Single, b: Single, h: Single, own: Any, low: Single) -> Any:
 
 @jit
 def _worth_a_look(
-    a: Single, b: Single, h: Single, limit: Single, start: int, own: Any, bar: Any
+    a: SingleArray,
+    b: SingleArray,
+    h: SingleArray,
+    limit: SingleArray,
+    start: int,
+    own: Any,
+    bar: Any,
 ) -> Any:
     """Return bits of the columns from `start` on: those below a bound, all of a last few."""
     left = len(a) - start
@@ -76,16 +81,16 @@ def _worth_a_look(
 
 @jit
 def scan_tile(
-    products: Single,
+    products: SingleArray,
     first: Indices,
     second: Indices,
     pairs: tuple[int, int],
-    half: Single,
+    half: SingleArray,
     rows: tuple[int, int],
     columns: tuple[int, int],
-    value: Single,
+    value: SingleArray,
     index: Indices,
-    worst: Single,
+    worst: SingleArray,
 ) -> None:
     """Offer one tile of inner products to the candidates of its rows and of its columns.
 
@@ -141,7 +146,7 @@ def scan_tile(
 
 
 @jit_sums
-def half_distance(x: FloatArray, weight: FloatArray, i: int, j: int) -> float:
+def half_distance(x: RealArray, weight: FloatArray, i: int, j: int) -> float:
     """Return half the squared distance of two rows, every column times its weight."""
     total = 0.0
     for k in range(x.shape[1]):
@@ -164,14 +169,14 @@ def slack(norm: float, reach: float, width: int) -> float:
 
 @jit
 def settle(
-    x: FloatArray,
+    x: RealArray,
     x_weight: FloatArray,
-    y: FloatArray,
+    y: RealArray,
     y_weight: FloatArray,
     rows: npt.NDArray[np.int64],
     partner: npt.NDArray[np.int64],
     half: FloatArray,
-    value: Single,
+    value: SingleArray,
     index: Indices,
     nearest: FloatArray,
     closest: Indices,
@@ -230,14 +235,14 @@ def settle(
 
 @jit
 def resolve(
-    x: FloatArray,
+    x: RealArray,
     x_weight: FloatArray,
-    y: FloatArray,
+    y: RealArray,
     y_weight: FloatArray,
     i: int,
     partner: npt.NDArray[np.int64],
     half: FloatArray,
-    approximate: Single,
+    approximate: SingleArray,
     nearest: FloatArray,
 ) -> int:
     """Find the nearest two of row `i` among all that float32 cannot rule out; return the first.
@@ -270,13 +275,13 @@ def resolve(
 
 @jit
 def scan_permuted(
-    minus: Single,
+    minus: SingleArray,
     first: Indices,
     second: Indices,
     partner: npt.NDArray[np.int64],
     place: npt.NDArray[np.int64],
     keep: npt.NDArray[np.bool_],
-    value: Single,
+    value: SingleArray,
     index: Indices,
 ) -> None:
     """Find the candidates of a group of rows with the rows of the second member exchanged.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray
+from matteralign.metrics.base.inputs import FloatArray, RealArray, SingleArray
 from matteralign.metrics.embedding.column_loops import (
     column_facts,
     deviations,
@@ -36,7 +36,7 @@ class Standard:
         How many different rows there are.
     """
 
-    x: FloatArray
+    x: RealArray
     mean: FloatArray
     weight: FloatArray
     code: npt.NDArray[np.int64]
@@ -47,15 +47,15 @@ class Standard:
         """Whether no column varies."""
         return not self.weight.any()
 
-    def single(self) -> tuple[npt.NDArray[np.float32], FloatArray]:
+    def single(self) -> tuple[SingleArray, FloatArray]:
         """Return the standardised rows in float32, and half their squared norms in float64."""
-        rows: npt.NDArray[np.float32]
+        rows: SingleArray
         half: FloatArray
         rows, half = standardised(self.x, self.mean, self.weight)
         return rows, half
 
 
-def standardise(x: FloatArray, precision: Precision | None = None) -> Standard:
+def standardise(x: RealArray, precision: Precision | None = None) -> Standard:
     """Return the standardisation of a checked embedding, shape (n, d).
 
     `precision` is that of its numbers before they were scaled, by default as they are.
@@ -77,7 +77,7 @@ def standardise(x: FloatArray, precision: Precision | None = None) -> Standard:
     return Standard(x, mean, weight, code, int(code.max()) + 1)
 
 
-def row_codes(x: FloatArray) -> npt.NDArray[np.int64]:
+def row_codes(x: RealArray) -> npt.NDArray[np.int64]:
     """Return a number from 0 per row of `x`, equal exactly for identical rows."""
     hashes = np.empty(len(x), np.uint64)
     step = max(1, _BLOCK_BYTES // (8 * x.shape[1]))

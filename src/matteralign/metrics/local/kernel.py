@@ -18,14 +18,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray, IndexArray
+from matteralign.metrics.base.inputs import FloatArray, IndexArray, RealArray, SingleArray
 from matteralign.metrics.local import list_loops as loops
 from matteralign.metrics.local.lists import BoolArray, LocalLists, Restricted, local_lists
 from matteralign.stats.blocks import BLOCKS
-
-Rows = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 _CHUNK_ROWS = 4096
 
@@ -61,12 +58,12 @@ class LocalKernel:
     lists: LocalLists
     centred: FloatArray = field(repr=False)
     height: FloatArray = field(repr=False)
-    shift: npt.NDArray[np.float32] = field(repr=False)
+    shift: SingleArray = field(repr=False)
     mean: FloatArray = field(repr=False)
     level: float
     levels: FloatArray = field(repr=False)
     exponent: int
-    x: Rows = field(repr=False)
+    x: RealArray = field(repr=False)
     own: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False, compare=False)
 
     def plain(self) -> FloatArray:
@@ -95,7 +92,7 @@ class LocalKernel:
 
 
 def local_kernel(
-    x: Rows,
+    x: RealArray,
     index: IndexArray,
     ks: Sequence[int],
     *,
@@ -154,19 +151,23 @@ class _Geometry:
     """Fields of `LocalKernel`, and the numbers that move a kernel from the old mean to it."""
 
     mean: FloatArray
-    shift: npt.NDArray[np.float32]
+    shift: SingleArray
     height: FloatArray
     level: float
     levels: FloatArray
     moved: FloatArray
 
-    def kernel(self, lists: LocalLists, centred: FloatArray, exponent: int, x: Rows) -> LocalKernel:
+    def kernel(
+        self, lists: LocalLists, centred: FloatArray, exponent: int, x: RealArray
+    ) -> LocalKernel:
         return LocalKernel(
             lists, centred, self.height, self.shift, self.mean, self.level, self.levels, exponent, x
         )
 
 
-def _geometry(x: Rows, lists: LocalLists, exponent: int, old_mean: FloatArray | None) -> _Geometry:
+def _geometry(
+    x: RealArray, lists: LocalLists, exponent: int, old_mean: FloatArray | None
+) -> _Geometry:
     scale = math.ldexp(1.0, -exponent)
     n, d = x.shape
     block = lists.row_block

@@ -13,9 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray
+from matteralign.metrics.base.inputs import FloatArray, SingleArray
 from matteralign.metrics.base.specs import Scored
 from matteralign.metrics.local import sum_loops as sums
 from matteralign.metrics.local.common import Entries, Shared, scaled_null, shared, too_few
@@ -128,7 +127,7 @@ class _Matrix:
     name: str
     kernel: LocalKernel
     height: FloatArray
-    shift: npt.NDArray[np.float32]
+    shift: SingleArray
 
 
 def _centred(kernel: LocalKernel) -> _Matrix:

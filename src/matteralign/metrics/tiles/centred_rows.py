@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray
+from matteralign.metrics.base.inputs import FloatArray, SingleArray
 from matteralign.metrics.embedding.exact_loops import row_norms
 from matteralign.metrics.embedding.members import Member
 from matteralign.metrics.tiles.backend import Array, Backend
@@ -78,7 +78,7 @@ class CentredRows:
             middle[start:stop] = np.median(tile, axis=1)
         return middle - 0.5 * float(np.median(middle[valid]))
 
-    def _single(self, place: int, start: int, stop: int) -> npt.NDArray[np.float32]:
+    def _single(self, place: int, start: int, stop: int) -> SingleArray:
         return self._rows(place, start, stop).astype(np.float32, copy=False)
 
     def _rows(self, place: int, start: int, stop: int) -> npt.NDArray[Any]:
