@@ -199,7 +199,7 @@ def test_an_interruption_keeps_what_is_finished_and_stops_the_worker(
     process.send_signal(how)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted: what is finished is kept" in said
+    assert "interrupted: finished checks are kept" in said
     assert [p.name for p in (tmp_path / "cache" / "checks").iterdir()] == ["random.json"]
     assert not list((tmp_path / "cache" / "architectures").iterdir())
     with pytest.raises(ProcessLookupError):

@@ -144,7 +144,7 @@ def test_the_types_of_a_new_family_hold(tmp_path: Path) -> None:
         (["x"], "name one of --family, --like and --new-family"),
         (["x", "--family", "chgnet", "--like", "orb-v2"], "name one of"),
         (["x", "--family", "chgnet"], "name where the weights are"),
-        (["x", "--family", "chgnet", "--url", "https://e.org/w.pt"], "name --parameters"),
+        (["x", "--family", "chgnet", "--url", "https://e.org/w.pt"], "give --parameters"),
         (["x", "--family", "chgnt", "--checkpoint", "w.pt"], "did you mean 'chgnet'?"),
         (["x", "--family", "chgnet", "--checkpoint", "none.pt"], "no such checkpoint file"),
         (["orb-v2", "--family", "orb", "--checkpoint", "w.pt"], "is there already"),

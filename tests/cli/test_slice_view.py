@@ -162,7 +162,7 @@ def test_a_panel_of_baselines_says_who_is_left_for_a_tree(done: Any) -> None:
 
 @pytest.mark.parametrize(
     ("scaling", "advice"),
-    [("max", "prefer a definition on unit rows"), ("l2", "The rows have one length")],
+    [("max", "prefer a definition on unit rows"), ("l2", "All rows have the same length")],
 )
 def test_a_hub_is_explained_by_what_makes_it(
     done: Any, verb: Callable[[str, Study], None], scaling: str, advice: str
