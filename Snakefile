@@ -14,8 +14,8 @@ include: "workflow/rules/fetch.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/embed.smk"
 include: "workflow/rules/summarize.smk"
-include: "workflow/rules/align.smk"
-include: "workflow/rules/analyse.smk"
+include: "workflow/rules/score.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from matteralign.cli.jobs import results as show
+from matteralign.cli.jobs import figures, report, tables
 from matteralign.config.metrics import MetricRequest
 from matteralign.core.errors import IntegrityError
 from matteralign.report.contents import report_data
@@ -102,10 +102,11 @@ def test_a_summary_that_lacks_something_is_named(
 @pytest.fixture
 def verb(done: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Study], None]:
     """Call a verb on the finished slice, as a study says."""
+    verbs = {"tables": tables.tables, "figures": figures.figures, "report": report.report}
 
     def call(name: str, study: Study) -> None:
-        monkeypatch.setattr(show, "study_of", lambda _: study)
-        getattr(show, name)("tiny")
+        monkeypatch.setattr("matteralign.cli.shared.common.study_of", lambda _: study)
+        verbs[name]("tiny")
 
     return call
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from matteralign.cli.jobs.environment import OutOption, weights_record
-from matteralign.cli.shared.common import DEFAULT_CONFIG, ConfigOption, say, study_of
+from matteralign.cli.jobs.architecture import weights_record
+from matteralign.cli.shared.common import DEFAULT_CONFIG, ConfigOption, OutOption, say, study_of
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.files import write_json
 from matteralign.core.weights import Weights

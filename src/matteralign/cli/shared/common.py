@@ -23,6 +23,8 @@ from matteralign.stages.study.study import Study, missing_folders, open_study, w
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from matteralign.report.slice_view import SliceView
+
 CONFIG_VARIABLE = "MATTERALIGN_CONFIG"
 
 ConfigOption = Annotated[
@@ -42,6 +44,7 @@ def _known_device(name: str) -> str:
 ModelDeviceOption = Annotated[
     str, typer.Option("--device", callback=_known_device, help="cpu, cuda, cuda:N or auto.")
 ]
+OutOption = Annotated[Path | None, typer.Option(help="File for the record (JSON).")]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads to use.")]
 
 DEFAULT_CONFIG = Path("config.yaml")
@@ -83,6 +86,24 @@ def layout_of(study: Study, slice_name: str) -> Layout:
     """Return the paths of a slice, after checking that the slice exists."""
     study.slice(slice_name)
     return Layout(Path(study.config.results), slice_name)
+
+
+def view_of(slice_name: str, config: Path) -> SliceView:
+    """Return what is shown of a slice.
+
+    Raises
+    ------
+    IntegrityError
+        If its structures, latents or scores are not of today's configuration.
+    """
+    from matteralign.stages.study.standing import require_today
+
+    study = study_of(config)
+    layout = layout_of(study, slice_name)
+    require_today(study, layout)
+    from matteralign.report.slice_view import SliceView
+
+    return SliceView(study, layout)
 
 
 def put_program_on_path() -> None:

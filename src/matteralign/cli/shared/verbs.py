@@ -77,7 +77,7 @@ VERBS = (
     ),
     Verb(
         "architecture",
-        "jobs.environment",
+        "jobs.architecture",
         "Build the untrained network of a model in its file format, or find it in the cache.",
     ),
     Verb(
@@ -85,27 +85,27 @@ VERBS = (
         "jobs.environment",
         "Build the environment of a model family in the cache, or find it there.",
     ),
-    Verb("sample", "jobs.stages", "Draw a slice's structures from its dataset."),
-    Verb("embed", "jobs.stages", "Run one model over a slice and keep its latents and energies."),
+    Verb("sample", "jobs.sample", "Draw a slice's structures from its dataset."),
+    Verb("embed", "jobs.embed", "Run one model over a slice and keep its latents and energies."),
     Verb(
         "summarize",
-        "jobs.stages",
+        "jobs.summarize",
         "Find the neighbours and intrinsic dimensions of one model's latents.",
     ),
     Verb(
         "score",
-        "jobs.stages",
+        "jobs.score",
         "Compare every pair of models of a slice; earlier scores are reused.",
     ),
-    Verb("tables", "jobs.results", "Write the tables of a slice as Parquet and CSV."),
+    Verb("tables", "jobs.tables", "Write the tables of a slice as Parquet and CSV."),
     Verb(
         "figures",
-        "jobs.results",
+        "jobs.figures",
         "Draw the figures of a slice as SVG and PNG, and write its tree as Newick.",
     ),
     Verb(
         "report",
-        "jobs.results",
+        "jobs.report",
         "Write the slice's report: one HTML file that opens offline.",
     ),
     Verb(
