@@ -30,13 +30,14 @@ from matteralign.metrics.base.inputs import (
     require_rows,
     require_same_rows,
 )
+from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.specs import MetricSpec, Scored, interval_fields
 from matteralign.metrics.base.workers import Workers
 from matteralign.stats.blocks import block_of
 from matteralign.stats.jackknife import interval
 from matteralign.stats.permutation import permutation_null, row_order
 
-LEAST_ROWS = 3
+LEAST_ROWS = definition_of("procrustes", "nuclear").min_n
 """Two rows are one difference in each embedding, which a rotation always lays over another."""
 
 _BLOCK_BYTES = 8 * 1024**2
