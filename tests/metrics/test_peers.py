@@ -10,12 +10,12 @@ GOLDEN; the packages are run as well. DADApy needs numpy < 2 and has the environ
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import warnings
 from pathlib import Path
 
-import dcor as peer_dcor
 import numpy as np
 import pytest
 import skdim
@@ -117,7 +117,13 @@ def test_golden():
 
 
 @pytest.mark.network
-def test_golden_is_what_the_peers_give(dadapy_values):
+@pytest.fixture(scope="module")
+def peer_dcor():
+    """Return the package dcor. It compiles at import, and not in two processes at once."""
+    return importlib.import_module("dcor")
+
+
+def test_golden_is_what_the_peers_give(dadapy_values, peer_dcor):
     x, y = data()
     values = {
         "dcor root": peer_dcor.distance_correlation(x, y),
@@ -136,7 +142,7 @@ def test_golden_is_what_the_peers_give(dadapy_values):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("n", [2, 4, 5, 150])
-def test_dcor_package(seed, n):
+def test_dcor_package(seed, n, peer_dcor):
     rng = np.random.RandomState(seed)
     x = rng.standard_normal((n, 6)) + 50.0
     y = np.hstack([x[:, :2] ** 2, rng.standard_normal((n, 2))])
@@ -150,7 +156,7 @@ def test_dcor_package(seed, n):
         )
 
 
-def test_dcor_package_with_duplicates_and_constant_columns():
+def test_dcor_package_with_duplicates_and_constant_columns(peer_dcor):
     x, y = data(60)
     x[10:20], y[10:20], x[:, 2], y[:, 0] = x[0], y[0], 3.0, -1.0
     assert dcor(x, y) == pytest.approx(peer_dcor.distance_correlation(x, y), abs=1e-10)
