@@ -72,6 +72,12 @@ def flat_cloud(dim):
 
 
 @pytest.fixture(scope="module")
+def peer_dcor():
+    """Return the package dcor. It compiles at import, and not in two processes at once."""
+    return importlib.import_module("dcor")
+
+
+@pytest.fixture(scope="module")
 def dadapy_values(model_python, tmp_path_factory):
     """Every value asked of DADApy, from one run of the environment that holds it."""
     folder = tmp_path_factory.mktemp("dadapy")
@@ -117,12 +123,6 @@ def test_golden():
 
 
 @pytest.mark.network
-@pytest.fixture(scope="module")
-def peer_dcor():
-    """Return the package dcor. It compiles at import, and not in two processes at once."""
-    return importlib.import_module("dcor")
-
-
 def test_golden_is_what_the_peers_give(dadapy_values, peer_dcor):
     x, y = data()
     values = {
