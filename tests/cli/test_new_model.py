@@ -95,7 +95,7 @@ def test_a_new_family_runs_before_anything_is_replaced(modality: str, tmp_path: 
     assert done.returncode == 0, done.stderr
     written = [Path(line) for line in done.stdout.splitlines()]
     assert len(written) == 6
-    assert "still to be written: architecture, checkpoint.licence, latent.layer" in done.stderr
+    assert "still to be filled in: architecture, checkpoint.licence, latent.layer" in done.stderr
     for arguments in (["check", *written[:5]], ["format", "--check", *written[:5]]):
         lint = subprocess.run(
             ["ruff", *map(str, arguments)],

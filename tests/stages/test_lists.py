@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from matteralign import metrics
 from matteralign.core.errors import IntegrityError
 from matteralign.metrics.base.registry import LISTS_VERSION
-from matteralign.stages.study import lists
 from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.lists import StoredLists, arrays_of, leading_of
 from matteralign.store.neighbors import write_neighbors
@@ -35,7 +35,7 @@ def made(rows: int, seed: int, leading: tuple[tuple[int, Any], ...] = ()) -> Lis
 
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    monkeypatch.setattr(lists, "Neighbors", Lists)
+    monkeypatch.setattr(metrics, "Neighbors", Lists, raising=False)
     return Layout(tmp_path, "s")
 
 

@@ -27,6 +27,8 @@ STATES = "acdefghiklmnpqrstvwy"
 """The 20 states of 3Di (van Kempen et al. 2024), in lower case as ProstT5 reads them."""
 PREFIXES = {"sequence": "<AA2fold>", "structure": "<fold2AA>"}
 
+# The authors' own preparation of a sequence; the tokens of these letters were never trained.
+_AS_X = str.maketrans("UZOB", "XXXX")
 _PRECISIONS = {"float16": torch.float16, "float32": torch.float32}
 
 
@@ -39,8 +41,8 @@ class Prostt5Wrapper(ChainWrapper):
     Options
     -------
     input
-        ``sequence``: amino acids after ``<AA2fold>``. ``structure``: 3Di states after
-        ``<fold2AA>``, see `structure_states`.
+        ``sequence``: amino acids after ``<AA2fold>``; U, Z, O and B are X, as the authors have
+        it. ``structure``: 3Di states after ``<fold2AA>``, see `structure_states`.
     precision
         ``float32``, or ``float16`` on a GPU.
     """
@@ -97,7 +99,7 @@ class Prostt5Wrapper(ChainWrapper):
         return ["numpy", "torch", "transformers", "tokenizers", "mini3di"]
 
     def letters(self) -> frozenset[str] | None:
-        return frozenset(AMINO_ACIDS) if self._input == "sequence" else None
+        return frozenset(AMINO_ACIDS + "UZOB") if self._input == "sequence" else None
 
     def embed(self, batch: Sequence[Structure]) -> Embedded:
         prefix = self._numbers[PREFIXES[self._input]]
@@ -115,7 +117,7 @@ class Prostt5Wrapper(ChainWrapper):
 
     def _text(self, structure: Structure) -> str:
         if self._input == "sequence":
-            return structure.sequence or ""
+            return (structure.sequence or "").translate(_AS_X)
         return structure_states(structure, self._states)
 
 
