@@ -31,11 +31,6 @@ if TYPE_CHECKING:
 _FEW = 3
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(check_model)
-
-
 def check_model(
     keys: Annotated[list[str] | None, typer.Argument(help="Keys of model cards.")] = None,
     *,

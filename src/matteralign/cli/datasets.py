@@ -12,11 +12,6 @@ from matteralign.cli.shared.common import DEFAULT_CONFIG, ConfigOption, print_wh
 NONE = "–"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(datasets)
-
-
 def datasets(
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,

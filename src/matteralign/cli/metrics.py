@@ -13,11 +13,6 @@ if TYPE_CHECKING:
     from matteralign.metrics.base.card import DefinitionInfo, MetricInfo, ParamInfo
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(metrics)
-
-
 def metrics(as_json: bool = typer.Option(False, "--json", help="Print JSON.")) -> None:
     """List the metrics with their definitions, properties, cost and version."""
     from matteralign.metrics.base.registry import METRICS

@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 NONE = "–"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(models)
-
-
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: ConfigOption = DEFAULT_CONFIG,

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from matteralign.registry.card import ModelCard
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(new_model)
-
-
 def new_model(
     key: Annotated[str, typer.Argument(help="Key of the new model: a-z, 0-9, - and dots.")],
     *,

@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 _SHOWN = ("model", "family", "group", "functional", "input")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(panel)
-
-
 def panel(
     slice_name: SliceArgument,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

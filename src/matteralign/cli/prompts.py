@@ -19,11 +19,6 @@ from matteralign.core.errors import MatterAlignError
 from matteralign.core.files import atomic_path
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(prompts)
-
-
 def prompts(
     check: Annotated[
         Path | None,

@@ -23,11 +23,6 @@ _MODELS: dict[str, type[BaseModel]] = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(schema)
-
-
 def generated() -> dict[str, str]:
     """Return the text of every schema file by name."""
     return {f"{name}.schema.json": schema_of(name) for name in _MODELS}

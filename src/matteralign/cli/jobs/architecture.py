@@ -16,11 +16,6 @@ from matteralign.core.files import write_json
 from matteralign.registry.card import ModelCard
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(architecture)
-
-
 def architecture(
     model: ModelArgument, out: OutOption = None, config: ConfigOption = DEFAULT_CONFIG
 ) -> None:

@@ -13,11 +13,6 @@ from matteralign.cli.shared.common import (
 from matteralign.core.files import write_json
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(environment)
-
-
 def environment(
     name: Annotated[str, typer.Argument(help="Environment below envs/.")],
     out: OutOption = None,

@@ -18,11 +18,6 @@ from matteralign.sources.wanted import JOBS, Wanted
 from matteralign.stages.study.study import Study
 
 
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(fetch)
-
-
 @dataclass(frozen=True)
 class _Targets:
     """What is to be fetched: keys of models with how their weights may be replaced; datasets."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
-
 from matteralign.cli.shared.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -13,11 +11,6 @@ from matteralign.cli.shared.common import (
     say,
     view_of,
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(figures)
 
 
 def figures(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from matteralign.cli.shared.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -14,11 +12,6 @@ from matteralign.cli.shared.common import (
     say,
     study_of,
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(summarize)
 
 
 def summarize(

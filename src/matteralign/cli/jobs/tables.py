@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import typer
-
 from matteralign.cli.shared.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -11,11 +9,6 @@ from matteralign.cli.shared.common import (
     say,
     view_of,
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the verb."""
-    app.command()(tables)
 
 
 def tables(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:

@@ -119,10 +119,20 @@ _BY_NAME = {verb.name: verb for verb in VERBS}
 
 
 def registered(module: str) -> TyperGroup:
-    """Return the group of the commands that a module below ``matteralign.cli`` registers."""
+    """Return the group of the commands of a module below ``matteralign.cli``.
+
+    A verb is the function of its name; a module with anything else to say of its verbs has a
+    function ``register``.
+    """
     app = typer.Typer()
     app.callback()(lambda: None)
-    import_module(f"matteralign.cli.{module}").register(app)
+    found = import_module(f"matteralign.cli.{module}")
+    if hasattr(found, "register"):
+        found.register(app)
+    else:
+        for verb in VERBS:
+            if verb.module == module:
+                app.command()(getattr(found, verb.name.replace("-", "_")))
     return get_group(app)
 
 
