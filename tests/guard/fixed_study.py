@@ -92,8 +92,9 @@ def requests() -> dict[str, Any]:
 
 def tables(folder: Path) -> dict[str, pd.DataFrame]:
     """Run the stages on the fixed latents in a folder; return every table by name."""
-    tiny = study_in(folder, list(latents()), N, requests())
-    for key, (values, masked) in latents().items():
+    made = latents()
+    tiny = study_in(folder, list(made), N, requests())
+    for key, (values, masked) in made.items():
         tiny.write(key, values, masked)
         summarize_model(tiny.study, tiny.layout, key, threads=1)
     score_slice(tiny.study, tiny.layout, threads=1, report=lambda line: None)

@@ -130,8 +130,7 @@ class Selection(StrictSection):
     @property
     def keys_alone(self) -> bool:
         """Whether nothing but `keys` says who is on the panel."""
-        conditions = self.model_dump(exclude={"keys", "exclude"})
-        return bool(self.keys) and not any(v or v is False for v in conditions.values())
+        return bool(self.keys) and not self.model_dump(exclude={"keys", "exclude"})
 
 
 # Tags choose what a value is checked as, so that a mistake is told once and not per alternative.

@@ -76,6 +76,7 @@ def choose(chosen: Slice, cards: Mapping[str, ModelCard], offers: Offers) -> lis
     offers = offers.filtered(chosen.filters)
     asked, selection = _asked(chosen, cards)
     check_tags(selection, cards.values())
+    listed = isinstance(chosen.panel, list) or selection.keys_alone
     choices = []
     for card in cards.values():
         unfit = _unfit(card, offers, chosen.min_coverage)
@@ -88,7 +89,6 @@ def choose(chosen: Slice, cards: Mapping[str, ModelCard], offers: Offers) -> lis
                 )
             choices.append(Choice(card, True, unfit, _note(card, offers)))
             continue
-        listed = isinstance(chosen.panel, list) or selection.keys_alone
         reason = "not on the list of the panel" if listed else None
         reason = reason or _unselected(card, selection) or unfit
         choices.append(Choice(card, reason is None, reason, _note(card, offers)))
