@@ -14,6 +14,8 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONPATH VIRTUAL_ENV
+# Without bytecode every process would compile its packages anew, which takes longer than their import.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test bench lint format schema lock clean

@@ -16,6 +16,8 @@ from benchmarks.foreign.meter import peak_rss
 
 ROOT = Path(__file__).resolve().parents[1]
 _FORCED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_L2SIZE")
+# Compiling packages is no part of what a command costs: its first call writes their bytecode.
+_DROPPED = (*_FORCED, "PYTHONDONTWRITEBYTECODE")
 _THREADS = (
     "OPENBLAS_NUM_THREADS",
     "OMP_NUM_THREADS",
@@ -31,7 +33,7 @@ class ChildError(RuntimeError):
 
 def environment(threads: int) -> dict[str, str]:
     """Return this environment with `threads` for every library and no forced BLAS kernel."""
-    kept = {k: v for k, v in os.environ.items() if k not in _FORCED}
+    kept = {k: v for k, v in os.environ.items() if k not in _DROPPED}
     paths = [str(ROOT), str(ROOT / "src"), kept.get("PYTHONPATH", "")]
     kept["PYTHONPATH"] = os.pathsep.join(p for p in paths if p)
     return kept | dict.fromkeys(_THREADS, str(threads))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,10 @@ from matteralign.store.latents import MaskedRow, write_latent
 from matteralign.store.structures import Structure, write_structures
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+# Without bytecode every process that a test starts would compile its packages anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # Time limits per example fail on a busy machine; pytest-timeout guards the whole test.
 settings.register_profile("matteralign", deadline=None)

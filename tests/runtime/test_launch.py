@@ -70,6 +70,18 @@ def test_settings_of_another_project_do_not_leak(
     assert start(load_cards()["random"]).exists()
 
 
+def test_a_worker_may_write_the_bytecode_of_its_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(launch, "ensure_environment", lambda *_: Path(sys.executable))
+    worker = tmp_path / "worker.py"
+    worker.write_text("import sys; sys.exit(sys.dont_write_bytecode)")
+    monkeypatch.setattr(launch, "_WORKER", worker)
+    with launch.started("main", {}, 1, lambda _: None) as process:
+        assert process.wait() == 0
+
+
 def test_a_job_for_another_sample_set_fails(
     start: Start, capfd: pytest.CaptureFixture[str]
 ) -> None:

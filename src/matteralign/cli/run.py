@@ -60,7 +60,9 @@ def run(
     # after --quiet, or it would take what the user adds for its own values.
     command += ["--quiet", "rules", "host", "reason", "--nolock", "--rerun-incomplete"]
     command += context.args
-    variables = {k: v for k, v in os.environ.items() if k != CONFIG_VARIABLE}
+    # Without bytecode each of the jobs would compile its packages anew.
+    dropped = (CONFIG_VARIABLE, "PYTHONDONTWRITEBYTECODE")
+    variables = {k: v for k, v in os.environ.items() if k not in dropped}
     try:
         with FileLock(lock, timeout=0):
             code = subprocess.run(command, check=False, env=variables).returncode

@@ -19,7 +19,10 @@ from matteralign.runtime.environments import ensure_environment
 
 _WORKER = Path(__file__).resolve().parents[1] / "models" / "worker.py"
 # These would let another project's packages or settings leak into a pinned environment.
-_DROPPED = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP")
+# Without bytecode in this environment, which is ours, each worker would compile torch anew.
+_DROPPED = (
+    "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE",
+)  # fmt: skip
 
 
 def run_worker(
