@@ -15,14 +15,10 @@ from matteralign.metrics.arrays.pairs import ArrayPairs
 from matteralign.metrics.base.card import NeighbourLists, Neighbours, Ranks, Reads, Rows, Sums
 from matteralign.metrics.base.cautions import require_local, with_note
 from matteralign.metrics.base.errors import NotApplicable
-from matteralign.metrics.base.inputs import (
-    IndexArray,
-    require_neighbors,
-    require_rows,
-)
+from matteralign.metrics.base.inputs import BoolArray, IndexArray, require_neighbors, require_rows
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored
-from matteralign.metrics.embedding.members import BoolArray, Member, far_out
+from matteralign.metrics.embedding.members import Member, far_out
 from matteralign.metrics.global_scores import GlobalScores
 from matteralign.metrics.imbalance.null import RankNulls
 from matteralign.metrics.imbalance.scores import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from matteralign.metrics.base.inputs import ArrayLike, as_matrix, require_rows, require_same_rows
 from matteralign.metrics.base.specs import MetricSpec
@@ -24,8 +24,8 @@ def _single(x: ArrayLike, spec: MetricSpec) -> float:
 
 
 def cknna(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Annotated[ArrayLike, "n d_x"],
+    y: Annotated[ArrayLike, "n d_y"],
     k: int = 25,
     definition: Literal["huh2024", "text", "printed"] = "huh2024",
 ) -> float:
@@ -71,7 +71,10 @@ def cknna(
 
 
 def mutual_knn(
-    x: ArrayLike, y: ArrayLike, k: int = 25, definition: Literal["inner", "euclidean"] = "inner"
+    x: Annotated[ArrayLike, "n d_x"],
+    y: Annotated[ArrayLike, "n d_y"],
+    k: int = 25,
+    definition: Literal["inner", "euclidean"] = "inner",
 ) -> float:
     """Share of nearest neighbours in common (Huh et al. 2024, arXiv 2405.07987, eq. 11).
 
@@ -102,7 +105,9 @@ def mutual_knn(
 
 
 def dcor(
-    x: ArrayLike, y: ArrayLike, definition: Literal["root", "squared", "debiased"] = "root"
+    x: Annotated[ArrayLike, "n d_x"],
+    y: Annotated[ArrayLike, "n d_y"],
+    definition: Literal["root", "squared", "debiased"] = "root",
 ) -> float:
     """Distance correlation (Székely, Rizzo & Bakirov 2007).
 
@@ -131,7 +136,11 @@ def dcor(
     return _pair(x, y, MetricSpec("dcor", definition))
 
 
-def cka(x: ArrayLike, y: ArrayLike, definition: Literal["plain", "debiased"] = "plain") -> float:
+def cka(
+    x: Annotated[ArrayLike, "n d_x"],
+    y: Annotated[ArrayLike, "n d_y"],
+    definition: Literal["plain", "debiased"] = "plain",
+) -> float:
     """Linear centred kernel alignment (Kornblith et al. 2019, arXiv 1905.00414).
 
     ``|Xc^T Yc|^2 / (|Xc^T Xc| |Yc^T Yc|)`` with column-centred embeddings.
@@ -158,7 +167,9 @@ def cka(x: ArrayLike, y: ArrayLike, definition: Literal["plain", "debiased"] = "
     return _pair(x, y, MetricSpec("cka", definition))
 
 
-def information_imbalance(x: ArrayLike, y: ArrayLike, k: int = 1) -> float:
+def information_imbalance(
+    x: Annotated[ArrayLike, "n d_x"], y: Annotated[ArrayLike, "n d_y"], k: int = 1
+) -> float:
     """Information imbalance from x to y (Glielmo et al. 2022, PNAS Nexus 1, pgac039).
 
     ``Delta(x -> y) = 2/N * mean rank in y of the k nearest neighbours in x``, Euclidean
@@ -187,7 +198,7 @@ def information_imbalance(x: ArrayLike, y: ArrayLike, k: int = 1) -> float:
     return _pair(x, y, MetricSpec("information_imbalance", "rank", {"k": k}))
 
 
-def twonn(x: ArrayLike, fraction: float = 0.9) -> float:
+def twonn(x: Annotated[ArrayLike, "n d"], fraction: float = 0.9) -> float:
     """TwoNN intrinsic dimension (Facco et al. 2017, Sci. Rep. 7, 12140).
 
     Slope through the origin of ``-ln(1 - i/N)`` on ``ln(r2/r1)`` sorted ascending, over
@@ -216,7 +227,9 @@ def twonn(x: ArrayLike, fraction: float = 0.9) -> float:
 
 
 def mle_intrinsic_dimension(
-    x: ArrayLike, k: int = 50, average: Literal["inverse_mean", "mean"] = "inverse_mean"
+    x: Annotated[ArrayLike, "n d"],
+    k: int = 50,
+    average: Literal["inverse_mean", "mean"] = "inverse_mean",
 ) -> float:
     """Levina-Bickel maximum-likelihood intrinsic dimension (NeurIPS 17, 2004).
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 from matteralign.core.scaling import Scaling
 from matteralign.core.suggest import unknown
 from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
-from matteralign.metrics.base.inputs import ArrayLike, require_same_rows
+from matteralign.metrics.base.inputs import ArrayLike, BoolArray, require_same_rows
 from matteralign.metrics.base.resources import DEFAULT_MEMORY_BYTES, Progress, Resources
 from matteralign.metrics.base.specs import MetricSpec, PairScore
-from matteralign.metrics.embedding.members import BoolArray, RowSource, open_member
+from matteralign.metrics.embedding.members import RowSource, open_member
 from matteralign.metrics.engine import Engine, Options
 from matteralign.metrics.tiles.backend import open_backend
 from matteralign.metrics.tiles.neighbors import DOUBLE_ROWS, Neighbors
@@ -22,11 +22,11 @@ _PRECISIONS = ("auto", "single", "double")
 
 
 def compare(
-    members: Mapping[str, ArrayLike | RowSource],
+    members: Mapping[str, Annotated[ArrayLike | RowSource, "n d_m"]],
     pairs: Sequence[tuple[str, str]],
     specs: Sequence[MetricSpec],
     *,
-    valid: Mapping[str, BoolArray] | None = None,
+    valid: Mapping[str, Annotated[BoolArray, "n"]] | None = None,
     neighbors: Mapping[str, Neighbors] | None = None,
     normalize: Scaling = "none",
     memory_bytes: int = DEFAULT_MEMORY_BYTES,

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Annotated
 
 from matteralign.core.scaling import Scaling
 from matteralign.metrics.base.cautions import with_note
 from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
-from matteralign.metrics.base.inputs import ArrayLike
+from matteralign.metrics.base.inputs import ArrayLike, BoolArray
 from matteralign.metrics.base.registry import METRICS
 from matteralign.metrics.base.resources import DEFAULT_MEMORY_BYTES, Progress, Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.dimension.scores import intrinsic_scores
-from matteralign.metrics.embedding.members import BoolArray, Member, RowSource, open_member
+from matteralign.metrics.embedding.members import Member, RowSource, open_member
 from matteralign.metrics.embedding.scaling import BY_ROWS
 from matteralign.metrics.tiles.backend import open_backend
 from matteralign.metrics.tiles.neighbors import (
@@ -52,11 +53,11 @@ class Summary:
 
 
 def summarize(
-    x: ArrayLike | RowSource,
+    x: Annotated[ArrayLike | RowSource, "n d"],
     *,
     k_neighbors: int,
     id_specs: Sequence[MetricSpec] = (),
-    valid: BoolArray | None = None,
+    valid: Annotated[BoolArray, "n"] | None = None,
     normalize: Scaling = "none",
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     threads: int = 1,
@@ -119,10 +120,10 @@ def summarize(
 
 
 def summarize_scalings(
-    x: ArrayLike | RowSource,
+    x: Annotated[ArrayLike | RowSource, "n d"],
     groups: Mapping[Scaling, Sequence[MetricSpec]],
     *,
-    valid: BoolArray | None = None,
+    valid: Annotated[BoolArray, "n"] | None = None,
     memory_bytes: int = DEFAULT_MEMORY_BYTES,
     threads: int = 1,
     statistics: bool = True,

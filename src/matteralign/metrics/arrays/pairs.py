@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from matteralign.metrics.arrays.rows import SharedRows
 from matteralign.metrics.base.card import Rows
+from matteralign.metrics.base.inputs import BoolArray, LongArray
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored
-from matteralign.metrics.embedding.members import BoolArray, Member
+from matteralign.metrics.embedding.members import Member
 from matteralign.metrics.embedding.near_rows import Precision, merge_near
 from matteralign.metrics.embedding.standard import first_of_both, row_codes
 
@@ -49,7 +49,7 @@ class ArrayPairs:
         self._resources = resources
         self._pairs = pairs
         self._groups: dict[bool, dict[tuple[str, str], _Group]] = {}
-        self._codes: dict[str, npt.NDArray[np.int64]] = {}
+        self._codes: dict[str, LongArray] = {}
         self._precisions: dict[str, Precision] = {}
         self._done: dict[tuple[str, str, MetricSpec], Scored] = {}
 
@@ -84,7 +84,7 @@ class ArrayPairs:
         common[common] = first_of_both(one, two)
         return common
 
-    def _code_of(self, name: str) -> npt.NDArray[np.int64]:
+    def _code_of(self, name: str) -> LongArray:
         """Return a number per row, equal for rows that repeat each other to rounding."""
         if name not in self._codes:
             member = self._members[name]

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from matteralign.metrics.base.errors import NotApplicable
 from matteralign.metrics.base.inputs import (
     ArrayLike,
     FloatArray,
+    LongArray,
     as_matrix,
     constant_reason,
     is_constant,
@@ -46,10 +47,10 @@ _ROUNDING = 1e-12
 # What is left of a norm when rows that held all of it are taken out.
 _NOTHING = 1e-12
 
-Places = npt.NDArray[np.int64]
 
-
-def procrustes_similarity(x: ArrayLike, y: ArrayLike) -> float:
+def procrustes_similarity(
+    x: Annotated[ArrayLike, "n d_x"], y: Annotated[ArrayLike, "n d_y"]
+) -> float:
     """Orthogonal Procrustes similarity (Schönemann 1966; Ding et al. 2021, arXiv 2108.01661).
 
     ``|Xc^T Yc|_* / (|Xc| |Yc|)`` with column-centred embeddings, the nuclear norm above and
@@ -171,13 +172,13 @@ class _Centred:
             raise NotApplicable(f"{name} varies by no more than rounding")
         return cls(source, centred.mean, square)
 
-    def rows(self, places: Places) -> FloatArray:
+    def rows(self, places: LongArray) -> FloatArray:
         """Return some rows, shape (len(places), d)."""
         out: FloatArray = self.source[places].astype(np.float64, copy=False) - self.mean
         return out
 
 
-def _places(n: int, d: int) -> Iterator[Places]:
+def _places(n: int, d: int) -> Iterator[LongArray]:
     """Yield the places of all rows, so many at a time that a block of d columns is small."""
     step = max(1, _BLOCK_BYTES // (8 * d))
     for start in range(0, n, step):
@@ -220,7 +221,7 @@ class _Pair:
     def n(self) -> int:
         return len(self.a.source)
 
-    def value(self, order: Places | None = None) -> float:
+    def value(self, order: LongArray | None = None) -> float:
         """Return the similarity, the rows of the second in another order where one is given."""
         return _ratio(self._product(order=order), self.a.square, self.b.square)
 
@@ -232,7 +233,7 @@ class _Pair:
         whole = self._product()
         return [self._without(np.flatnonzero(block == b), whole) for b in range(count)]
 
-    def _without(self, out: Places, whole: FloatArray) -> float:
+    def _without(self, out: LongArray, whole: FloatArray) -> float:
         kept = self.n - len(out)
         sums, squares = [], []
         for one in (self.a, self.b):
@@ -245,7 +246,9 @@ class _Pair:
         product = whole - self._product(out) - np.outer(sums[0], sums[1] / kept)
         return _ratio(product, squares[0], squares[1])
 
-    def _product(self, among: Places | None = None, *, order: Places | None = None) -> FloatArray:
+    def _product(
+        self, among: LongArray | None = None, *, order: LongArray | None = None
+    ) -> FloatArray:
         """Return the sum over rows of the outer products, shape (d_a, d_b)."""
         widths = self.a.source.shape[1], self.b.source.shape[1]
         among = np.arange(self.n) if among is None else among

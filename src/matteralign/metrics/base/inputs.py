@@ -1,9 +1,14 @@
-"""Every check on arrays and neighbour counts, in one place."""
+"""The types of arrays, and every check on arrays and neighbour counts.
+
+Signatures have the shape of an array beside its type, in the notation of jaxtyping:
+``Annotated[FloatArray, "n d"]`` has n rows and d columns. A name stands for the same number
+wherever it is in a signature; ``*B`` for any number of leading axes, ``...`` for any shape.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +20,15 @@ SingleArray = npt.NDArray[np.float32]
 RealArray = FloatArray | SingleArray
 """An array in either precision."""
 IndexArray = npt.NDArray[np.int32]
+"""Neighbours by row, as lists hold them."""
+LongArray = npt.NDArray[np.int64]
+"""Row numbers, places and counts."""
+BoolArray = npt.NDArray[np.bool_]
 ArrayLike = npt.ArrayLike
 """Whatever numpy can read as an array, torch tensors included."""
 
 
-def as_matrix(x: ArrayLike, name: str = "x") -> FloatArray:
+def as_matrix(x: Annotated[ArrayLike, "n d"], name: str = "x") -> Annotated[FloatArray, "n d"]:
     """Return `x` as a C-contiguous float64 matrix, or refuse it.
 
     Parameters
@@ -45,7 +54,7 @@ def as_matrix(x: ArrayLike, name: str = "x") -> FloatArray:
     return matrix
 
 
-def as_real_array(x: ArrayLike, name: str) -> npt.NDArray[Any]:
+def as_real_array(x: Annotated[ArrayLike, "n d"], name: str) -> Annotated[npt.NDArray[Any], "n d"]:
     """Return `x` as a two-dimensional array of reals, without a copy where it is one.
 
     Raises
@@ -74,7 +83,10 @@ def matrix_shape(source: Any, name: str) -> tuple[int, int]:
 
 
 def refuse_non_finite(
-    rows: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None, first: int, name: str
+    rows: Annotated[npt.NDArray[Any], "b d"],
+    valid: Annotated[BoolArray, "b"] | None,
+    first: int,
+    name: str,
 ) -> None:
     """Raise MetricInputError at the first valid row that holds NaN or an infinity.
 
@@ -120,7 +132,7 @@ def require_same_rows(n_x: int, n_y: int, name_x: str, name_y: str) -> None:
         )
 
 
-def is_constant(x: FloatArray) -> bool:
+def is_constant(x: Annotated[FloatArray, "n d"]) -> bool:
     """Whether all rows of `x` are equal."""
     return bool((x == x[0]).all())
 
@@ -142,7 +154,7 @@ def require_neighbors(n: int, k: int, rows: str = "rows") -> None:
         raise NotApplicable(f"k = {k} needs at least {k + 1} {rows}, got {n}")
 
 
-def pow2_scaled(x: FloatArray) -> FloatArray:
+def pow2_scaled(x: Annotated[FloatArray, "n d"]) -> Annotated[FloatArray, "n d"]:
     """Return `x` times a power of two that brings its largest magnitude near 1.
 
     The factor is exact, so the order of distances, their ties and the duplicates stay as

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -82,8 +83,8 @@ class IdCor:
 
 
 def idcor(
-    x: ArrayLike,
-    y: ArrayLike,
+    x: Annotated[ArrayLike, "n d_x"],
+    y: Annotated[ArrayLike, "n d_y"],
     *,
     fraction: float = 0.9,
     permutations: int = 100,
@@ -161,7 +162,7 @@ def idcor(
 
 
 def idcor_all(
-    members: Sequence[RealArray],
+    members: Sequence[Annotated[RealArray, "n d_m"]],
     pairs: Sequence[tuple[int, int]],
     *,
     fraction: float = 0.9,

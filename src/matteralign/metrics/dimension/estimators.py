@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import numpy as np
 from scipy import special
@@ -36,7 +37,7 @@ def _check(distances: FloatArray, k: int, what: str) -> None:
         )
 
 
-def twonn_from_distances(distances: FloatArray, fraction: float) -> float:
+def twonn_from_distances(distances: Annotated[FloatArray, "n 2"], fraction: float) -> float:
     """Return the TwoNN slope of -ln(1 - i/N) on ln(r2/r1), smallest `fraction` of ratios."""
     _check(distances, 2, "twonn")
     log_mu = np.log(distances[:, 1]) - np.log(distances[:, 0])
@@ -58,7 +59,9 @@ def _slope(log_mu: FloatArray, fraction: float) -> float:
     return float(np.dot(smallest, survival)) / squares if squares > 0.0 else math.inf
 
 
-def twonn_without_each(distances: FloatArray, fraction: float) -> FloatArray:
+def twonn_without_each(
+    distances: Annotated[FloatArray, "n 2"], fraction: float
+) -> Annotated[FloatArray, "n"]:
     """Return the TwoNN slope without each row, the neighbours of the others held fixed.
 
     Parameters
@@ -109,7 +112,9 @@ above which k is near the number of rows of a group. Even data: 1.0 to 1.3."""
 
 
 def estimates(
-    specs: Sequence[MetricSpec], distances: FloatArray, near: IndexArray | None = None
+    specs: Sequence[MetricSpec],
+    distances: Annotated[FloatArray, "n L"],
+    near: Annotated[IndexArray, "n L"] | None = None,
 ) -> list[Scored]:
     """Return every intrinsic dimension that `specs` ask for, with intervals.
 
@@ -132,7 +137,9 @@ def estimates(
 
 
 def twonn_estimates(
-    specs: Sequence[MetricSpec], distances: FloatArray, near: IndexArray | None
+    specs: Sequence[MetricSpec],
+    distances: Annotated[FloatArray, "n L"],
+    near: Annotated[IndexArray, "n L"] | None,
 ) -> list[Scored]:
     """Return TwoNN dimensions, parameters as `estimates`."""
 
@@ -145,7 +152,9 @@ def twonn_estimates(
 
 
 def mle_estimates(
-    specs: Sequence[MetricSpec], distances: FloatArray, near: IndexArray | None
+    specs: Sequence[MetricSpec],
+    distances: Annotated[FloatArray, "n L"],
+    near: Annotated[IndexArray, "n L"] | None,
 ) -> list[Scored]:
     """Return maximum-likelihood dimensions, parameters as `estimates`; one pass for all k."""
     ks = sorted({k for spec in specs if (k := spec.integer("k")) <= distances.shape[1]})

@@ -9,15 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray, RealArray, SingleArray
+from matteralign.metrics.base.inputs import (
+    BoolArray,
+    FloatArray,
+    IndexArray,
+    LongArray,
+    RealArray,
+    SingleArray,
+)
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.dimension.joint_loops import (
     CANDIDATES,
-    Indices,
     resolve,
     scan_permuted,
     scan_tile,
@@ -31,8 +37,6 @@ TILE = 512
 GROUP = 256
 """Rows among which a permutation exchanges; see `permutations`."""
 
-Rows = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 Step = Callable[[], None]
 
 
@@ -54,8 +58,8 @@ class Space:
     members: Sequence[Standard]
     single: Sequence[SingleArray]
     half: Sequence[FloatArray]
-    first: Indices
-    second: Indices
+    first: IndexArray
+    second: IndexArray
 
     @property
     def n(self) -> int:
@@ -68,7 +72,7 @@ class Space:
             return np.zeros((self.n, 1)), np.zeros(1)
         return self.members[m].x, self.members[m].weight
 
-    def keep(self, p: int, partner: Rows) -> Mask | None:
+    def keep(self, p: int, partner: LongArray) -> BoolArray | None:
         """Return which rows of pair `p` are the first of identical ones, None for all."""
         a, b = int(self.first[p]), int(self.second[p])
         alone = b == len(self.members)
@@ -79,14 +83,16 @@ class Space:
             code = code * self.members[b].distinct + self.members[b].code[partner]
         return first_of_codes(code)
 
-    def norm(self, p: int, partner: Rows) -> FloatArray:
+    def norm(self, p: int, partner: LongArray) -> FloatArray:
         """Return half the squared joint norms of pair `p`."""
         b = int(self.second[p])
         own = self.half[int(self.first[p])]
         return own if b == len(self.members) else own + self.half[b][partner]
 
 
-def nearest_two(space: Space, pool: Workers, step: Step) -> tuple[FloatArray, Indices]:
+def nearest_two(
+    space: Space, pool: Workers, step: Step
+) -> tuple[Annotated[FloatArray, "P n 2"], Annotated[IndexArray, "P n"]]:
     """Return the nearest two rows of every row, for every pair.
 
     Returns
@@ -171,7 +177,9 @@ def _tiles(n: int) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     return [(span, span) for span in spans] + above
 
 
-def permutations(n: int, count: int, seed: int) -> tuple[list[Rows], npt.NDArray[np.int64]]:
+def permutations(
+    n: int, count: int, seed: int
+) -> tuple[list[Annotated[LongArray, "g"]], Annotated[LongArray, "count n"]]:
     """Draw groups of rows and permutations within them.
 
     Rows fall at random into groups of at most `GROUP`, and every permutation exchanges rows
@@ -196,11 +204,11 @@ def permutations(n: int, count: int, seed: int) -> tuple[list[Rows], npt.NDArray
 
 def nearest_two_permuted(
     space: Space,
-    groups: Sequence[Rows],
-    partners: npt.NDArray[np.int64],
+    groups: Sequence[Annotated[LongArray, "g"]],
+    partners: Annotated[LongArray, "Q n"],
     pool: Workers,
     step: Step,
-) -> FloatArray:
+) -> Annotated[FloatArray, "P Q n 2"]:
     """Return the distances of `nearest_two` for every permutation, shape (P, Q, n, 2).
 
     Pairs of two members only; those with the same `second` are best side by side.
@@ -214,7 +222,7 @@ def nearest_two_permuted(
         # Contiguous for every size of group: the kernel is compiled for that.
         minus = room[: members * len(group) * n].reshape(members, len(group), n)
 
-        def fill(m: int, group: Rows = group, minus: SingleArray = minus) -> None:
+        def fill(m: int, group: LongArray = group, minus: SingleArray = minus) -> None:
             tile = minus[m]
             np.matmul(space.single[m][group], space.single[m].T, out=tile)
             half = space.half[m].astype(np.float32)
@@ -222,7 +230,7 @@ def nearest_two_permuted(
             tile -= half[group, None]
             tile[np.arange(len(group)), group] = -np.inf
 
-        def permuted(q: int, group: Rows = group, minus: SingleArray = minus) -> None:
+        def permuted(q: int, group: LongArray = group, minus: SingleArray = minus) -> None:
             _one_permutation(space, minus, group, partners[q], place, nearest[:, q])
 
         pool.map(fill, range(members))
@@ -232,7 +240,12 @@ def nearest_two_permuted(
 
 
 def _one_permutation(
-    space: Space, minus: SingleArray, group: Rows, partner: Rows, place: Rows, nearest: FloatArray
+    space: Space,
+    minus: SingleArray,
+    group: LongArray,
+    partner: LongArray,
+    place: LongArray,
+    nearest: FloatArray,
 ) -> None:
     n, count = space.n, len(space.first)
     kept = [space.keep(p, partner) for p in range(count)]

@@ -10,13 +10,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray, RealArray, SingleArray
+from matteralign.metrics.base.inputs import (
+    BoolArray,
+    FloatArray,
+    IndexArray,
+    LongArray,
+    RealArray,
+    SingleArray,
+)
 from matteralign.metrics.base.jit import jit, jit_sums
 from matteralign.metrics.tiles.loops.bit_loops import WIDTH, either_bits, lowest_bit
-
-Indices = npt.NDArray[np.int32]
 
 CANDIDATES = 4
 """Columns kept per row: the nearest two, and two that tell how safe the choice is."""
@@ -29,7 +33,7 @@ _UNIT = 2.0**-24  # half the spacing of float32 at 1
 
 
 @jit
-def _push(value: SingleArray, index: Indices, v: Any, column: int) -> None:
+def _push(value: SingleArray, index: IndexArray, v: Any, column: int) -> None:
     k = CANDIDATES - 1
     while k > 0 and value[k - 1] > v:
         value[k] = value[k - 1]
@@ -82,14 +86,14 @@ def _worth_a_look(
 @jit
 def scan_tile(
     products: SingleArray,
-    first: Indices,
-    second: Indices,
+    first: IndexArray,
+    second: IndexArray,
     pairs: tuple[int, int],
     half: SingleArray,
     rows: tuple[int, int],
     columns: tuple[int, int],
     value: SingleArray,
-    index: Indices,
+    index: IndexArray,
     worst: SingleArray,
 ) -> None:
     """Offer one tile of inner products to the candidates of its rows and of its columns.
@@ -173,14 +177,14 @@ def settle(
     x_weight: FloatArray,
     y: RealArray,
     y_weight: FloatArray,
-    rows: npt.NDArray[np.int64],
-    partner: npt.NDArray[np.int64],
+    rows: LongArray,
+    partner: LongArray,
     half: FloatArray,
     value: SingleArray,
-    index: Indices,
+    index: IndexArray,
     nearest: FloatArray,
-    closest: Indices,
-) -> npt.NDArray[np.bool_]:
+    closest: IndexArray,
+) -> BoolArray:
     """Turn candidates into the exact nearest two, and say for which rows that is certain.
 
     Parameters
@@ -240,7 +244,7 @@ def resolve(
     y: RealArray,
     y_weight: FloatArray,
     i: int,
-    partner: npt.NDArray[np.int64],
+    partner: LongArray,
     half: FloatArray,
     approximate: SingleArray,
     nearest: FloatArray,
@@ -276,13 +280,13 @@ def resolve(
 @jit
 def scan_permuted(
     minus: SingleArray,
-    first: Indices,
-    second: Indices,
-    partner: npt.NDArray[np.int64],
-    place: npt.NDArray[np.int64],
-    keep: npt.NDArray[np.bool_],
+    first: IndexArray,
+    second: IndexArray,
+    partner: LongArray,
+    place: LongArray,
+    keep: BoolArray,
     value: SingleArray,
-    index: Indices,
+    index: IndexArray,
 ) -> None:
     """Find the candidates of a group of rows with the rows of the second member exchanged.
 

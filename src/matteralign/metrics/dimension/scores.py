@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from matteralign.metrics.base.inputs import FloatArray, IndexArray
+from matteralign.metrics.base.inputs import BoolArray, FloatArray, IndexArray
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.dimension.estimators import estimates
 from matteralign.metrics.embedding.exact_loops import EUCLID
-from matteralign.metrics.embedding.members import BoolArray, Member, place_of
+from matteralign.metrics.embedding.members import Member, place_of
 from matteralign.metrics.embedding.near_rows import merge_near
 from matteralign.metrics.embedding.standard import first_of_codes, row_codes
 from matteralign.metrics.embedding.ties import tie_labels

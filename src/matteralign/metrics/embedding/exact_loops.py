@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.metrics.base.inputs import FloatArray
 from matteralign.metrics.base.jit import jit, jit_sums
 from matteralign.metrics.embedding.key_loops import pair_key
 
@@ -164,9 +165,9 @@ def search_row(x, labels, kind, row, limit, out_index, out_score):
             filled = _insert(score, j, out_score, out_index, filled, labels, row)
 
 
-def row_norms(x: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def row_norms(x: npt.NDArray[Any]) -> FloatArray:
     """Return Euclidean norms of rows, float64."""
-    out: npt.NDArray[np.float64] = _row_norms(x)
+    out: FloatArray = _row_norms(x)
     return out
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, cast
+from typing import Annotated, Any, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,9 @@ from matteralign.core.scaling import Scaling
 from matteralign.metrics.base.errors import MetricInputError
 from matteralign.metrics.base.inputs import (
     ArrayLike,
+    BoolArray,
     FloatArray,
+    IndexArray,
     as_real_array,
     constant_reason,
     matrix_shape,
@@ -34,7 +36,6 @@ from matteralign.metrics.embedding.scaling import (
     scalable_rows,
 )
 
-BoolArray = npt.NDArray[np.bool_]
 # More would be new memory from the system at every read.
 _READ_BYTES = 8 * 1024**2
 _SPREAD_ROWS = 256
@@ -221,10 +222,10 @@ class Member:
 
 
 def open_member(
-    x: ArrayLike | RowSource,
+    x: Annotated[ArrayLike | RowSource, "n d"],
     name: str,
     *,
-    valid: BoolArray | None = None,
+    valid: Annotated[BoolArray, "n"] | None = None,
     mode: Scaling = "none",
 ) -> Member:
     """Read an embedding once, check it, and return it as a member.
@@ -318,7 +319,7 @@ def far_out(member: Member) -> bool:
     return furthest > FAR_OUT * spread
 
 
-def place_of(valid: BoolArray) -> npt.NDArray[np.int32]:
+def place_of(valid: Annotated[BoolArray, "n"]) -> Annotated[IndexArray, "n"]:
     """Return where each row of the sample set stands among the valid ones, -1 if masked."""
     return np.where(valid, np.cumsum(valid) - 1, -1).astype(np.int32)
 

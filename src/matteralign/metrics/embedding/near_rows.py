@@ -8,11 +8,12 @@ far, so that ratios of distances say nothing of the data.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.metrics.base.inputs import FloatArray, LongArray
 from matteralign.metrics.embedding.column_loops import near_leaders
 from matteralign.metrics.embedding.exact_loops import row_norms
 
@@ -55,8 +56,10 @@ class Precision:
 
 
 def merge_near(
-    x: npt.NDArray[Any], code: npt.NDArray[np.int64], precision: Precision
-) -> npt.NDArray[np.int64]:
+    x: Annotated[npt.NDArray[Any], "n d"],
+    code: Annotated[LongArray, "n"],
+    precision: Precision,
+) -> Annotated[LongArray, "n"]:
     """Return codes that are equal for rows that differ by no more than rounding, too.
 
     Rows are taken in their order: one that lies within `NOISE` roundings of the spread plus
@@ -94,19 +97,21 @@ def merge_near(
         return code
     leader_of_code = np.empty(int(code.max()) + 1, np.int64)
     leader_of_code[code[rows]] = leader
-    merged: npt.NDArray[np.int64] = np.unique(leader_of_code[code], return_inverse=True)[1]
+    merged: LongArray = np.unique(leader_of_code[code], return_inverse=True)[1]
     return merged.astype(np.int64).reshape(-1)
 
 
-def spread_about(some: npt.NDArray[Any], centre: npt.NDArray[np.float64]) -> float:
+def spread_about(
+    some: Annotated[npt.NDArray[Any], "m d"], centre: Annotated[FloatArray, "d"]
+) -> float:
     """Return how far most of some rows are from a point."""
     # Most rows may be one group, and a few may lie far out: neither is the spread.
     return float(np.quantile(row_norms(some - centre), 0.9))
 
 
 def _measured(
-    x: npt.NDArray[Any], rows: npt.NDArray[np.int64], centre: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    x: npt.NDArray[Any], rows: LongArray, centre: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return lengths, places along one direction, and how far rounding may move those."""
     d = x.shape[1]
     # Any direction does: rows that are near are near along it, and few others are.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from matteralign.core.scaling import SCALINGS, Scaling
 from matteralign.core.suggest import unknown
 from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
-from matteralign.metrics.base.inputs import ArrayLike, FloatArray, as_matrix
+from matteralign.metrics.base.inputs import ArrayLike, BoolArray, FloatArray, as_matrix
 
 MODES = tuple(SCALINGS)
 
@@ -21,13 +21,12 @@ CLAMP_QUANTILE = 0.95
 BY_ROWS: frozenset[Scaling] = frozenset(("none", "max", "row_max", "row_max_abs", "l2"))
 """Scalings that divide each row, or all of them, by a number: directions of rows stay."""
 
-BoolArray = npt.NDArray[np.bool_]
 
 _DIVISORS = {"row_max": "largest element", "row_max_abs": "largest absolute element"}
 _DIGIT_BITS = 16
 
 
-def normalize(x: ArrayLike, mode: Scaling) -> FloatArray:
+def normalize(x: Annotated[ArrayLike, "n d"], mode: Scaling) -> Annotated[FloatArray, "n d"]:
     """Scale an embedding.
 
     Parameters
@@ -72,7 +71,9 @@ def check_mode(mode: str) -> None:
         raise MetricSpecError(unknown("scaling", str(mode), MODES))
 
 
-def scalable_rows(matrix: npt.NDArray[Any], mode: Scaling) -> BoolArray:
+def scalable_rows(
+    matrix: Annotated[npt.NDArray[Any], "n d"], mode: Scaling
+) -> Annotated[BoolArray, "n"]:
     """Return which rows, shape (n,), a scaling can be applied to.
 
     A row without a positive element has none to be divided by under ``row_max``, an all-zero
@@ -95,7 +96,9 @@ def refusal(mode: Scaling, refused: int, n: int) -> str:
     )
 
 
-def row_scaled(matrix: FloatArray, mode: Scaling, clamp: float | None = None) -> FloatArray:
+def row_scaled(
+    matrix: Annotated[FloatArray, "n d"], mode: Scaling, clamp: float | None = None
+) -> Annotated[FloatArray, "n d"]:
     """Return the rows scaled one by one; those that are not scalable come out as zeros.
 
     Parameters
@@ -119,7 +122,7 @@ def row_scaled(matrix: FloatArray, mode: Scaling, clamp: float | None = None) ->
     return scaled
 
 
-def clamp_of(parts: Iterable[npt.NDArray[Any]]) -> float:
+def clamp_of(parts: Iterable[Annotated[npt.NDArray[Any], "..."]]) -> float:
     """Return the 0.95 quantile of absolute elements: number ``floor(0.95 N)`` in ascending order.
 
     Parameters

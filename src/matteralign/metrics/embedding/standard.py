@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray, RealArray, SingleArray
+from matteralign.metrics.base.inputs import BoolArray, FloatArray, LongArray, RealArray, SingleArray
 from matteralign.metrics.embedding.column_loops import (
     column_facts,
     deviations,
@@ -39,7 +39,7 @@ class Standard:
     x: RealArray
     mean: FloatArray
     weight: FloatArray
-    code: npt.NDArray[np.int64]
+    code: LongArray
     distinct: int
 
     @property
@@ -55,7 +55,7 @@ class Standard:
         return rows, half
 
 
-def standardise(x: RealArray, precision: Precision | None = None) -> Standard:
+def standardise(x: Annotated[RealArray, "n d"], precision: Precision | None = None) -> Standard:
     """Return the standardisation of a checked embedding, shape (n, d).
 
     `precision` is that of its numbers before they were scaled, by default as they are.
@@ -77,7 +77,7 @@ def standardise(x: RealArray, precision: Precision | None = None) -> Standard:
     return Standard(x, mean, weight, code, int(code.max()) + 1)
 
 
-def row_codes(x: RealArray) -> npt.NDArray[np.int64]:
+def row_codes(x: Annotated[RealArray, "n d"]) -> Annotated[LongArray, "n"]:
     """Return a number from 0 per row of `x`, equal exactly for identical rows."""
     hashes = np.empty(len(x), np.uint64)
     step = max(1, _BLOCK_BYTES // (8 * x.shape[1]))
@@ -92,13 +92,17 @@ def row_codes(x: RealArray) -> npt.NDArray[np.int64]:
     return code.astype(np.int64).reshape(-1)
 
 
-def first_of_codes(code: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def first_of_codes(
+    code: Annotated[LongArray, "n"],
+) -> Annotated[BoolArray, "n"]:
     """Return, per row, whether it is the first with its code."""
     first = np.zeros(len(code), np.bool_)
     first[np.unique(code, return_index=True)[1]] = True
     return first
 
 
-def first_of_both(one: npt.NDArray[np.int64], two: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def first_of_both(
+    one: Annotated[LongArray, "n"], two: Annotated[LongArray, "n"]
+) -> Annotated[BoolArray, "n"]:
     """Return, per row, whether it is the first with its two codes."""
     return first_of_codes(one * (int(two.max(initial=0)) + 1) + two)

@@ -17,6 +17,7 @@ them apart.
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ from matteralign.metrics.embedding.members import Member
 Labels = npt.NDArray[np.uint64]
 
 
-def tie_labels(member: Member) -> Labels:
+def tie_labels(member: Member) -> Annotated[Labels, "n"]:
     """Return the labels of the valid rows of a member, shape (v,)."""
     largest = 0.0
     for start, stop in member.spans():
@@ -44,7 +45,7 @@ def tie_labels(member: Member) -> Labels:
     return labels_of(np.concatenate(parts))
 
 
-def labels_of(rows: Labels) -> Labels:
+def labels_of(rows: Annotated[Labels, "n"]) -> Annotated[Labels, "n"]:
     """Return the labels of rows from a hash of each, shape (n,)."""
     rows = mixed(rows)
     together = mixed(rows.sum(dtype=np.uint64, keepdims=True))

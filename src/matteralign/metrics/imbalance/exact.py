@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from matteralign.metrics.base.inputs import LongArray
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.embedding.exact_loops import row_norms
@@ -26,7 +27,7 @@ _ROWS = 128
 _SINGLE_EDGES = 64
 """Up to so many bounds per row few distances are too near to one for single precision."""
 
-Counts = tuple[npt.NDArray[np.int64], ...]
+Counts = tuple[LongArray, ...]
 
 
 def exact_ranks(member: Member, requests: Sequence[RankRequest], resources: Resources) -> None:

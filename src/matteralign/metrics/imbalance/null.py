@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from matteralign.metrics.base.inputs import FloatArray
+from matteralign.metrics.base.inputs import BoolArray, FloatArray, LongArray
 from matteralign.metrics.base.workers import Workers
-from matteralign.metrics.embedding.members import BoolArray, Member
+from matteralign.metrics.embedding.members import Member
 from matteralign.metrics.tiles.loops.rank_loops import share_ranks
 from matteralign.metrics.tiles.neighbors import DOUBLE_ROWS
 from matteralign.metrics.tiles.scores import likely_rounding
@@ -56,7 +56,7 @@ class RankNulls:
         return self._found[key]
 
 
-def rank_moments(member: Member, common: BoolArray) -> PairingMoments:
+def rank_moments(member: Member, common: Annotated[BoolArray, "n"]) -> PairingMoments:
     """Return the pairing sums of a target's ranks less their mean.
 
     R_ij is the rank of row j seen from row i, 1 to n - 1, rows that are equally far sharing the
@@ -113,7 +113,7 @@ def _thirds(among: FloatArray, n: int) -> Sums:
 
 
 def _squared_distances(
-    member: Member, rows: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64]
+    member: Member, rows: LongArray, chosen: LongArray
 ) -> tuple[npt.NDArray[Any], FloatArray]:
     """Return squared distances, shape (m, n), self infinite, and the lengths of all rows."""
     # Of many rows only the sums matter, to the precision of a sample.

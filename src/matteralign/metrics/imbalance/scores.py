@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import IndexArray
+from matteralign.metrics.base.inputs import BoolArray, IndexArray
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import Scored, interval_fields
-from matteralign.metrics.embedding.members import BoolArray, Member, place_of
+from matteralign.metrics.embedding.members import Member, place_of
 from matteralign.metrics.imbalance.exact import exact_ranks
 from matteralign.metrics.imbalance.null import RankNulls
 from matteralign.metrics.imbalance.strips import strip_ranks

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.base.errors import MetricInputError, NotApplicable
-from matteralign.metrics.base.inputs import require_neighbors, require_rows
+from matteralign.metrics.base.inputs import LongArray, require_neighbors, require_rows
 from matteralign.metrics.base.specs import Scored
 from matteralign.metrics.local import sum_loops as sums
 from matteralign.metrics.local.lists import LocalLists
 from matteralign.metrics.local.result import Null
 from matteralign.stats.pairing import PairingMoments, pairing_null, pairing_skewness
 
-Entries = tuple[npt.NDArray[np.int64], npt.NDArray[np.int16], npt.NDArray[np.int16]]
+Entries = tuple[LongArray, npt.NDArray[np.int16], npt.NDArray[np.int16]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Shared:
     """
 
     entries: Entries
-    group: npt.NDArray[np.int64]
+    group: LongArray
     groups: int
 
 

@@ -15,13 +15,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from matteralign.metrics.base.inputs import FloatArray, IndexArray, RealArray, SingleArray
+from matteralign.metrics.base.inputs import (
+    BoolArray,
+    FloatArray,
+    IndexArray,
+    RealArray,
+    SingleArray,
+)
 from matteralign.metrics.local import list_loops as loops
-from matteralign.metrics.local.lists import BoolArray, LocalLists, Restricted, local_lists
+from matteralign.metrics.local.lists import LocalLists, Restricted, local_lists
 from matteralign.stats.blocks import BLOCKS
 
 _CHUNK_ROWS = 4096
@@ -92,11 +98,11 @@ class LocalKernel:
 
 
 def local_kernel(
-    x: RealArray,
-    index: IndexArray,
+    x: Annotated[RealArray, "n d"],
+    index: Annotated[IndexArray, "n L"],
     ks: Sequence[int],
     *,
-    valid: BoolArray | None = None,
+    valid: Annotated[BoolArray, "n"] | None = None,
     jackknife: bool = False,
 ) -> LocalKernel:
     """Prepare one embedding for CKNNA.

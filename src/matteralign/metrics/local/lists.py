@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray, IndexArray
+from matteralign.metrics.base.inputs import BoolArray, FloatArray, IndexArray, LongArray
 from matteralign.metrics.embedding.exact_loops import search_row
 from matteralign.metrics.embedding.ties import Labels
 from matteralign.metrics.local import list_loops as loops
@@ -23,7 +23,6 @@ from matteralign.stats.blocks import BLOCKS, block_of
 from matteralign.stats.pairing import PairingMoments
 from matteralign.stats.third import LEAST_ROWS_OF_THIRD, Sums, thirds_of_edges
 
-BoolArray = npt.NDArray[np.bool_]
 MaskArray = npt.NDArray[np.uint16]
 
 
@@ -60,7 +59,7 @@ class LocalLists:
     valid: BoolArray
     rows: int
     row_block: npt.NDArray[np.int16]
-    left: npt.NDArray[np.int64]
+    left: LongArray
     kept: dict[int, MaskArray] = field(repr=False)
     mutual: dict[int, MaskArray] = field(repr=False)
     short: dict[int, float]
@@ -83,10 +82,10 @@ class LocalLists:
 
 
 def local_lists(
-    index: IndexArray,
+    index: Annotated[IndexArray, "n L"],
     ks: Sequence[int],
     *,
-    valid: BoolArray | None = None,
+    valid: Annotated[BoolArray, "n"] | None = None,
     jackknife: bool = False,
 ) -> LocalLists:
     """Prepare the lists of one embedding.
@@ -144,7 +143,7 @@ class Restricted:
 
     index: IndexArray
     place: IndexArray
-    short: npt.NDArray[np.int64]
+    short: LongArray
     common: BoolArray
 
     def replace(self, rows: npt.NDArray[np.integer], index: IndexArray) -> None:
@@ -154,7 +153,9 @@ class Restricted:
         self.index[rows, : index.shape[1]] = index
 
 
-def restrict(index: IndexArray, common: BoolArray, k: int) -> Restricted:
+def restrict(
+    index: Annotated[IndexArray, "n L"], common: Annotated[BoolArray, "n"], k: int
+) -> Restricted:
     """Return lists that hold only rows of `common`, in the order they had.
 
     Parameters
@@ -170,7 +171,12 @@ def restrict(index: IndexArray, common: BoolArray, k: int) -> Restricted:
     return Restricted(kept, place, np.flatnonzero(common & (counts < wanted)), common)
 
 
-def refill(part: Restricted, kind: int, x: npt.NDArray[Any], labels: Labels) -> FloatArray:
+def refill(
+    part: Restricted,
+    kind: int,
+    x: Annotated[npt.NDArray[Any], "m d"],
+    labels: Annotated[Labels, "m"],
+) -> Annotated[FloatArray, "short L"]:
     """Find the lists again that are too short; return their scores, shape (short rows, <= L).
 
     Parameters
@@ -197,7 +203,7 @@ def refill(part: Restricted, kind: int, x: npt.NDArray[Any], labels: Labels) -> 
 def list_moments(
     lists: LocalLists,
     k: int,
-    values: npt.NDArray[np.float64] | None = None,
+    values: Annotated[FloatArray, "n L"] | None = None,
     *,
     reciprocal: bool = False,
 ) -> PairingMoments:

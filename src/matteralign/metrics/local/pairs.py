@@ -14,13 +14,13 @@ from threadpoolctl import threadpool_limits
 
 from matteralign.metrics.base.card import DefinitionInfo, NeighbourLists, Neighbours
 from matteralign.metrics.base.cautions import few_rows_note
-from matteralign.metrics.base.inputs import IndexArray
+from matteralign.metrics.base.inputs import BoolArray, IndexArray
 from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.embedding.exact_loops import EUCLID, INNER
 from matteralign.metrics.embedding.kept import Kept
-from matteralign.metrics.embedding.members import BoolArray, Member
+from matteralign.metrics.embedding.members import Member
 from matteralign.metrics.embedding.ties import Labels, tie_labels
 from matteralign.metrics.local.common import Shared, shared
 from matteralign.metrics.local.kernel import LocalKernel, local_kernel, restricted_kernel

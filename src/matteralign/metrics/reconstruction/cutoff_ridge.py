@@ -10,25 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray
+from matteralign.metrics.base.inputs import FloatArray, LongArray
 from matteralign.metrics.base.jit import jit, jit_sums
 from matteralign.metrics.reconstruction.decompose import decompose
 
 CUTOFFS = np.geomspace(1e-9, 0.9, 20)
-
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Halves:
     """The two halves of the rows of a fit, as places among them."""
 
-    one: Rows
-    two: Rows
+    one: LongArray
+    two: LongArray
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Source:
     vt: Sequence[FloatArray]
     crossed: Sequence[FloatArray]
     along: FloatArray
-    ranks: npt.NDArray[np.int64]
+    ranks: LongArray
 
     def fit(self, i: int) -> Source:
         """Return fit `i` of a batch."""
@@ -65,7 +63,11 @@ class Source:
 
 
 def factorise(
-    x: FloatArray, points: FloatArray, halves: Halves, *, centred: bool = False
+    x: Annotated[FloatArray, "*B n d"],
+    points: Annotated[FloatArray, "*B p d"],
+    halves: Halves,
+    *,
+    centred: bool = False,
 ) -> Source:
     """Return source rows ready for any target.
 
@@ -98,7 +100,7 @@ def factorise(
     return Source(halves, u, s, vt, crossed, along, np.stack(above, axis=-1).astype(np.int64))
 
 
-def predict(source: Source, y: FloatArray) -> FloatArray:
+def predict(source: Source, y: Annotated[FloatArray, "n t"]) -> Annotated[FloatArray, "p t"]:
     """Return predictions for the points of one fit after a fit of `y` on the source rows.
 
     Parameters
@@ -131,7 +133,7 @@ def _best(source: Source, y: FloatArray) -> int:
 
 
 def _losses(
-    crossed: FloatArray, weights: FloatArray, left: FloatArray, ranks: npt.NDArray[np.int64]
+    crossed: FloatArray, weights: FloatArray, left: FloatArray, ranks: LongArray
 ) -> FloatArray:
     losses = np.empty(len(ranks))
     done, loss = 0, _mean_rmse(left)

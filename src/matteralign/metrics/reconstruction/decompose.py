@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from matteralign.metrics.base.inputs import FloatArray
@@ -16,7 +18,7 @@ with it, keeps eight digits at the worst.
 """
 
 
-def decompose(x: FloatArray, *, centred: bool = False) -> Parts:
+def decompose(x: Annotated[FloatArray, "*B n d"], *, centred: bool = False) -> Parts:
     """Return u, s and vt with ``x = u s vt``, largest singular values first.
 
     Parameters

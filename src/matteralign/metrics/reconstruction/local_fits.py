@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 
-from matteralign.metrics.base.inputs import FloatArray
+from matteralign.metrics.base.inputs import FloatArray, LongArray
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.embedding.exact_loops import EUCLID, rank_candidates
 from matteralign.metrics.embedding.ties import Labels
-from matteralign.metrics.reconstruction.cutoff_ridge import Halves, Rows, Source, factorise, predict
+from matteralign.metrics.reconstruction.cutoff_ridge import Halves, Source, factorise, predict
 from matteralign.metrics.reconstruction.ridge_loops import local_errors
 from matteralign.metrics.tiles.plan import row_blocks
 from matteralign.metrics.tiles.scores import rounding
@@ -23,8 +24,13 @@ _COMPILED = 1 << 12
 
 
 def nearest(
-    x: FloatArray, train: Rows, test: Rows, labels: Labels, k: int, memory_bytes: int
-) -> Rows:
+    x: Annotated[FloatArray, "n d"],
+    train: Annotated[LongArray, "m"],
+    test: Annotated[LongArray, "p"],
+    labels: Annotated[Labels, "n"],
+    k: int,
+    memory_bytes: int,
+) -> Annotated[LongArray, "p k"]:
     """Return the `k` nearest training rows of every test row, nearest first, shape (t, k).
 
     Of equally near ones that comes first which `ties` says.
@@ -65,15 +71,15 @@ def nearest(
 
 
 def local_squares(
-    source: FloatArray,
-    targets: Sequence[FloatArray],
-    near: Rows,
-    test: Rows,
+    source: Annotated[FloatArray, "n d"],
+    targets: Sequence[Annotated[FloatArray, "n t"]],
+    near: Annotated[LongArray, "p k"],
+    test: Annotated[LongArray, "p"],
     halves: Halves,
-    orders: Sequence[Rows],
+    orders: Sequence[Annotated[LongArray, "n"]],
     pool: Workers,
     memory_bytes: int,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[Annotated[FloatArray, "targets p"], Annotated[FloatArray, "targets orders"]]:
     """Return squared reconstruction errors of the test rows.
 
     Parameters
@@ -138,7 +144,7 @@ class _Compiled:
         self._along = np.ascontiguousarray(along)
         self._halves = fits.halves.one, fits.halves.two
 
-    def errors(self, rows: Rows, points: Rows, y: FloatArray) -> FloatArray:
+    def errors(self, rows: LongArray, points: LongArray, y: FloatArray) -> FloatArray:
         out = np.empty(len(rows))
         local_errors(
             self._own, self._crossed, self._ranks, self._u, self._along, self._halves,
@@ -147,7 +153,7 @@ class _Compiled:
         return out
 
 
-def _errors(fits: Source, rows: Rows, points: Rows, y: FloatArray) -> FloatArray:
+def _errors(fits: Source, rows: LongArray, points: LongArray, y: FloatArray) -> FloatArray:
     squares = np.empty(len(rows))
     # Rows beyond all measure are infinite here; an infinite error has its reason later.
     with np.errstate(over="ignore", invalid="ignore"):

@@ -10,14 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray
+from matteralign.metrics.base.inputs import FloatArray, LongArray
 from matteralign.metrics.base.jit import jit_sums
 
 TILE = 64
-
-Places = npt.NDArray[np.int64]
 
 
 @jit_sums
@@ -36,10 +33,10 @@ def _mean_square_roots(left: FloatArray, rows: int, width: int, room: FloatArray
 def _fold(
     own: FloatArray,
     crossed: FloatArray,
-    ranks: Places,
+    ranks: LongArray,
     near: FloatArray,
-    mine: Places,
-    other: Places,
+    mine: LongArray,
+    other: LongArray,
     width: int,
     left: FloatArray,
     weight: FloatArray,
@@ -71,12 +68,12 @@ def _fold(
 def local_errors(
     own: tuple[FloatArray, FloatArray],
     crossed: tuple[FloatArray, FloatArray],
-    ranks: Places,
+    ranks: LongArray,
     u: FloatArray,
     along: FloatArray,
-    halves: tuple[Places, Places],
-    rows: Places,
-    points: Places,
+    halves: tuple[LongArray, LongArray],
+    rows: LongArray,
+    points: LongArray,
     y: FloatArray,
     out: FloatArray,
 ) -> None:

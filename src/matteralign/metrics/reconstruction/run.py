@@ -11,6 +11,7 @@ import numpy as np
 from matteralign.metrics.base.errors import MetricInputError
 from matteralign.metrics.base.inputs import (
     FloatArray,
+    LongArray,
     constant_reason,
     is_constant,
     pow2_scaled,
@@ -18,7 +19,6 @@ from matteralign.metrics.base.inputs import (
 )
 from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.specs import Scored, interval_fields
-from matteralign.metrics.reconstruction.cutoff_ridge import Rows
 from matteralign.metrics.reconstruction.splits import Split, default_split
 from matteralign.stats.blocks import block_of
 from matteralign.stats.jackknife import interval
@@ -110,7 +110,7 @@ class Run:
             return []
         return [b for c, b in dict.fromkeys(self._pairs) if c == a and b not in self._none]
 
-    def parts(self, m: int, order: Rows | None = None) -> Parts | None:
+    def parts(self, m: int, order: LongArray | None = None) -> Parts | None:
         """Return training and test rows, centred, total variance 1 in training.
 
         Parameters

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import partial
+from typing import Annotated
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -31,7 +32,9 @@ from matteralign.metrics.reconstruction.splits import Split
 from matteralign.stats.permutation import row_order
 
 
-def global_reconstruction_error(x: ArrayLike, y: ArrayLike, *, seed: int = 0) -> float:
+def global_reconstruction_error(
+    x: Annotated[ArrayLike, "n d_x"], y: Annotated[ArrayLike, "n d_y"], *, seed: int = 0
+) -> float:
     """Global feature reconstruction error of `y` from `x` (Goscinski et al. 2021, eq. 5).
 
     One linear map for all rows: singular values of the source above a cutoff, which
@@ -71,7 +74,12 @@ def global_reconstruction_error(x: ArrayLike, y: ArrayLike, *, seed: int = 0) ->
 
 
 def local_reconstruction_error(
-    x: ArrayLike, y: ArrayLike, k: int = 25, *, seed: int = 0, threads: int = 1
+    x: Annotated[ArrayLike, "n d_x"],
+    y: Annotated[ArrayLike, "n d_y"],
+    k: int = 25,
+    *,
+    seed: int = 0,
+    threads: int = 1,
 ) -> float:
     """Local feature reconstruction error of `y` from `x` (Goscinski et al. 2021, eq. 11).
 
@@ -111,7 +119,7 @@ def local_reconstruction_error(
 
 
 def gfre_all(
-    members: Sequence[FloatArray],
+    members: Sequence[Annotated[FloatArray, "n d_m"]],
     pairs: Sequence[tuple[int, int]],
     *,
     permutations: int = 0,
@@ -176,7 +184,7 @@ def gfre_all(
 
 
 def lfre_all(
-    members: Sequence[FloatArray],
+    members: Sequence[Annotated[FloatArray, "n d_m"]],
     pairs: Sequence[tuple[int, int]],
     ks: Sequence[int],
     *,

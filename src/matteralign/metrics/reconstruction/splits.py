@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matteralign.metrics.reconstruction.cutoff_ridge import Halves, Rows
+from matteralign.metrics.base.inputs import LongArray
+from matteralign.metrics.reconstruction.cutoff_ridge import Halves
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Split:
         the order of `train` (global), or of the neighbours from near to far (local).
     """
 
-    train: Rows
-    test: Rows
+    train: LongArray
+    test: LongArray
     halves: Callable[[int], Halves]
 
 

@@ -12,10 +12,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
+from matteralign.metrics.base.inputs import FloatArray, LongArray
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.tiles.candidates import Proposed
@@ -245,9 +245,9 @@ class Backend(Protocol):
         lines: Array,
         start: int,
         stop: int,
-        blocks: npt.NDArray[np.int64],
+        blocks: LongArray,
         pool: Workers,
-    ) -> npt.NDArray[np.float64]:
+    ) -> FloatArray:
         """Return products of all lines with each other over ``start:stop``, in float64.
 
         Runs of at most 1,024 products are summed in the precision of the lines.
@@ -269,7 +269,7 @@ class Backend(Protocol):
         ...
 
 
-Strips = Callable[[RankRequest, int, int], tuple[npt.NDArray[np.int64], ...]]
+Strips = Callable[[RankRequest, int, int], tuple[LongArray, ...]]
 """(request, first row, last row) to counts per column: total, touching, inside."""
 
 

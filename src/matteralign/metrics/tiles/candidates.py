@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.metrics.base.inputs import IndexArray, LongArray
 from matteralign.metrics.tiles.loops.select_loops import merge
 
 
@@ -31,16 +32,16 @@ class Proposed(NamedTuple):
         Whatever is not among them scores at least this.
     """
 
-    columns: npt.NDArray[np.int32]
+    columns: IndexArray
     scores: npt.NDArray[Any]
-    counts: npt.NDArray[np.int32]
+    counts: IndexArray
     threshold: npt.NDArray[Any]
 
     def part(self, start: int, stop: int) -> Proposed:
         """Return some of the rows."""
         return Proposed(*(x[start:stop] for x in self))
 
-    def order(self) -> npt.NDArray[np.int64]:
+    def order(self) -> LongArray:
         """Return the places of the candidates, best score first, shape (R, c)."""
         held = np.arange(self.scores.shape[1]) < self.counts[:, None]
         return np.argsort(np.where(held, self.scores, np.inf), axis=1)
@@ -63,8 +64,8 @@ class Candidates:
 
     keep: int
     values: npt.NDArray[Any]
-    index: npt.NDArray[np.int32]
-    count: npt.NDArray[np.int32]
+    index: IndexArray
+    count: IndexArray
     threshold: npt.NDArray[Any]
 
     @classmethod

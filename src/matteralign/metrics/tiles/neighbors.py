@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from matteralign.metrics.base.errors import MetricInputError
-from matteralign.metrics.base.inputs import FloatArray, IndexArray
+from matteralign.metrics.base.inputs import BoolArray, FloatArray, IndexArray
 from matteralign.metrics.base.resources import DEFAULTS, Resources
 from matteralign.metrics.embedding.exact_loops import EUCLID, INNER
-from matteralign.metrics.embedding.members import BoolArray, Member
+from matteralign.metrics.embedding.members import Member
 from matteralign.metrics.embedding.ties import tie_labels
 from matteralign.metrics.tiles.search import Asked, Effort, Found, search
 from matteralign.stats.blocks import BLOCKS, block_edges, sweep_blocks

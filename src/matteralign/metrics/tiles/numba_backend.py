@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from matteralign.metrics.base.inputs import FloatArray, LongArray
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.tiles.backend import Counting, Cut, Strips
 from matteralign.metrics.tiles.candidates import Candidates
@@ -192,13 +193,13 @@ class NumbaBackend:
         lines: Matrix,
         start: int,
         stop: int,
-        blocks: npt.NDArray[np.int64],
+        blocks: LongArray,
         pool: Workers,
-    ) -> npt.NDArray[np.float64]:
+    ) -> FloatArray:
         """Sum in as many parts on one thread as on many, so that the sums do not differ."""
         cuts = np.linspace(start, stop, _GRAM_PARTS + 1).astype(int)
 
-        def part(number: int) -> npt.NDArray[np.float64]:
+        def part(number: int) -> FloatArray:
             out = np.zeros((len(lines), len(lines)))
             tiles.gram(lines, cuts[number], cuts[number + 1], blocks, out)
             return out

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import IndexArray
+from matteralign.metrics.base.inputs import BoolArray, IndexArray, LongArray
 from matteralign.metrics.embedding.exact_loops import row_norms
-from matteralign.metrics.embedding.members import BoolArray, Member, place_of
+from matteralign.metrics.embedding.members import Member, place_of
 from matteralign.metrics.tiles.loops.rank_loops import edge_bounds
 from matteralign.metrics.tiles.scores import SUMMED_AGAIN, likely_rounding
 
@@ -41,11 +41,11 @@ class RankSums:
         The same of rows that lie in a block, over edges with no end in it.
     """
 
-    edges: npt.NDArray[np.int64]
-    edges_touching: npt.NDArray[np.int64]
-    nearer: npt.NDArray[np.int64]
-    nearer_touching: npt.NDArray[np.int64]
-    nearer_inside: npt.NDArray[np.int64]
+    edges: LongArray
+    edges_touching: LongArray
+    nearer: LongArray
+    nearer_touching: LongArray
+    nearer_inside: LongArray
 
     @classmethod
     def zeros(cls, sources: int, targets: int, blocks: int) -> RankSums:
@@ -53,7 +53,7 @@ class RankSums:
         pair, by_block = (sources, targets), (sources, targets, blocks)
         return cls(*(np.zeros(s, np.int64) for s in (pair, by_block, pair, by_block, by_block)))
 
-    def arrays(self) -> tuple[npt.NDArray[np.int64], ...]:
+    def arrays(self) -> tuple[LongArray, ...]:
         """Return the arrays, in the order of the attributes."""
         return (
             self.edges,
@@ -128,7 +128,7 @@ class RankRequest:
     limit: int
     nearest: IndexArray
     bounds: npt.NDArray[Any]
-    sources: npt.NDArray[np.int64]
+    sources: LongArray
     target: int
     sums: RankSums
     common: BoolArray | None = None
@@ -146,9 +146,9 @@ class RankRequest:
 
     def add(
         self,
-        total: npt.NDArray[np.int64],
-        touching: npt.NDArray[np.int64],
-        inside: npt.NDArray[np.int64],
+        total: LongArray,
+        touching: LongArray,
+        inside: LongArray,
     ) -> None:
         """Add counts per column to the sums of their sources."""
         _add(self.sums, (self.sources, self.target), total, touching, inside)
@@ -165,16 +165,18 @@ class RankRequest:
 def _add(
     sums: RankSums,
     at: Any,
-    total: npt.NDArray[np.int64],
-    touching: npt.NDArray[np.int64],
-    inside: npt.NDArray[np.int64],
+    total: LongArray,
+    touching: LongArray,
+    inside: LongArray,
 ) -> None:
     np.add.at(sums.nearer, at, total)
     np.add.at(sums.nearer_touching, at, touching)
     np.add.at(sums.nearer_inside, at, inside)
 
 
-def rank_bounds(member: Member, nearest: IndexArray, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+def rank_bounds(
+    member: Member, nearest: Annotated[IndexArray, "n F"], dtype: npt.DTypeLike
+) -> Annotated[npt.NDArray[Any], "n F 2"]:
     """Return the `bounds` of edges in a target for tiles of type `dtype`, shape (n, F, 2).
 
     Parameters

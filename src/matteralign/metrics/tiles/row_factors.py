@@ -18,7 +18,7 @@ Unit rows are near each other wherever rows are: their product loses little in a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,10 +70,10 @@ class Rescaled:
 
 
 def rescaled(
-    x: npt.NDArray[Any],
-    mean: FloatArray,
-    centred: npt.NDArray[Any],
-    base_mean: FloatArray,
+    x: Annotated[npt.NDArray[Any], "n d"],
+    mean: Annotated[FloatArray, "d"],
+    centred: Annotated[npt.NDArray[Any], "n d"],
+    base_mean: Annotated[FloatArray, "d"],
     base_length: float,
 ) -> Rescaled:
     """Return how products of the unit rows `centred` become those of the rows `x`.

@@ -13,13 +13,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from matteralign.metrics.base.inputs import FloatArray, IndexArray
+from matteralign.metrics.base.inputs import FloatArray, IndexArray, LongArray
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.embedding.exact_loops import rank_candidates, search_row
@@ -81,7 +81,7 @@ class Effort:
 
 def search(
     base: Asked,
-    labels: Labels,
+    labels: Annotated[Labels, "n"],
     others: Sequence[Asked] = (),
     *,
     length: float = 1.0,
@@ -323,16 +323,12 @@ class _Finish:
             open_rows = self._in_double(open_rows)
         pool.map(self._one_by_one, open_rows.tolist())
 
-    def _certify(
-        self, part: npt.NDArray[np.int64], *, low: int, held: Proposed
-    ) -> npt.NDArray[np.int64]:
+    def _certify(self, part: LongArray, *, low: int, held: Proposed) -> LongArray:
         """Order the candidates of some rows; return the rows that may miss a neighbour."""
         proposed = held.part(part[0] - low, part[-1] + 1 - low)
         return self._order(part, proposed, self.view.forms[self.kind])
 
-    def _order(
-        self, part: npt.NDArray[np.int64], proposed: Proposed, f: Form
-    ) -> npt.NDArray[np.int64]:
+    def _order(self, part: LongArray, proposed: Proposed, f: Form) -> LongArray:
         wanted = self.view.wanted[self.kind]
         k = min(wanted, self.out.limit - 1)
         index = np.full((len(part), wanted), -1, np.int32)
@@ -350,10 +346,10 @@ class _Finish:
             return part[:0]
         bound = proposed.threshold.astype(np.float64) + f.constant[part]
         sure = np.isinf(proposed.threshold) | (score[:, k - 1] < bound)
-        left: npt.NDArray[np.int64] = part[~sure]
+        left: LongArray = part[~sure]
         return left
 
-    def _in_double(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def _in_double(self, rows: LongArray) -> LongArray:
         x, mean, backend = self.x, self.view.mean, self.whole.backend
         f = form(self.kind, Geometry.of(x, x - mean, mean), np.float64)
         there, panel = backend.form(f), self.whole.cut.panel

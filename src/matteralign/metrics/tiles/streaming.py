@@ -11,15 +11,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from matteralign.metrics.base.inputs import BoolArray, LongArray
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.workers import Workers
-from matteralign.metrics.embedding.members import BoolArray, Member
+from matteralign.metrics.embedding.members import Member
 from matteralign.metrics.tiles.backend import Array, Backend, Counting, backend_of
 from matteralign.metrics.tiles.centred_rows import CentredRows
 from matteralign.metrics.tiles.loops.tile_loops import GRAM_SIDE
@@ -60,7 +61,7 @@ class _Kind:
     sums: MatrixSums
     rows: Array
     lines: Array
-    blocks: npt.NDArray[np.int64]
+    blocks: LongArray
     squares: Array = None
 
 
@@ -69,7 +70,7 @@ def stream(
     *,
     distances: bool,
     kernels: bool,
-    pairs: BoolArray | None = None,
+    pairs: Annotated[BoolArray, "M M"] | None = None,
     ranks: Sequence[Sequence[RankRequest]] = (),
     leading: int | None = None,
     dtype: npt.DTypeLike = np.float32,
@@ -136,7 +137,7 @@ def stream(
 
 def order_of_pass(
     n: int, leading: int | None = None
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+) -> tuple[Annotated[LongArray, "n"], Annotated[LongArray, "blocks"]]:
     """Return the rows in the order in which a pass takes them, and the borders of its blocks."""
     if leading is not None:
         return np.arange(leading), np.asarray([0, leading])
@@ -148,8 +149,8 @@ class _Pass:
         self,
         backend: Backend,
         members: Sequence[Member],
-        order: npt.NDArray[np.int64],
-        edges: npt.NDArray[np.int64],
+        order: LongArray,
+        edges: LongArray,
         distances: bool,
         kernels: bool,
         pairs: BoolArray | None,
@@ -397,12 +398,12 @@ def _view(line: Array, start: int, rows: int, columns: int) -> Array:
     return line[start : start + rows * columns].reshape(rows, columns)
 
 
-def _stops(walk: Sequence[Step]) -> npt.NDArray[np.int64]:
+def _stops(walk: Sequence[Step]) -> LongArray:
     """Return what tells walks apart: where panels end, then where pieces end."""
     return np.asarray([s.stop for s in walk] + [p.stop for p in walk[-1].rows], np.int64)
 
 
-def _gram_blocks(pairs: BoolArray | None, count: int) -> npt.NDArray[np.int64]:
+def _gram_blocks(pairs: BoolArray | None, count: int) -> LongArray:
     """Return the 3 x 3 blocks on and below the diagonal that hold a needed pair."""
     side = GRAM_SIDE
     needed = np.ones((count, count), bool) if pairs is None else pairs | pairs.T

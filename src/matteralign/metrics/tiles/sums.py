@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from matteralign.metrics.base.inputs import FloatArray
-from matteralign.metrics.embedding.members import BoolArray
+from matteralign.metrics.base.inputs import BoolArray, FloatArray, LongArray
 from matteralign.metrics.tiles.loops.tile_loops import row_products
 
 
@@ -85,8 +84,8 @@ class MatrixSums:
     rows: npt.NDArray[Any]
     diagonal: FloatArray
     patterns: BoolArray
-    pattern_of: npt.NDArray[np.int64]
-    edges: npt.NDArray[np.int64]
+    pattern_of: LongArray
+    edges: LongArray
 
     @property
     def blocks(self) -> int:
@@ -185,7 +184,7 @@ class Sample:
         return common
 
     @cached_property
-    def _counts(self) -> npt.NDArray[np.int64]:
+    def _counts(self) -> LongArray:
         count = len(self._sums.patterns)
         return np.asarray(
             [[int(self._common(p, q).sum()) for q in range(count)] for p in range(count)]

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 
 from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
+from matteralign.metrics.base.inputs import FloatArray, LongArray
 from matteralign.metrics.base.workers import Workers
 from matteralign.metrics.tiles.backend import Counting, Cut, Strips
 from matteralign.metrics.tiles.candidates import Proposed
@@ -316,9 +317,9 @@ class TorchBackend:
         lines: Tensor,
         start: int,
         stop: int,
-        blocks: npt.NDArray[np.int64],
+        blocks: LongArray,
         pool: Workers,
-    ) -> npt.NDArray[np.float64]:
+    ) -> FloatArray:
         """Multiply runs of all lines at once, add the runs up in float64."""
         count = len(lines)
         runs = (stop - start) // _GRAM_RUN
