@@ -65,7 +65,7 @@ def _here(task: str, **more: Any) -> Callable[[Settings, list[Any]], Result]:
 def _dadapy(settings: Settings, units: list[Any]) -> Result:
     from matteralign.core.errors import MatterAlignError
     from matteralign.registry.environments import get_environment
-    from matteralign.runtime.environments import ensure_environment
+    from matteralign.stages.runtime.environments import ensure_environment
 
     try:
         python = ensure_environment(get_environment("peers"))

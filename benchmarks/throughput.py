@@ -77,8 +77,8 @@ def measure(settings: Settings) -> dict[str, Any]:
     """Measure every model in its environment, printing each as it comes."""
     from matteralign.registry.environments import get_environment
     from matteralign.registry.load import load_cards
-    from matteralign.runtime.environments import ensure_environment
     from matteralign.sources.cache import ensure
+    from matteralign.stages.runtime.environments import ensure_environment
 
     n, found = settings.throughput_n, []
     samples = {

@@ -21,9 +21,9 @@ from matteralign.core.paths import CACHE_VARIABLE, cache_root
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
 from matteralign.registry.load import load_cards
-from matteralign.runtime.environments import ensure_environment
 from matteralign.sources.cache import ensure
 from matteralign.sources.package import uv_binary
+from matteralign.stages.runtime.environments import ensure_environment
 from matteralign.stages.sample import sample_slice
 from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.study import Study

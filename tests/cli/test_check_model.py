@@ -17,7 +17,7 @@ import yaml
 from matteralign.cli.app import main
 from matteralign.core.paths import CACHE_VARIABLE
 from matteralign.registry.load import load_cards
-from matteralign.runtime import launch
+from matteralign.stages.runtime import launch
 
 Done = subprocess.CompletedProcess[str]
 
@@ -181,7 +181,7 @@ def test_an_interruption_keeps_what_is_finished_and_stops_the_worker(
     worker = tmp_path / "worker.py"
     worker.write_text(SLEEPS)
     code = (
-        "import pathlib, sys; from matteralign.runtime import launch; "
+        "import pathlib, sys; from matteralign.stages.runtime import launch; "
         f"launch._WORKER = pathlib.Path({str(worker)!r}); "
         "launch.ensure_environment = lambda *_: pathlib.Path(sys.executable); "
         "sys.argv = ['matteralign', 'check-model', 'random', 'ecfp4']; "

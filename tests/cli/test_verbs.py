@@ -111,7 +111,7 @@ def test_a_job_imports_nothing_heavy_before_its_work(
 
 def test_an_environment_is_recorded_without_heavy_imports(study: Path) -> None:
     there = (
-        "import matteralign.runtime.environments as e, pathlib\n"
+        "import matteralign.stages.runtime.environments as e, pathlib\n"
         "e.ensure_environment = lambda *_: pathlib.Path('python')"
     )
     loaded = imported(study, "environment", "main", "--out", "x.json", before=there, code=0)

@@ -18,8 +18,8 @@ from matteralign.config.datasets import OwnDataset
 from matteralign.config.schema import StudyConfig
 from matteralign.datasets.own.source import OwnSource
 from matteralign.datasets.proteins.peptides import peptide
-from matteralign.runtime.weights import fetch_weights
 from matteralign.stages.embed import embed_model
+from matteralign.stages.runtime.weights import fetch_weights
 from matteralign.stages.sample import sample_slice
 from matteralign.stages.score import score_slice
 from matteralign.stages.study.layout import Layout

@@ -32,7 +32,7 @@ def models(
     what the weights are checked against: the card, your lock, or the hash of the first download.
     """
     from matteralign.registry.load import STUDY_ROWS
-    from matteralign.runtime.weights import weights_state
+    from matteralign.stages.runtime.weights import weights_state
 
     cards = list(cards_of(study_if_any(config)).values())
     if as_json:

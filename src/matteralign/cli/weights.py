@@ -48,7 +48,7 @@ def pin(
     from matteralign.config.load import LOCK_NAME
     from matteralign.registry.load import get_card
     from matteralign.registry.lock import read_lock, write_lock
-    from matteralign.runtime.weights import weights_state
+    from matteralign.stages.runtime.weights import weights_state
 
     study = study_if_any(config)
     cards = cards_of(study)
@@ -82,9 +82,9 @@ def pin(
 def _seen(card: ModelCard) -> list[LockedFile]:
     """Return the entries of a model whose files are here, each hashed now."""
     from matteralign.registry.lock import LockedFile
-    from matteralign.runtime.weights import as_fetched, weights_state
     from matteralign.sources.cache import cached_path, verify
     from matteralign.sources.transfer.places import told_source
+    from matteralign.stages.runtime.weights import as_fetched, weights_state
 
     state = weights_state(card)
     if state == "none":

@@ -21,6 +21,7 @@ from matteralign.report.analysis.tables import not_scored_table
 from matteralign.report.drawing import matrices, tree_of
 from matteralign.report.drawn import read_drawn
 from matteralign.report.page.page import ReportData, ReportFigure
+from matteralign.report.slice_findings import findings_absent
 from matteralign.report.slice_view import SliceView
 from matteralign.store.structures import SampleSet, read_structures
 
@@ -104,8 +105,15 @@ def report_data(view: SliceView) -> ReportData:
             *_unscaled(view),
             *_hubs(view),
             *no_tree,
+            *_absent(view),
         ],
     )
+
+
+def _absent(view: SliceView) -> list[str]:
+    """Return one note on the findings that this slice cannot have."""
+    told = findings_absent(view.results)
+    return [f"Not shown of this slice: {'; '.join(told)}."] if told else []
 
 
 def _seed(sample: SampleSet) -> int | None:

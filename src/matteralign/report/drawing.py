@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-
-from matplotlib.figure import Figure
 
 from matteralign.metrics.base.registry import METRICS
 from matteralign.report.analysis.calibration import has_debiased, once_per_pair
@@ -35,20 +32,12 @@ from matteralign.report.figures.phylogram import tree_figure
 from matteralign.report.figures.plane import imbalance_plane
 from matteralign.report.figures.style import labels_of
 from matteralign.report.figures.sweep import sweep_figure
+from matteralign.report.slice_findings import findings_drawings
+from matteralign.report.slice_findings.results import Drawing
 from matteralign.report.slice_view import SliceView
 
 TREE_METRIC = "cknna"
 """The study makes its tree of CKNNA."""
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """One figure before it is rendered."""
-
-    stem: str
-    title: str
-    caption: str
-    figure: Figure
 
 
 def matrices(view: SliceView) -> list[ScoreMatrix]:
@@ -109,6 +98,7 @@ def draw(view: SliceView) -> Iterator[Drawing]:
         caption = tree_caption(tree, matrix, dataset)
         figure = tree_figure(tree, labels, subtitle=subtitle(matrix))
         yield Drawing("tree", "Evolutionary tree of the models", caption, figure)
+    yield from findings_drawings(view.results)
 
 
 def _calibration(view: SliceView) -> Iterator[Drawing]:

@@ -12,6 +12,8 @@ import pandas as pd
 
 from matteralign.core.errors import IntegrityError
 from matteralign.report.analysis.tables import ModelFacts, build_tables, facts_of, told_apart
+from matteralign.report.slice_findings import findings_tables
+from matteralign.report.slice_findings.results import SliceResults
 from matteralign.stages.assemble import check_dimensions, check_scores
 from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.lists import read_summary
@@ -120,7 +122,15 @@ class SliceView:
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table of the slice by file stem."""
-        return build_tables(self.scores, self.dimensions, self.sidecars, self.facts)
+        tables = build_tables(self.scores, self.dimensions, self.sidecars, self.facts)
+        return tables | findings_tables(self.results)
+
+    @cached_property
+    def results(self) -> SliceResults:
+        """What the findings of the slice are made of."""
+        specs = [(m.spec.metric, m.spec.definition, m.params) for m in self.pair_measures]
+        dataset = self.study.slice(self.layout.slice).dataset
+        return SliceResults(dataset, self.facts, self.scores, specs)
 
 
 def _require_columns(rows: Any, where: Path) -> None:

@@ -10,9 +10,9 @@ from matteralign.core.hashing import sha256_json
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
 from matteralign.registry.load import get_card
-from matteralign.runtime.launch import run_worker
-from matteralign.runtime.weights import runnable
 from matteralign.sources.cache import cached_path
+from matteralign.stages.runtime.launch import run_worker
+from matteralign.stages.runtime.weights import runnable
 from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.standing import check_weights, differences, made_by
 from matteralign.stages.study.study import Study

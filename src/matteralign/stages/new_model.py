@@ -13,7 +13,7 @@ from matteralign.core.suggest import unknown
 from matteralign.core.validation import validated
 from matteralign.datasets.examples import examples
 from matteralign.registry.card import ModelCard
-from matteralign.runtime.launch import run_worker
+from matteralign.stages.runtime.launch import run_worker
 from matteralign.store.structures import write_structures
 
 # What is the model's own and no other card's business.

@@ -21,8 +21,8 @@ def architecture(
 ) -> None:
     """Build the untrained network of a model in its file format, or find it in the cache."""
     from matteralign.registry.load import get_card
-    from matteralign.runtime.stand_in import build_stand_in
     from matteralign.sources.cache import cached_path
+    from matteralign.stages.runtime.stand_in import build_stand_in
 
     card = build_stand_in(get_card(model, study_of(config).cards), say)
     files = {p.name: {"sha256": p.sha256, "size": p.size} for p in card.checkpoint.files}

@@ -19,7 +19,7 @@ def environment(
 ) -> None:
     """Build the environment of a model family in the cache, or find it there."""
     from matteralign.registry.environments import get_environment
-    from matteralign.runtime.environments import ensure_environment
+    from matteralign.stages.runtime.environments import ensure_environment
 
     chosen = get_environment(name)
     python = ensure_environment(chosen, say)

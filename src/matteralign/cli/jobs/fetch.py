@@ -137,7 +137,7 @@ def _fetch(
     study: Study, targets: _Targets, accept: str | None, jobs: int
 ) -> dict[str, dict[str, object] | MatterAlignError]:
     """Return for each target its record, or the error that says why it is not here."""
-    from matteralign.runtime.weights import fetch_many, fetch_weights
+    from matteralign.stages.runtime.weights import fetch_many, fetch_weights
 
     cards = [study.cards[key] for key in targets.models]
     for card in cards:

@@ -170,10 +170,10 @@ def matrix_table(matrix: ScoreMatrix, weights: Mapping[str, str]) -> pd.DataFram
     """Return a matrix after its model keys, ``model``, and what each ran on, ``weights``."""
     frame = matrix.values.reset_index()
     frame.columns = pd.Index([str(name) for name in frame.columns])
-    return _with_weights(frame, weights)
+    return with_weights(frame, weights)
 
 
-def _with_weights(frame: pd.DataFrame, weights: Mapping[str, str]) -> pd.DataFrame:
+def with_weights(frame: pd.DataFrame, weights: Mapping[str, str]) -> pd.DataFrame:
     """Say what each model of a table ran on, beside its key."""
     out = frame.copy()
     for model in ("model", "model_a", "model_b"):
@@ -229,9 +229,9 @@ def build_tables(
         "coverage": coverage_table(ordered),
         "masked_reasons": masked_reasons(ordered),
         "masked_rows": masked_rows(ordered),
-        "not_scored": _with_weights(not_scored_table(scores), weights),
+        "not_scored": with_weights(not_scored_table(scores), weights),
         "intrinsic_dimension": intrinsic.reset_index(drop=True),
-        "intrinsic_dimension_wide": _with_weights(dimension_table(intrinsic, keys), weights),
+        "intrinsic_dimension_wide": with_weights(dimension_table(intrinsic, keys), weights),
         "calibration": calibration_table(scores, keys),
     }
     for metric, definition, params in score_specs(scores):
@@ -245,7 +245,7 @@ def build_tables(
             )
         if METRICS[metric].figure == "plane":
             options = slug.removeprefix(f"{metric}_")
-            tables[f"{metric}_pairs_{options}"] = _with_weights(
+            tables[f"{metric}_pairs_{options}"] = with_weights(
                 imbalance_pairs(scores, params, keys, definition), weights
             )
     return tables

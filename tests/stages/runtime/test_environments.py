@@ -13,7 +13,7 @@ import pytest
 
 from matteralign.core.errors import MatterAlignError
 from matteralign.registry.environments import Environment, this_python
-from matteralign.runtime.environments import ensure_environment, find_links, interpreter
+from matteralign.stages.runtime.environments import ensure_environment, find_links, interpreter
 
 Make = Callable[..., Environment]
 
@@ -171,7 +171,7 @@ def test_a_python_that_pins_are_not_built_for_uses_one_that_they_are(
     environment = make()
     here = this_python()
     (environment.folder / "python.txt").write_text(f"3.7  # long gone\n{here}\n")
-    monkeypatch.setattr("matteralign.runtime.environments.this_python", lambda: "3.99")
+    monkeypatch.setattr("matteralign.stages.runtime.environments.this_python", lambda: "3.99")
     python = ensure_environment(environment, lambda _: None)
     asked = "import sys; print('%d.%d' % sys.version_info[:2])"
     done = subprocess.run([str(python), "-c", asked], capture_output=True, text=True, check=True)

@@ -13,8 +13,8 @@ from matteralign.core.files import read_record, write_json
 from matteralign.core.paths import cache_root
 from matteralign.registry.card import ModelCard
 from matteralign.registry.stand_in import stand_in_key, untrained_card
-from matteralign.runtime.launch import run_worker
 from matteralign.sources.cache import adopt, cached_path
+from matteralign.stages.runtime.launch import run_worker
 
 
 def build_stand_in(card: ModelCard, report: Callable[[str], None]) -> ModelCard:

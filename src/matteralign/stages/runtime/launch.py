@@ -15,9 +15,9 @@ from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.core.files import write_json
 from matteralign.registry.card import ModelCard
 from matteralign.registry.environments import get_environment
-from matteralign.runtime.environments import ensure_environment
+from matteralign.stages.runtime.environments import ensure_environment
 
-_WORKER = Path(__file__).resolve().parents[1] / "models" / "worker.py"
+_WORKER = Path(__file__).resolve().parents[2] / "models" / "worker.py"
 # These would let another project's packages or settings leak into a pinned environment.
 # Without bytecode in this environment, which is ours, each worker would compile torch anew.
 _DROPPED = (

@@ -13,7 +13,7 @@ import pytest
 from matteralign.core.errors import MatterAlignError, UserError
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
-from matteralign.runtime import launch
+from matteralign.stages.runtime import launch
 from matteralign.store.latent_rows import open_latent
 from matteralign.store.structures import Structure, read_structures, write_structures
 

@@ -8,10 +8,10 @@ from typing import Literal
 from matteralign.core.errors import FetchError, MatterAlignError, UserError
 from matteralign.core.weights import Weights
 from matteralign.registry.card import ModelCard
-from matteralign.runtime.stand_in import build_stand_in, built_files
 from matteralign.sources.cache import ensure, in_cache
 from matteralign.sources.recorded import accept, accepted, known
 from matteralign.sources.wanted import Wanted, bring_all
+from matteralign.stages.runtime.stand_in import build_stand_in, built_files
 
 State = Literal["none", "real", "architecture", "missing"]
 Report = Callable[[str], None]

@@ -12,8 +12,8 @@ import pytest
 from matteralign.core.errors import FetchError, UserError
 from matteralign.registry.card import ModelCard
 from matteralign.registry.stand_in import untrained_card
-from matteralign.runtime import weights
 from matteralign.sources.recorded import hand_path
+from matteralign.stages.runtime import weights
 
 GONE = "http://127.0.0.1:9/w.pt"  # the port that discards: nothing answers
 BYTES = b"trained"
