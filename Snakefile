@@ -1,4 +1,4 @@
-"""Alignment of scientific foundation models: one target per slice, `all` for every slice."""
+"""Alignment of scientific foundation models: a target per slice and analysis, `all` for all."""
 
 from snakemake.utils import min_version
 
@@ -16,12 +16,14 @@ include: "workflow/rules/embed.smk"
 include: "workflow/rules/summarize.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/analyses.smk"
 
 
 rule all:
     default_target: True
     input:
         [layout(name).report for name in STUDY.config.slices],
+        [AnalysisLayout(RESULTS, name).record for name in STUDY.config.analyses],
 
 
 for slice_name in STUDY.config.slices:
@@ -31,3 +33,12 @@ for slice_name in STUDY.config.slices:
             slice_name
         input:
             layout(slice_name).report,
+
+
+for analysis_name in STUDY.config.analyses:
+
+    rule:
+        name:
+            analysis_name
+        input:
+            AnalysisLayout(RESULTS, analysis_name).record,

@@ -2,9 +2,10 @@ import os
 import sys
 from pathlib import Path
 
-from matteralign.stages.study.layout import Layout
+from matteralign.stages.study.across import analysis_inputs
+from matteralign.stages.study.layout import AnalysisLayout, Layout
 from matteralign.stages.study.study import open_study
-from matteralign.stages.study.wanted import settle_record, settle_slice
+from matteralign.stages.study.wanted import settle_analysis, settle_record, settle_slice
 from matteralign.cli.shared.common import CONFIG_VARIABLE, put_program_on_path
 from matteralign.config.load import read_yaml, resolve
 from matteralign.core.errors import MatterAlignError, UserError
@@ -56,6 +57,7 @@ def layout(slice_name):
 
 
 PATTERN = Layout(RESULTS, "{slice}")
+ANALYSIS = AnalysisLayout(RESULTS, "{analysis}")
 SWEEP_OUTPUT = {"sweep": PATTERN.sweep} if STUDY.config.metrics.sweep else {}
 # For jobs that can use many cores. Snakemake gives fewer if --cores is smaller; a cluster
 # profile or --set-threads changes it for single rules.
@@ -68,6 +70,7 @@ MODELS = sorted(
 wildcard_constraints:
     slice="|".join(STUDY.config.slices) or "none",
     model="|".join(key.replace(".", r"\.") for key in MODELS) or "none",
+    analysis="|".join(STUDY.config.analyses) or "none",
     dataset=r"[a-z0-9\-@]+",
     environment=r"[a-z0-9\-]+",
 
@@ -97,6 +100,19 @@ def wanted(stage):
             SETTLED.add(wildcards.slice)
             settle_slice(STUDY, place, say)
         return place.wanted(stage, wildcards.get("model"))
+
+    return find
+
+
+def wanted_analysis():
+    """As `wanted`, of an analysis."""
+
+    def find(wildcards):
+        place = AnalysisLayout(RESULTS, wildcards.analysis)
+        if workflow.is_main_process and place not in SETTLED:
+            SETTLED.add(place)
+            settle_analysis(STUDY, place, say)
+        return place.wanted
 
     return find
 

@@ -1,10 +1,12 @@
-"""The verb for people: run a slice."""
+"""The verb for people: run a slice or an analysis."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,6 @@ from matteralign.cli.shared.common import (
     CONFIG_VARIABLE,
     DEFAULT_CONFIG,
     ConfigOption,
-    SliceArgument,
     layout_of,
     say,
     study_of,
@@ -22,8 +23,10 @@ from matteralign.cli.shared.common import (
 from matteralign.cli.shared.passed_on import check_passed_on
 from matteralign.core.errors import IntegrityError, MatterAlignError, UserError
 from matteralign.core.files import writing
-from matteralign.stages.study.layout import Layout
-from matteralign.stages.study.standing import Standing
+from matteralign.core.suggest import require_known
+from matteralign.stages.study.across import analysis_result
+from matteralign.stages.study.layout import AnalysisLayout
+from matteralign.stages.study.standing import Result, Standing
 from matteralign.stages.study.study import Study
 
 
@@ -34,27 +37,28 @@ def register(app: typer.Typer) -> None:
 
 def run(
     context: typer.Context,
-    slice_name: SliceArgument,
+    name: Annotated[str, typer.Argument(help="Slice or analysis of the configuration.")],
     cores: Annotated[int, typer.Option(min=1, help="Cores to use.")] = os.cpu_count() or 1,
     snakefile: Annotated[Path, typer.Option(help="The workflow.")] = Path("Snakefile"),
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Run the whole workflow for one slice; further arguments go to Snakemake, such as -n.
+    """Run the whole workflow for a slice or analysis; further arguments go to Snakemake (-n).
 
     A run that was killed continues where it stopped. Two runs in one folder are refused.
     """
     from filelock import FileLock, Timeout
 
     study = study_of(config)
-    layout = layout_of(study, slice_name)
+    target = _target(study, name)
     if not snakefile.exists():
         raise UserError(f"{snakefile}: no workflow here; run this in the project's folder")
     dry = check_passed_on(context.args, [o for p in context.command.params for o in p.opts])
-    lock = layout.results / ".run.lock"
+    results = Path(study.config.results)
+    lock = results / ".run.lock"
     with writing(lock):
-        layout.results.mkdir(parents=True, exist_ok=True)
+        results.mkdir(parents=True, exist_ok=True)
         lock.touch()
-    command = [sys.executable, "-m", "snakemake", slice_name, "--snakefile", str(snakefile)]
+    command = [sys.executable, "-m", "snakemake", name, "--snakefile", str(snakefile)]
     command += ["--configfile", str(config), "--cores", str(cores)]
     # The file lock below replaces Snakemake's, which outlives a killed process. A flag stands
     # after --quiet, or it would take what the user adds for its own values.
@@ -68,30 +72,49 @@ def run(
             code = subprocess.run(command, check=False, env=variables).returncode
     except Timeout as error:
         raise MatterAlignError(
-            f"{layout.results}: another run is working here; wait for it or stop it"
+            f"{results}: another run is working here; wait for it or stop it"
         ) from error
     if code != 0:
         raise MatterAlignError(
-            f"slice {slice_name!r} did not finish (see above); finished work is kept, "
+            f"{target.kind} {name!r} did not finish (see above); finished work is kept, "
             "run again to continue"
         )
-    if dry or not layout.report.exists():
+    if dry or not target.last.exists():
         return
-    _require_complete(study, layout)
-    say(f"\n{slice_name} is complete. Open {layout.report.resolve()}")
+    _require_complete(name, target.results())
+    say(f"\n{name} is complete. Open {target.opened.resolve()}")
 
 
-def _require_complete(study: Study, layout: Layout) -> None:
-    """Refuse to call a slice complete of which something is not of today's configuration.
+@dataclass(frozen=True)
+class _Target:
+    """What is run: its kind, its last file, what a reader opens, the results it consists of."""
+
+    kind: str
+    last: Path
+    opened: Path
+    results: Callable[[], Iterable[Result]]
+
+
+def _target(study: Study, name: str) -> _Target:
+    if name not in study.config.slices and study.config.analyses:
+        require_known("slice or analysis", name, {**study.config.slices, **study.config.analyses})
+        of = AnalysisLayout(Path(study.config.results), name)
+        return _Target("analysis", of.record, of.root, lambda: [analysis_result(study, of)])
+    layout = layout_of(study, name)
+    return _Target("slice", layout.report, layout.report, Standing(study, layout).results)
+
+
+def _require_complete(name: str, results: Iterable[Result]) -> None:
+    """Refuse to call complete what is in part not of today's configuration.
 
     Raises
     ------
     IntegrityError
         In one line: what, and why.
     """
-    for result in Standing(study, layout).results():
+    for result in results:
         why = result.differs() if result.there else "is missing"
         if why is not None:
             raise IntegrityError(
-                f"{layout.slice} is not complete: {result.outputs[-1]}: {why}; run it again"
+                f"{name} is not complete: {result.outputs[-1]}: {why}; run it again"
             )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from matteralign.config.analyses import Analysis
 from matteralign.config.schema import StudyConfig
 from matteralign.config.slices import Slice
 from matteralign.core.errors import UserError
@@ -17,7 +18,7 @@ LOCK_NAME = "weights.lock.yaml"
 """A lock of weights that is used where it lies beside the configuration."""
 
 # What a file that is included may hold; anything else in it would be without effect.
-_INCLUDABLE = {"slices", "include"}
+_INCLUDABLE = {"slices", "analyses", "include"}
 
 
 def load_config(path: str | Path) -> StudyConfig:
@@ -26,8 +27,8 @@ def load_config(path: str | Path) -> StudyConfig:
     Raises
     ------
     UserError
-        If a file is missing, is not YAML, has an unknown key (the nearest is named) or two
-        files define one slice.
+        If a file is missing, is not YAML, has an unknown key (the nearest is named), two files
+        define one slice or analysis, or a slice and an analysis have one name.
     """
     path = Path(path)
     return resolve(read_yaml(path), origin=str(path), base=path.parent)
@@ -42,8 +43,8 @@ def _load_included(path: Path, origin: str, above: tuple[Path, ...]) -> StudyCon
     extra = sorted(set(raw) - _INCLUDABLE)
     if extra and extra[0] in StudyConfig.model_fields:
         raise UserError(
-            f"{path}: an included file adds slices only; move {extra[0]!r} to the file that "
-            f"includes it ({origin})"
+            f"{path}: an included file adds slices and analyses only; move {extra[0]!r} to the "
+            f"file that includes it ({origin})"
         )
     return resolve(raw, origin=str(path), base=path.parent, above=(*above, path.resolve()))
 
@@ -68,15 +69,25 @@ def resolve(
     beside = base / LOCK_NAME
     if not above and config.weights_lock is None and beside.is_file():
         config = config.model_copy(update={"weights_lock": str(beside)})
-    slices = dict(config.slices)
+    slices, analyses = dict(config.slices), dict(config.analyses)
     for name in config.include:
         where = base / name
         included = _load_included(where, origin, above)
-        for key, value in included.slices.items():
-            if key in slices and slices[key] != value:
-                raise UserError(f"{where}: slice {key!r} is already defined otherwise in {origin}")
-            slices[key] = value
-    return config.model_copy(update={"slices": slices, "include": []})
+        _add("slice", slices, included.slices, f"{where}: ", origin)
+        _add("analysis", analyses, included.analyses, f"{where}: ", origin)
+    both = sorted(set(slices) & set(analyses))
+    if both:
+        raise UserError(f"{origin}: {both[0]!r} is the name of a slice and of an analysis")
+    return config.model_copy(update={"slices": slices, "analyses": analyses, "include": []})
+
+
+def _add(
+    kind: str, known: dict[str, Any], more: Mapping[str, Any], where: str, origin: str
+) -> None:
+    for key, value in more.items():
+        if key in known and known[key] != value:
+            raise UserError(f"{where}{kind} {key!r} is already defined otherwise in {origin}")
+        known[key] = value
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -98,6 +109,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise UserError(f"{path}: a configuration is a mapping of keys")
     return raw
+
+
+def get_analysis(config: StudyConfig, name: str) -> Analysis:
+    """Return one analysis.
+
+    Raises
+    ------
+    UserError
+        If the configuration has no such analysis; the nearest name is offered.
+    """
+    require_known("analysis", name, config.analyses)
+    return config.analyses[name]
 
 
 def get_slice(config: StudyConfig, name: str) -> Slice:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, field_validator
 
+from matteralign.config.analyses import Analysis
 from matteralign.config.datasets import DatasetSection
 from matteralign.config.metrics import Metrics
 from matteralign.config.slices import Slice
 from matteralign.config.strict import Name, StrictSection
 from matteralign.core.mirrors import parse_mirror
 from matteralign.core.weights import Weights
+
+RESERVED = (
+    "all", "analyze", "embed", "environment", "fetch", "figures", "report", "sample", "score",
+    "summarize", "tables", "weights",
+)  # fmt: skip
+"""Targets that the workflow has of its own."""
 
 
 class Tree(StrictSection):
@@ -31,7 +40,8 @@ class StudyConfig(StrictSection):
     """The whole configuration of a study."""
 
     include: list[str] = Field(
-        default=[], description="further files, relative to this one, whose slices are added"
+        default=[],
+        description="further files, relative to this one, whose slices and analyses are added",
     )
     results: str = Field(default="results", description="output folder, relative to the run")
     cards: list[str] = Field(default=[], description="further folders of model cards")
@@ -62,12 +72,23 @@ class StudyConfig(StrictSection):
         default={}, description="datasets of the user's own by name"
     )
     slices: dict[Name, Slice] = Field(default={}, description="slices by name")
+    analyses: dict[Name, Analysis] = Field(
+        default={}, description="questions about several slices together, by name"
+    )
 
     @field_validator("mirrors")
     @classmethod
     def _mirrors_parse(cls, value: list[str]) -> list[str]:
         for mirror in value:
             parse_mirror(mirror)
+        return value
+
+    @field_validator("slices", "analyses")
+    @classmethod
+    def _not_reserved(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if name in RESERVED:
+                raise ValueError(f"{name!r} is a target of the workflow; choose another name")
         return value
 
     def metrics_of(self, name: str) -> Metrics:

@@ -154,6 +154,16 @@ Panel = Annotated[
         custom_error_message="must be a list of keys, a selection such as {family: [mace]}, or all",
     ),
 ]
+Models = Annotated[
+    Annotated[Literal["all"], Tag("word")]
+    | Annotated[list[str], Field(min_length=1), Tag("keys")]
+    | Annotated[Selection, Tag("selection")],
+    Discriminator(
+        _kind_of_panel,
+        custom_error_type="models",
+        custom_error_message="must be a list of keys, a selection such as {family: [mace]}, or all",
+    ),
+]
 Rows = Annotated[
     Annotated[int, Field(ge=2), Tag("number")] | Annotated[Literal["all"], Tag("word")],
     Discriminator(

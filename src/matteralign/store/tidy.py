@@ -192,8 +192,15 @@ def read_frame(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
     return frame.astype({field.name: float for field in schema if field.type == pa.float64()})
 
 
-def write_table(frame: pd.DataFrame, stem: str | Path) -> tuple[Path, Path]:
+def write_table(
+    frame: pd.DataFrame, stem: str | Path, made_of: Mapping[str, Any] | None = None
+) -> tuple[Path, Path]:
     """Write a table twice: ``<stem>.parquet`` for programs, ``<stem>.csv`` for eyes.
+
+    Parameters
+    ----------
+    made_of
+        What decides the rows, kept in the Parquet file; see `read_made_of`.
 
     Returns
     -------
@@ -202,7 +209,11 @@ def write_table(frame: pd.DataFrame, stem: str | Path) -> tuple[Path, Path]:
     """
     # Not with_suffix: a stem may hold a dot of its own.
     parquet, csv = Path(f"{stem}.parquet"), Path(f"{stem}.csv")
-    _write(pa.Table.from_pandas(frame, preserve_index=False), parquet)
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    if made_of is not None:
+        kept = table.schema.metadata or {}
+        table = table.replace_schema_metadata({**kept, _MADE_OF: canonical_json(made_of)})
+    _write(table, parquet)
     with atomic_path(csv) as temporary:
         frame.to_csv(temporary, index=False)
     return parquet, csv

@@ -27,7 +27,7 @@ VERBS = (
     Verb(
         "run",
         "run",
-        "Run the whole workflow for one slice; further arguments go to Snakemake, such as -n.",
+        "Run the whole workflow for a slice or analysis; further arguments go to Snakemake (-n).",
     ),
     Verb(
         "models",
@@ -107,6 +107,11 @@ VERBS = (
         "report",
         "jobs.report",
         "Write the slice's report: one HTML file that opens offline.",
+    ),
+    Verb(
+        "analyze",
+        "jobs.analyze",
+        "Make the tables and figures of an analysis from slices that are finished.",
     ),
     Verb(
         "schema",

@@ -28,7 +28,11 @@ class Grid:
 
 
 def small_plots(
-    titles: Sequence[str], heads: tuple[str, str], handles: Sequence[Artist], notes: Sequence[str]
+    titles: Sequence[str],
+    heads: tuple[str, str],
+    handles: Sequence[Artist],
+    notes: Sequence[str],
+    side: float = SIDE,
 ) -> Grid:
     """Make the empty plots; call inside `style`.
 
@@ -38,19 +42,21 @@ def small_plots(
         One for each plot.
     heads
         Title and subtitle of the figure.
+    side
+        Width and height of a plot in inches.
     """
     across = min(ACROSS, max(len(titles), 1))
     down = max(1, math.ceil(len(titles) / across))
-    width = max(LEFT + across * SIDE + (across - 1) * GAP_X + EDGE, 6.2)
+    width = max(LEFT + across * side + (across - 1) * GAP_X + EDGE, 6.2)
     bottom = footnote_height(notes) + legend_height(handles, width - 2 * EDGE) + 0.5
-    height = bottom + down * SIDE + (down - 1) * GAP_Y + 0.95
+    height = bottom + down * side + (down - 1) * GAP_Y + 0.95
     fig = new_figure(width, height)
     heading(fig, *heads)
     plots = []
     for i, title in enumerate(titles):
-        left = LEFT + (i % across) * (SIDE + GAP_X)
-        low = bottom + (down - 1 - i // across) * (SIDE + GAP_Y)
-        ax = fig.add_axes((left / width, low / height, SIDE / width, SIDE / height))
+        left = LEFT + (i % across) * (side + GAP_X)
+        low = bottom + (down - 1 - i // across) * (side + GAP_Y)
+        ax = fig.add_axes((left / width, low / height, side / width, side / height))
         ax.set_title(title, size=8.5, loc="left", pad=5)
         ax.grid(color=FAINT, linewidth=0.5)
         ax.set_axisbelow(True)

@@ -1,4 +1,4 @@
-"""Where a slice's files lie below the results folder."""
+"""Where the files of a slice and of an analysis lie below the results folder."""
 
 from __future__ import annotations
 
@@ -131,3 +131,53 @@ class Layout:
     def report(self) -> Path:
         """The HTML report."""
         return self.root / "report.html"
+
+
+@dataclass(frozen=True)
+class AnalysisLayout:
+    """Paths of one analysis.
+
+    Attributes
+    ----------
+    results
+        The study's output folder.
+    analysis
+        Name of the analysis.
+    """
+
+    results: Path
+    analysis: str
+
+    @property
+    def root(self) -> Path:
+        """Folder of the analysis. No slice can have the name of the folder above it."""
+        return self.results / "_study" / self.analysis
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the tables."""
+        return self.root / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of the figures."""
+        return self.root / "figures"
+
+    @property
+    def figure_list(self) -> Path:
+        """Titles and captions of the figures."""
+        return self.figures / "captions.json"
+
+    @property
+    def record(self) -> Path:
+        """What the analysis was made from, and its files with their hashes."""
+        return self.root / "analysis.json"
+
+    @property
+    def wanted(self) -> Path:
+        """What the analysis must be made from, for the workflow."""
+        return self.root / ".wanted" / "analyze.json"
+
+    def slice(self, name: str) -> Layout:
+        """Return the paths of a slice."""
+        return Layout(self.results, name)

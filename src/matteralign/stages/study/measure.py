@@ -11,10 +11,11 @@ from matteralign.core.hashing import canonical_json, sha256_json
 from matteralign.metrics.base.specs import STATISTICS, MetricSpec, Scored
 
 if TYPE_CHECKING:
-    from matteralign.config.metrics import Metrics
+    from matteralign.config.metrics import MetricRequest, Metrics
     from matteralign.core.scaling import Scaling
 
 Row = dict[str, Any]
+Kind = Literal["pair", "model"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def key_of(identity: Mapping[str, Any], latent_a: str, latent_b: str, *, statist
     return sha256_json([identity, latent_a, latent_b, statistics])
 
 
-def measures_of(metrics: Metrics, kind: Literal["pair", "model"]) -> tuple[Measure, ...]:
+def measures_of(metrics: Metrics, kind: Kind) -> tuple[Measure, ...]:
     """Return the measures that a configuration asks for, one for each k of a list.
 
     Raises
@@ -93,9 +94,29 @@ def measures_of(metrics: Metrics, kind: Literal["pair", "model"]) -> tuple[Measu
         If a metric, definition or parameter is not known, is of the other kind, or is asked
         for twice; one line with its place and the nearest match.
     """
+    return measures_asked(getattr(metrics, kind), f"metrics.{kind}", kind, metrics.normalize)
+
+
+def measures_asked(
+    requests: Sequence[MetricRequest], place: str, kind: Kind, normalize: Scaling
+) -> tuple[Measure, ...]:
+    """Return the measures of some requests, one for each k of a list.
+
+    Parameters
+    ----------
+    place
+        Where they stand in the configuration, for messages.
+    normalize
+        Scaling where neither the request nor its definition names one.
+
+    Raises
+    ------
+    UserError
+        As `measures_of`.
+    """
     measures: list[Measure] = []
-    for position, request in enumerate(getattr(metrics, kind)):
-        where = f"metrics.{kind}[{position}]"
+    for position, request in enumerate(requests):
+        where = f"{place}[{position}]"
         for params in _each_k(request.params, where):
             try:
                 spec = MetricSpec(request.metric, request.definition, params)
@@ -103,7 +124,7 @@ def measures_of(metrics: Metrics, kind: Literal["pair", "model"]) -> tuple[Measu
                 raise UserError(f"{where}: {error}") from error
             if spec.info.kind != kind:
                 raise UserError(f"{where}: {spec.metric} belongs under metrics.{spec.info.kind}")
-            scaling = request.normalize or spec.definition_info.scaling or metrics.normalize
+            scaling = request.normalize or spec.definition_info.scaling or normalize
             measure = Measure(spec, scaling)
             if measure in measures:
                 raise UserError(f"{where}: {measure} is already listed")

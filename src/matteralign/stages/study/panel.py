@@ -100,8 +100,40 @@ def choose(chosen: Slice, cards: Mapping[str, ModelCard], offers: Offers) -> lis
     return sorted(choices, key=lambda choice: choice.card.index)
 
 
-def check_tags(selection: Selection, cards: Iterable[ModelCard]) -> None:
+def select(models: str | list[str] | Selection, cards: Mapping[str, ModelCard]) -> list[str]:
+    """Return the keys that a choice of models takes of some cards, lowest index first.
+
+    Parameters
+    ----------
+    models
+        ``all``, keys, or a selection. Keys are taken whatever its conditions say.
+
+    Raises
+    ------
+    UserError
+        If a key or a tag does not exist, with the nearest that does.
+    """
+    if isinstance(models, list):
+        models = Selection(keys=models)
+    selection = _ALL if isinstance(models, str) else models
+    for key in (*selection.keys, *selection.exclude):
+        get_card(key, cards)
+    check_tags(selection, cards.values(), "models")
+    taken = [
+        card
+        for card in cards.values()
+        if card.key in selection.keys or not (selection.keys_alone or _unselected(card, selection))
+    ]
+    return [card.key for card in sorted(taken, key=lambda card: card.index)]
+
+
+def check_tags(selection: Selection, cards: Iterable[ModelCard], where: str = "panel") -> None:
     """Refuse values that no card has.
+
+    Parameters
+    ----------
+    where
+        The section in which the selection stands, for the message.
 
     Raises
     ------
@@ -112,7 +144,7 @@ def check_tags(selection: Selection, cards: Iterable[ModelCard]) -> None:
     for name, tags in _TAGS.items():
         values = {tag for card in known for tag in tags(card)}
         for value in getattr(selection, name):
-            require_known(name, value, values, f"panel.{name}: ")
+            require_known(name, value, values, f"{where}.{name}: ")
 
 
 def _asked(chosen: Slice, cards: Mapping[str, ModelCard]) -> tuple[set[str], Selection]:

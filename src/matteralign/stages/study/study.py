@@ -8,11 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from matteralign.config.load import get_slice
+from matteralign import __version__
+from matteralign.config.analyses import Analysis
+from matteralign.config.load import get_analysis, get_slice
 from matteralign.config.schema import StudyConfig
-from matteralign.config.slices import Slice
+from matteralign.config.slices import Selection, Slice
 from matteralign.core.errors import UserError
 from matteralign.core.hashing import sha256_json
+from matteralign.core.suggest import require_known, unknown
 from matteralign.core.weights import Weights
 from matteralign.datasets.source import Source, check_names, find_source
 from matteralign.metrics.base.registry import LISTS_VERSION
@@ -24,8 +27,8 @@ from matteralign.registry.environments import get_environment
 from matteralign.registry.load import get_card, load_cards
 from matteralign.registry.lock import with_lock
 from matteralign.registry.stand_in import stand_in_identity
-from matteralign.stages.study.measure import Measure, measures_of
-from matteralign.stages.study.panel import Choice, choose
+from matteralign.stages.study.measure import Measure, measures_asked, measures_of
+from matteralign.stages.study.panel import Choice, choose, select
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,44 @@ class Study:
     def slice(self, name: str) -> Slice:
         """Return a slice by name."""
         return get_slice(self.config, name)
+
+    def analysis(self, name: str) -> Analysis:
+        """Return an analysis by name."""
+        return get_analysis(self.config, name)
+
+    def analysis_models(self, name: str) -> list[str]:
+        """Return the keys of the models that an analysis asks for, lowest index first.
+
+        They are on the panel of a slice of it, or named by key.
+        """
+        asked = self.analysis(name)
+        panels = {card.key for slice_name in asked.slices for card in self.panel(slice_name)}
+        named = asked.models if isinstance(asked.models, list) else ()
+        named = asked.models.keys if isinstance(asked.models, Selection) else named
+        return [k for k in select(asked.models, self.cards) if k in panels or k in named]
+
+    def analysis_measures(self, name: str, key: str) -> tuple[Measure, ...]:
+        """Return the scores under a key of an analysis.
+
+        Raises
+        ------
+        UserError
+            If one is not known, or a slice of the analysis does not compute it.
+        """
+        asked = self.analysis(name)
+        where = f"analyses.{name}.{key}"
+        normalize = self.config.metrics.normalize
+        found = measures_asked(asked.requests()[key], where, "pair", normalize)
+        for slice_name in asked.slices:
+            known = {str(measure): measure for measure in self.pair_measures(slice_name)}
+            for measure in found:
+                if measure not in known.values():
+                    told = unknown("score", str(measure), known)
+                    raise UserError(
+                        f"{where}: slice {slice_name!r} has no such score; add it under "
+                        f"metrics.pair, or choose one that it has ({told})"
+                    )
+        return found
 
     def dataset(self, name: str) -> Source:
         """Return a dataset by name: one that comes with the package, or the user's own."""
@@ -148,6 +189,19 @@ class Study:
             "lists": LISTS_VERSION,
         }
 
+    def analysis_identity(self, name: str) -> dict[str, Any]:
+        """Return what decides an analysis beside the results that it reads."""
+        asked = self.analysis(name)
+        models = self.analysis_models(name)
+        cards = [self.cards[key].model_dump(mode="json") for key in models]
+        slices = [self.slice(slice_name).model_dump(mode="json") for slice_name in asked.slices]
+        return {
+            "asked": asked.model_dump(mode="json"),
+            "version": asked.version,
+            "models": models,
+            "shown": sha256_json([__version__, cards, slices]),
+        }
+
     def figure_identity(self, slice_name: str) -> str:
         """Return a hash of what only tables, figures and the report depend on."""
         cards = [card.model_dump(mode="json") for card in self.panel(slice_name)]
@@ -225,4 +279,20 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
                 _ = study.pair_measures(name), study.model_measures(name)
         except UserError as error:
             raise UserError(f"slice {name!r}: {error}") from error
+    for name in config.analyses:
+        _check_analysis(study, name)
     return study
+
+
+def _check_analysis(study: Study, name: str) -> None:
+    asked = study.analysis(name)
+    for slice_name in asked.slices:
+        require_known("slice", slice_name, study.config.slices, f"analyses.{name}.slices: ")
+    try:
+        models = study.analysis_models(name)
+    except UserError as error:
+        raise UserError(f"analyses.{name}: {error}") from error
+    if not models:
+        raise UserError(f"analyses.{name}.models: takes no model of the panels of its slices")
+    for key in asked.requests():
+        study.analysis_measures(name, key)

@@ -19,7 +19,8 @@ from typing import Any
 from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path, read_record
 from matteralign.core.hashing import canonical_json
-from matteralign.stages.study.layout import Layout
+from matteralign.stages.study.across import analysis_result
+from matteralign.stages.study.layout import AnalysisLayout, Layout
 from matteralign.stages.study.standing import Result, Standing
 from matteralign.stages.study.study import Study
 
@@ -55,6 +56,14 @@ def settle_slice(study: Study, layout: Layout, report: Report) -> None:
             after.append(result)
     if after:
         report(f"{layout.slice}: then what is made from it, as far as it changes: {_named(after)}")
+
+
+def settle_analysis(study: Study, layout: AnalysisLayout, report: Report) -> None:
+    """Write what is wanted of an analysis, and say why what is there is not of today."""
+    result = analysis_result(study, layout)
+    why = result.differs()
+    if _settle(layout.wanted, result.identity, result.inputs, result.outputs, why):
+        report(f"{layout.analysis}: {why}; to be made again")
 
 
 def _named(results: Sequence[Result]) -> str:

@@ -1,0 +1,1 @@
+"""Figures of several slices together, from the tables of an analysis."""
