@@ -15,7 +15,7 @@ from matteralign.report.slice_findings import (
 from matteralign.report.slice_findings.results import SliceResults
 from matteralign.report.slice_view import SliceView
 from matteralign.store.tidy import SCORES, read_frame
-from tests.docs.test_schemas import columns
+from tests.docs.test_schemas_page import columns
 from tests.synthetic import Planted, build, quality, slice_of
 
 PANEL = [

@@ -13,7 +13,7 @@ from matteralign.core.errors import IntegrityError
 from matteralign.report.analysis.calibration import once_per_pair
 from matteralign.report.analysis.matrices import ScoreMatrix, score_matrix, select_scores
 from matteralign.report.analysis.tables import models_table
-from matteralign.report.drawing import Drawing
+from matteralign.report.slice_findings.results import Drawing
 from matteralign.report.slice_view import SliceView
 from matteralign.stages.study.across import analysis_made_of
 from matteralign.stages.study.layout import AnalysisLayout

@@ -12,9 +12,9 @@ from matteralign.report.across.analysis_view import (
     no_score,
     one_per_model,
 )
-from matteralign.report.drawing import Drawing
 from matteralign.report.figures.across.paired import paired_caption, paired_figure
 from matteralign.report.figures.style import labels_of
+from matteralign.report.slice_findings.results import Drawing
 
 PAIRED_COLUMNS = [
     "metric", "definition", "params", "model_a", "model_b", "weights_a", "weights_b",
