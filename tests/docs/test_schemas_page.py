@@ -154,7 +154,7 @@ def test_the_sidecar_of_latents(scored: Any, tmp_path: Path) -> None:
     (tmp_path / "job.json").write_text(json.dumps(job))
     subprocess.run([sys.executable, "-I", str(WORKER), str(tmp_path / "job.json")], check=True)
     told = set(columns("`latents/<model>.npy` and `.json`"))
-    assert told == keys(tmp_path / "c.json") | {"prompt"}
+    assert told == keys(tmp_path / "c.json") | {"prompt", "taken_from"}
     about = section("`predictions/<model>.parquet`")
     metadata = predictions.read_predictions_metadata(tmp_path / "c.parquet")
     assert set(re.findall(r"`matteralign\.(\w+)`", about)) == set(metadata)

@@ -16,6 +16,7 @@ from matteralign.models.base.wrapper import GPU_BATCHES, Embedded, Wrapper
 from matteralign.models.extraction.extract import extract
 from matteralign.models.inputs.batches import batch_cost, out_of_memory, plan_batches
 from matteralign.registry.card import ModelCard
+from matteralign.store.known_rows import KnownRows
 from matteralign.store.latents import MaskedRow
 from matteralign.store.structures import Structure
 
@@ -297,3 +298,42 @@ def test_only_what_is_padded_pays_for_the_largest() -> None:
     assert plan_batches(range(5), sizes, names, 12, padded=False) == [[0, 1, 2, 3, 4]]
     assert plan_batches(range(5), sizes, names, 12, padded=True) == [[0, 1], [2, 3, 4]]
     assert batch_cost([], padded=True) == batch_cost([], padded=False) == 0
+
+
+def _many(small_molecules: list[Structure], n: int) -> list[Structure]:
+    return [
+        replace(s, id=f"{s.id}-{i}", positions=s.positions + 0.01 * i)
+        for i in range(n)
+        for s in [small_molecules[i % len(small_molecules)]]
+    ]
+
+
+def test_whole_blocks_do_not_depend_on_the_rows_that_follow(
+    model: Moments, small_molecules: list[Structure], tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("matteralign.models.extraction.extract.BLOCK_ROWS", 10)
+    structures = _many(small_molecules, 37)
+    model.broken = {structures[7].id}
+    model.room = 40
+    whole = run(model, structures, tmp_path / "whole")
+    calls, model.calls = model.calls, []
+    short = run(model, structures[:20], tmp_path / "short")
+    assert model.calls == calls[: len(model.calls)]
+    assert short.latents.tobytes() == whole.latents[:20].tobytes()
+    assert short.energies.tobytes() == whole.energies[:20].tobytes()
+    assert short.masked == whole.masked == [short.masked[0]]
+
+
+def test_rows_that_are_known_are_not_run(
+    model: Moments, small_molecules: list[Structure], tmp_path: Path
+) -> None:
+    structures = _many(small_molecules, 30)
+    model.broken = {structures[7].id, structures[22].id}
+    whole = run(model, structures, tmp_path / "whole")
+    known = KnownRows(whole.latents[:13], whole.energies[:13], whole.masked[:1])
+    model.calls = []
+    result = extract(model, structures, shards=tmp_path / "rest", identity="a", known=known)
+    assert {name for call in model.calls for name in call} == {s.id for s in structures[13:]}
+    assert result.latents.tobytes() == whole.latents.tobytes()
+    assert result.energies.tobytes() == whole.energies.tobytes()
+    assert result.masked == whole.masked

@@ -1,9 +1,11 @@
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from matteralign.stages.study.across import analysis_inputs
 from matteralign.stages.study.layout import AnalysisLayout, Layout
+from matteralign.stages.study.nested import longer, of_models, source_of
 from matteralign.stages.study.study import open_study
 from matteralign.stages.study.wanted import settle_analysis, settle_record, settle_slice
 from matteralign.cli.shared.common import CONFIG_VARIABLE, put_program_on_path
@@ -81,6 +83,16 @@ def weights_record(wildcards):
     )
 
 
+@cache
+def requested():
+    """Return the slices that this run makes something of, each with the models."""
+    targets = workflow.dag_settings.targets or [workflow.default_target]
+    files = []
+    for target in filter(None, targets):
+        files += workflow.get_rule(target).input if workflow.is_rule(target) else [target]
+    return of_models(STUDY, RESULTS, map(str, files))
+
+
 SETTLED = set()
 
 
@@ -98,7 +110,9 @@ def wanted(stage):
         place = layout(wildcards.slice)
         if workflow.is_main_process and wildcards.slice not in SETTLED:
             SETTLED.add(wildcards.slice)
-            settle_slice(STUDY, place, say)
+            asked = not requested() or wildcards.slice in requested()
+            # A longer slice of the same draw, which rows are taken from, is not told about.
+            settle_slice(STUDY, place, say if asked else lambda line: None)
         return place.wanted(stage, wildcards.get("model"))
 
     return find

@@ -1,20 +1,70 @@
+def longer_latents(wildcards):
+    """Return what a longer slice of the same draw has of a model, to take the first rows from.
+
+    Where there is no such slice, a file that nothing makes: Snakemake then takes `embed`.
+    """
+    name, key = wildcards.slice, wildcards.model
+    others = [other for other, keys in requested().items() if key in keys]
+    source = source_of(STUDY, RESULTS, name, key, others)
+    if source is None:
+        return [str(layout(name).root / ".no-longer-slice")]
+    place = layout(source)
+    files = [place.latent(key), place.latent_sidecar(key), place.predictions(key)]
+    # Only their order counts: whether rows are to be taken again is decided by content.
+    return [ancient(str(path)) for path in files]
+
+
+EMBED_INPUT = {
+    "wanted": wanted("embed"),
+    "structures": PATTERN.structures,
+    "weights": weights_record,
+    "environment": lambda wildcards: PATTERN.environment_record(
+        STUDY.cards[wildcards.model].environment
+    ),
+}
+# Not removed before the job, which keeps latents of the same card and structures.
+EMBED_OUTPUT = {
+    "latent": update(PATTERN.latent("{model}")),
+    "sidecar": update(PATTERN.latent_sidecar("{model}")),
+    "predictions": update(PATTERN.predictions("{model}")),
+}
+EMBED_COMMAND = (
+    "matteralign embed {wildcards.slice:q} {wildcards.model:q} --threads {threads}"
+    " 2>&1 | tee {log:q}"
+)
+
+
 rule embed:
     input:
-        wanted=wanted("embed"),
-        structures=PATTERN.structures,
-        weights=weights_record,
-        environment=lambda wildcards: PATTERN.environment_record(
-            STUDY.cards[wildcards.model].environment
-        ),
+        **EMBED_INPUT,
     output:
-        # Not removed before the job, which keeps latents of the same card and structures.
-        latent=update(PATTERN.latent("{model}")),
-        sidecar=update(PATTERN.latent_sidecar("{model}")),
-        predictions=update(PATTERN.predictions("{model}")),
+        **EMBED_OUTPUT,
     log:
         RESULTS / "_logs" / "{slice}" / "embed" / "{model}.log",
     benchmark:
         RESULTS / "_logs" / "{slice}" / "embed" / "{model}.tsv"
     threads: 1
     shell:
-        "matteralign embed {wildcards.slice:q} {wildcards.model:q} --threads {threads} 2>&1 | tee {log:q}"
+        EMBED_COMMAND
+
+
+# The rows of a shorter slice of the same draw are copied, which takes no node of a cluster. The
+# command is that of `embed`: it runs the model where the rows are not those of the longer slice.
+rule take:
+    input:
+        **EMBED_INPUT,
+        longer=longer_latents,
+    output:
+        **EMBED_OUTPUT,
+    wildcard_constraints:
+        slice="|".join(name for name in STUDY.config.slices if longer(STUDY, name))
+        or "none",
+    log:
+        RESULTS / "_logs" / "{slice}" / "embed" / "{model}.log",
+    threads: 1
+    localrule: True
+    shell:
+        EMBED_COMMAND
+
+
+ruleorder: take > embed

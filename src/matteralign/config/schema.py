@@ -16,7 +16,7 @@ from matteralign.core.weights import Weights
 
 RESERVED = (
     "all", "analyze", "embed", "environment", "fetch", "figures", "report", "sample", "score",
-    "summarize", "tables", "weights",
+    "summarize", "tables", "take", "weights",
 )  # fmt: skip
 """Targets that the workflow has of its own."""
 

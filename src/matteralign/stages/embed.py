@@ -16,9 +16,10 @@ from matteralign.stages.runtime.weights import runnable
 from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.standing import check_weights, differences, made_by
 from matteralign.stages.study.study import Study
+from matteralign.stages.taken import find_rows, take_rows
 from matteralign.store.latents import check_latent
 from matteralign.store.predictions import read_predictions_metadata
-from matteralign.store.structures import read_structures
+from matteralign.store.structures import SampleSet, read_structures
 
 
 def identity_of(
@@ -66,9 +67,10 @@ def embed_model(
     """Write a model's latents, sidecar and predictions.
 
     What is there already, whole and of the same card, wrapper version, environment, weights and
-    sample set, is left as it is. Work is kept in shards until it is whole, so a killed run goes
-    on where it was. Shards of another card, wrapper version or sample set are never picked up:
-    the folder carries their identity in its name.
+    sample set, is left as it is. First rows that another slice of the same draw has, or this one
+    before it was drawn longer, are taken from there (`find_rows`). Work is kept in shards until
+    it is whole, so a killed run goes on where it was. Shards of another card, wrapper version or
+    sample set are never picked up: the folder carries their identity in its name.
 
     Raises
     ------
@@ -76,20 +78,28 @@ def embed_model(
         If the environment, the checkpoint or the model itself failed.
     """
     listed = get_card(key, study.cards)
-    sample_set_id = read_structures(layout.structures).id
+    sample = read_structures(layout.structures)
     # Of a card that pins its weights nothing is fetched to know that its latents are there.
-    if listed.checkpoint.weights != "untrained" and _kept(study, layout, listed, sample_set_id):
-        report(f"{key}: the latents that are there are of this card and these structures; kept")
+    if listed.checkpoint.weights != "untrained" and _there(study, layout, listed, sample, report):
         return
     card = runnable(listed, study.weights(layout.slice), report)
-    if card.digest() != listed.digest() and _kept(study, layout, card, sample_set_id):
-        report(f"{key}: the latents that are there are of these weights and structures; kept")
+    if card.digest() != listed.digest() and _there(study, layout, card, sample, report):
         return
     if card.checkpoint.weights == "untrained":
         report(f"{key}: runs on UNTRAINED weights; every result is labelled so")
     identity = study.embed_identity(key, layout.slice) | {"card": card.digest()}
-    mark = sha256_json([identity, sample_set_id])[:16]
+    mark = sha256_json([identity, sample.id])[:16]
     shards = layout.shards(key) / mark
+    found = find_rows(study, layout, card, sample)
+    known = {}
+    if found is not None:
+        report(f"{key}: {found.told}; the model runs on the rows that follow")
+        known["known"] = {
+            "latent": str(found.layout.latent(key)),
+            "predictions": str(found.layout.predictions(key)),
+            "rows": len(found.known),
+            "taken_from": found.taken_from,
+        }
     run_worker(
         "embed",
         card,
@@ -101,6 +111,28 @@ def embed_model(
         latent=layout.latent(key),
         predictions=layout.predictions(key),
         shards=shards,
-        identity=identity_of(study, layout, card, sample_set_id),
+        identity=identity_of(study, layout, card, sample.id),
+        **known,
     )
     shutil.rmtree(layout.shards(key), ignore_errors=True)
+
+
+def _there(
+    study: Study,
+    layout: Layout,
+    card: ModelCard,
+    sample: SampleSet,
+    report: Callable[[str], None],
+) -> bool:
+    """Return whether the model need not run: its rows are there, or all of them were taken."""
+    key = card.key
+    if _kept(study, layout, card, sample.id):
+        report(f"{key}: the latents that are there are of this card and these structures; kept")
+        return True
+    found = find_rows(study, layout, card, sample)
+    if found is None or len(found.known) < len(sample):
+        return False
+    take_rows(layout, card, sample, found, identity_of(study, layout, card, sample.id))
+    shutil.rmtree(layout.shards(key), ignore_errors=True)
+    report(f"{key}: {found.told}; the model need not run")
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from matteralign.core.errors import IntegrityError
 from matteralign.core.files import atomic_path
-from matteralign.store.parquet import read_metadata
+from matteralign.store.parquet import read_metadata, read_parquet
 
 SCHEMA = pa.schema(
     [
@@ -36,6 +38,43 @@ def read_predictions_metadata(path: str | Path) -> dict[str, str]:
     """
     found = read_metadata(path, "`embed` for this model")
     return {k.removeprefix(_PREFIX): v for k, v in found.items() if k.startswith(_PREFIX)}
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """A model's energies on a sample set.
+
+    Attributes
+    ----------
+    ids
+        The structures, in the order of the rows.
+    energies
+        Shape (n,), eV, NaN where masked; None when the model predicts no energy.
+    metadata
+        As of `read_predictions_metadata`.
+    """
+
+    ids: list[str]
+    energies: npt.NDArray[np.float64] | None
+    metadata: dict[str, str]
+
+
+def read_predictions(path: str | Path) -> Predictions:
+    """Read a file of predictions.
+
+    Raises
+    ------
+    IntegrityError
+        If it is missing, damaged or has other columns.
+    """
+    table = read_parquet(path, "`embed` for this model")
+    if not table.schema.equals(SCHEMA, check_metadata=False):
+        raise IntegrityError(f"{path}: its columns are not those of predicted energies")
+    energies = np.array(table["energy"].to_pylist(), np.float64)
+    none = "not_applicable" in set(table["status"].to_pylist())
+    return Predictions(
+        table["id"].to_pylist(), None if none else energies, read_predictions_metadata(path)
+    )
 
 
 def write_predictions(

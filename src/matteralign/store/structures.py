@@ -291,6 +291,26 @@ def read_structures(path: str | Path) -> SampleSet:
     )
 
 
+def first_rows_id(path: str | Path, rows: int) -> str | None:
+    """Return the ``sample_set_id`` of the first `rows` rows of a file; None: it has fewer.
+
+    Only these rows are looked at, so of a long file little is read.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing, damaged or has another schema.
+    """
+    from matteralign.store.parquet import read_parquet
+
+    table = read_parquet(path, "`sample` for this slice")
+    if not table.schema.equals(schema(), check_metadata=False):
+        raise IntegrityError(f"{path}: columns differ from structures schema {SCHEMA_VERSION}")
+    if table.num_rows < rows:
+        return None
+    return sample_set_id(_structure(row) for row in table.slice(0, rows).to_pylist())
+
+
 def _info(meta: Mapping[str, str]) -> dict[str, str]:
     prefix = "matteralign.info."
     return {k.removeprefix(prefix): v for k, v in meta.items() if k.startswith(prefix)}

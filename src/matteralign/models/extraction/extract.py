@@ -6,6 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,18 @@ from matteralign.models.base.wrapper import Embedded, Wrapper
 from matteralign.models.extraction.shards import Shard, Shards
 from matteralign.models.inputs.batches import batch_cost, out_of_memory, plan_batches
 from matteralign.models.inputs.placement import placed
+from matteralign.store.known_rows import KnownRows
 from matteralign.store.latents import MaskedRow
 from matteralign.store.structures import Structure
 
 Progress = Callable[[int], None]
+
+BLOCK_ROWS = 1000
+"""Rows of the sample set of which batches are made together.
+
+No batch holds rows of two blocks, so what a model makes of a whole block does not depend on the
+rows that follow: a slice has the same bytes in its first blocks as a longer one of its draw.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +56,7 @@ def extract(
     *,
     shards: Path,
     identity: str,
+    known: KnownRows | None = None,
     progress: Progress | None = None,
 ) -> Extracted:
     """Embed every structure that the model can take, each where `placed` puts it.
@@ -55,7 +65,7 @@ def extract(
     A batch that raises is halved until the structure at fault is alone; that row is masked
     with code ``model_error``. Where memory runs out, this batch and all that follow are planned
     anew with half the budget. The same structures give the same batches, so an interrupted and
-    an undisturbed run end in the same bytes.
+    an undisturbed run end in the same bytes. Batches are made of `BLOCK_ROWS` rows at a time.
 
     Parameters
     ----------
@@ -68,6 +78,8 @@ def extract(
     identity
         What the shards were made with (card, wrapper version, environment): shards of
         another identity are not read.
+    known
+        The first rows, where they are known already: the model is not run on them.
     progress
         Called with the number of rows done.
 
@@ -76,11 +88,12 @@ def extract(
     MatterAlignError
         If the model failed on every structure that was not refused.
     """
-    masked: dict[int, MaskedRow] = {}
+    latents, energies, masked = _begun(wrapper, len(structures), known)
+    first = 0 if known is None else len(known)
     sizes: dict[int, int] = {}
     digests: dict[int, str] = {}
     seen = list(structures)
-    for row, structure in enumerate(structures):
+    for row, structure in enumerate(structures[first:], start=first):
         refusal = wrapper.refuse(structure)
         if refusal is None:
             # At once: checks and sizes share what they find out about a structure.
@@ -90,9 +103,7 @@ def extract(
         else:
             masked[row] = MaskedRow(row, structure.id, refusal.code, refusal.reason)
     accepted = list(sizes)
-    done = len(masked)
-    latents = np.full((len(structures), wrapper.card.latent.dim), np.nan, np.float32)
-    energies = np.full(len(structures), np.nan) if wrapper.card.predicts else None
+    done = len(structures) - len(accepted)
     if progress:
         progress(done)
     kept = Shards(shards, identity, digests)
@@ -109,12 +120,27 @@ def extract(
         finding = _not_finite(latents[row], None if energies is None else energies[row])
         if finding:
             masked[row] = MaskedRow(row, structures[row].id, "non_finite", finding)
-    _refuse_none_left(wrapper.card.key, len(structures), accepted, masked)
+    if known is None or not known.any_valid:
+        _refuse_none_left(wrapper.card.key, len(structures), accepted, masked)
     rows = sorted(masked)
     latents[rows] = np.nan
     if energies is not None:
         energies[rows] = np.nan
     return Extracted(latents, energies, [masked[row] for row in rows])
+
+
+def _begun(
+    wrapper: Wrapper, rows: int, known: KnownRows | None
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64] | None, dict[int, MaskedRow]]:
+    """Return latents, energies and masked rows with what is known in place, NaN elsewhere."""
+    latents = np.full((rows, wrapper.card.latent.dim), np.nan, np.float32)
+    energies = np.full(rows, np.nan) if wrapper.card.predicts else None
+    if known is None:
+        return latents, energies, {}
+    latents[: len(known)] = known.latents
+    if energies is not None and known.energies is not None:
+        energies[: len(known)] = known.energies
+    return latents, energies, {m.row: m for m in known.masked}
 
 
 def _finished(
@@ -132,23 +158,24 @@ def _finished(
         return deque(plan_batches(rest, counts, tie, budget, padded=wrapper.padded))
 
     budget = wrapper.budget()
-    batches = plan(list(sizes))
-    while batches:
-        batch = batches.popleft()
-        shard = kept.read(batch)
-        if shard is None and not kept.too_large(batch):
-            shard = _run(wrapper, structures, batch)
-            if shard is None:
-                kept.note_too_large(batch)
-            else:
-                kept.write(batch, shard)
-        if shard is not None:
-            yield batch, shard
-            continue
-        cost = batch_cost([sizes[row] for row in batch], padded=wrapper.padded)
-        budget = max(min(budget, cost) // 2, 1)
-        _say_halved(wrapper.card.key, budget)
-        batches = plan([*batch, *(row for later in batches for row in later)])
+    for _, block in groupby(sizes, key=lambda row: row // BLOCK_ROWS):
+        batches = plan(list(block))
+        while batches:
+            batch = batches.popleft()
+            shard = kept.read(batch)
+            if shard is None and not kept.too_large(batch):
+                shard = _run(wrapper, structures, batch)
+                if shard is None:
+                    kept.note_too_large(batch)
+                else:
+                    kept.write(batch, shard)
+            if shard is not None:
+                yield batch, shard
+                continue
+            cost = batch_cost([sizes[row] for row in batch], padded=wrapper.padded)
+            budget = max(min(budget, cost) // 2, 1)
+            _say_halved(wrapper.card.key, budget)
+            batches = plan([*batch, *(row for later in batches for row in later)])
 
 
 def _say_halved(key: str, budget: int) -> None:

@@ -23,6 +23,7 @@ from matteralign.models.running.check_jobs import CheckJob, run_checks
 from matteralign.models.running.loading import build_and_load, load_wrapper
 from matteralign.models.running.progress import ProgressLines
 from matteralign.registry.card import ModelCard
+from matteralign.store.known_rows import KnownRows, read_known_rows
 from matteralign.store.latents import write_latent
 from matteralign.store.predictions import write_predictions
 from matteralign.store.structures import SampleSet, read_structures
@@ -32,6 +33,25 @@ _NEEDED = {
     "architecture": ("folder", "result"),
     "measure": ("structures", "result"),
 }
+
+
+class KnownFiles(BaseModel):
+    """Where the first rows of an embedding are known from.
+
+    Attributes
+    ----------
+    latent, predictions
+        Files of which the first `rows` rows are those of the job's structures.
+    taken_from
+        What the sidecar says of them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    latent: Path
+    predictions: Path
+    rows: Annotated[int, Field(ge=1)]
+    taken_from: dict[str, Any]
 
 
 class Job(BaseModel):
@@ -53,6 +73,8 @@ class Job(BaseModel):
         Folder for finished batches, removed at the end.
     identity
         Slice, dataset, sample set, environment: copied into the sidecar.
+    known
+        First rows that the model need not be run on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +88,7 @@ class Job(BaseModel):
     predictions: Path | None = None
     shards: Path | None = None
     identity: dict[str, Any] = {}
+    known: KnownFiles | None = None
     device: str = "cpu"
     threads: Annotated[int, Field(ge=1)] = 1
     result: Path | None = None
@@ -145,11 +168,13 @@ def _measure(job: Job, sample: SampleSet) -> None:
 def _embed(job: Job, wrapper: Wrapper, sample: SampleSet) -> None:
     assert job.latent is not None and job.predictions is not None and job.shards is not None
     identity = _identity(job, wrapper, sample)
+    known = _known(job, sample)
     result = extract(
         wrapper,
         sample.structures,
         shards=job.shards,
         identity=sha256_json(identity),
+        known=known,
         progress=ProgressLines(job.card.key, len(sample)),
     )
     write_predictions(
@@ -165,11 +190,21 @@ def _embed(job: Job, wrapper: Wrapper, sample: SampleSet) -> None:
             "weights": job.card.checkpoint.weights,
         },
     )
-    write_latent(job.latent, result.latents, result.masked, identity)
+    taken = {} if job.known is None else {"taken_from": job.known.taken_from}
+    write_latent(job.latent, result.latents, result.masked, identity | taken)
     shutil.rmtree(job.shards, ignore_errors=True)
     if result.masked:
         count = len(result.masked)
         print(f"{job.card.key}: {count} of {len(sample)} masked", file=sys.stderr, flush=True)
+
+
+def _known(job: Job, sample: SampleSet) -> KnownRows | None:
+    if job.known is None:
+        return None
+    ids = [structure.id for structure in sample.structures[: job.known.rows]]
+    return read_known_rows(
+        job.known.latent, job.known.predictions, ids, energies=bool(job.card.predicts)
+    )
 
 
 def _check_sample(job: Job, sample: SampleSet) -> None:

@@ -85,11 +85,9 @@ class Standing:
     def results(self) -> Iterator[Result]:
         """Yield every result of the slice, each after those that it is made from."""
         layout, study, name = self.layout, self.study, self.layout.slice
-        dataset = layout.dataset_record(study.slice(name).dataset)
-        drawn = study.sample_identity(name)
-        yield Result("sample", None, [dataset], [layout.structures], drawn, self.of_sample)
+        yield self.sampled()
         for card in self._panel:
-            yield self._embed(card)
+            yield self.embedded(card)
         for card in self._panel:
             yield self._summarize(card.key)
         sidecars = [layout.latent_sidecar(card.key) for card in self._panel]
@@ -113,7 +111,15 @@ class Standing:
     def _panel(self) -> list[ModelCard]:
         return self.study.panel(self.layout.slice)
 
-    def _embed(self, card: ModelCard) -> Result:
+    def sampled(self) -> Result:
+        """Return the structures of the slice."""
+        layout, name = self.layout, self.layout.slice
+        dataset = layout.dataset_record(self.study.slice(name).dataset)
+        drawn = self.study.sample_identity(name)
+        return Result("sample", None, [dataset], [layout.structures], drawn, self.of_sample)
+
+    def embedded(self, card: ModelCard) -> Result:
+        """Return the latents and energies of a model."""
         layout, key = self.layout, card.key
         inputs = [
             layout.structures,
