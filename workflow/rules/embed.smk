@@ -15,7 +15,6 @@ def longer_latents(wildcards):
 
 
 EMBED_INPUT = {
-    "wanted": wanted("embed"),
     "structures": PATTERN.structures,
     "weights": weights_record,
     "environment": lambda wildcards: PATTERN.environment_record(
@@ -28,15 +27,12 @@ EMBED_OUTPUT = {
     "sidecar": update(PATTERN.latent_sidecar("{model}")),
     "predictions": update(PATTERN.predictions("{model}")),
 }
-EMBED_COMMAND = (
-    "matteralign embed {wildcards.slice:q} {wildcards.model:q} --threads {threads}"
-    " 2>&1 | tee {log:q}"
-)
 
 
 rule embed:
     input:
         **EMBED_INPUT,
+        wanted=wanted("embed"),
     output:
         **EMBED_OUTPUT,
     log:
@@ -45,7 +41,7 @@ rule embed:
         RESULTS / "_logs" / "{slice}" / "embed" / "{model}.tsv"
     threads: 1
     shell:
-        EMBED_COMMAND
+        "matteralign embed {wildcards.slice:q} {wildcards.model:q} --threads {threads} 2>&1 | tee {log:q}"
 
 
 # The rows of a shorter slice of the same draw are copied, which takes no node of a cluster. The
@@ -53,6 +49,7 @@ rule embed:
 rule take:
     input:
         **EMBED_INPUT,
+        wanted=wanted("embed"),
         longer=longer_latents,
     output:
         **EMBED_OUTPUT,
@@ -64,7 +61,7 @@ rule take:
     threads: 1
     localrule: True
     shell:
-        EMBED_COMMAND
+        "matteralign embed {wildcards.slice:q} {wildcards.model:q} --threads {threads} 2>&1 | tee {log:q}"
 
 
 ruleorder: take > embed
