@@ -18,6 +18,7 @@ from matteralign.metrics import METRICS
 from matteralign.report.analysis.dimensions import dimension_table
 from matteralign.report.analysis.matrices import select_scores
 from matteralign.report.analysis.tables import not_scored_table
+from matteralign.report.cite import works_of
 from matteralign.report.drawing import matrices, tree_of
 from matteralign.report.drawn import read_drawn
 from matteralign.report.page.page import ReportData, ReportFigure
@@ -95,6 +96,7 @@ def report_data(view: SliceView) -> ReportData:
         configuration=yaml.safe_dump(_configuration(view), sort_keys=False, allow_unicode=True),
         newick="" if no_tree else (layout.figures / "tree.nwk").read_text(encoding="utf-8").strip(),
         results=view.identity,
+        citations=works_of(view),
         notes=[
             *_skipped(sample),
             *_warned(sample),

@@ -18,6 +18,7 @@ from matteralign.report.analysis.dimensions import dimension_table
 from matteralign.report.analysis.matrices import score_matrix
 from matteralign.report.analysis.tables import not_scored_table, score_specs
 from matteralign.report.analysis.tree import model_tree
+from matteralign.report.citing.works import works
 from matteralign.report.figures.heatmap import clustered_heatmap
 from matteralign.report.figures.render import render
 from matteralign.report.page.html_tables import cell_of
@@ -73,6 +74,7 @@ def report_data(
         latents={"ecfp4": {"dim": 2048, "sha256": demo.SHA}},
         environments={"atoms": ("ab" * 32, {"torch": "2.13.0"})},
         hashes={"scores.parquet": "cd" * 32},
+        citations=works(metrics=["cknna"]),
         configuration="seed: 42\n",
         newick=model_tree(matrices[0], exclude=["random"]).newick,
     )

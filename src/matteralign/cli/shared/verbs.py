@@ -114,6 +114,11 @@ VERBS = (
         "Make the tables and figures of an analysis from slices that are finished.",
     ),
     Verb(
+        "cite",
+        "cite",
+        "Print BibTeX and a paragraph on the methods for what a slice shows.",
+    ),
+    Verb(
         "schema",
         "schema",
         "Print a JSON Schema: of config.yaml, of model cards or of dataset cards.",

@@ -10,6 +10,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from matteralign.metrics.base.card import Citation
 from matteralign.metrics.base.registry import METRICS
 from matteralign.report.analysis.matrices import ScoreMatrix, baseline_range
 from matteralign.report.analysis.tables import ModelFacts
@@ -20,7 +21,6 @@ from matteralign.report.page.calibration_html import (
     calibration_html,
     intervals_told,
 )
-from matteralign.report.page.citations import CITATIONS
 from matteralign.report.page.html_tables import HtmlTable, cell_of, frame_html, matrix_html
 from matteralign.report.page.inline import inline_svg
 
@@ -90,6 +90,8 @@ class ReportData:
         Hash of the results and settings that the page shows, by which it is known to be of them.
     notes
         Further remarks shown at the top, such as restricted licences.
+    citations
+        What to cite.
     """
 
     slice_name: str
@@ -115,6 +117,7 @@ class ReportData:
     newick: str = ""
     results: str = ""
     notes: Sequence[str] = ()
+    citations: Sequence[Citation] = ()
 
 
 def render_report(data: ReportData) -> str:
@@ -158,7 +161,7 @@ def render_report(data: ReportData) -> str:
         floors=_floors(data),
         untrained=any(m.weights == "untrained" for m in data.models),
         baseline_names=[names[m] for m in names if m in baselines],
-        citations=CITATIONS,
+        citations=data.citations,
         not_scored_cut=max(0, len(data.not_scored) - NOT_SCORED_SHOWN),
         calibrated_cut=calibrated_cut(data.calibration),
         intervals=intervals_told(data.calibration),

@@ -1,0 +1,1 @@
+"""What to cite for a slice: works, BibTeX, and a paragraph on the methods."""
