@@ -31,17 +31,17 @@ VERBS = (
     ),
     Verb(
         "models",
-        "models",
+        "listing.models",
         "List the model cards, which weights are on this machine, and the last check.",
     ),
     Verb(
         "datasets",
-        "datasets",
+        "listing.datasets",
         "List the datasets that a slice can use, and how many of their files are here.",
     ),
     Verb(
         "prompts",
-        "prompts",
+        "listing.prompts",
         "List the study's prompts and which words the chat models read; check prompt files.",
     ),
     Verb(
@@ -51,7 +51,7 @@ VERBS = (
     ),
     Verb(
         "panel",
-        "panel",
+        "listing.panel",
         "List the models of a slice's panel, and those left out with the reason.",
     ),
     Verb(
@@ -67,7 +67,7 @@ VERBS = (
     Verb("dimension", "compare", "Estimate the intrinsic dimension of an array."),
     Verb(
         "metrics",
-        "metrics",
+        "listing.metrics",
         "List the metrics with their definitions, properties, cost and version.",
     ),
     Verb(
