@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -13,6 +13,9 @@ from matteralign.config.strict import StrictSection
 Need = Literal["scores", "lists", "latents", "predictions"]
 """What an analysis reads of a slice beside its structures: scores; neighbour lists with the
 intrinsic dimensions; arrays of latents; predicted energies."""
+
+
+Scored = Literal["pair", "model"]
 
 
 class AnalysisSection(StrictSection):
@@ -44,8 +47,8 @@ class AnalysisSection(StrictSection):
             raise ValueError(f"names {', '.join(twice)} more than once")
         return names
 
-    def requests(self) -> dict[str, list[MetricRequest]]:
-        """Return the scores that it reads, by the key under which they stand."""
+    def requests(self) -> dict[str, tuple[Scored, list[MetricRequest]]]:
+        """Return the metrics that it reads, of pairs or of models, by their key."""
         return {}
 
 
@@ -60,10 +63,56 @@ class PairedScores(AnalysisSection):
         min_length=1, description="metrics of a pair that both slices have, each with one k"
     )
 
-    def requests(self) -> dict[str, list[MetricRequest]]:
-        """Return the scores that it reads, by the key under which they stand."""
-        return {"scores": self.scores}
+    def requests(self) -> dict[str, tuple[Scored, list[MetricRequest]]]:
+        """Return the metrics that it reads, of pairs or of models, by their key."""
+        return {"scores": ("pair", self.scores)}
 
 
-Analysis = PairedScores
+class Dimensions(AnalysisSection):
+    """Intrinsic dimension over models, by slice and by kind of embedding."""
+
+    needs = ("lists",)
+    version = 1
+
+    kind: Literal["dimensions"]
+    estimates: list[MetricRequest] = Field(
+        min_length=1, description="metrics of a model that all slices have"
+    )
+
+    def requests(self) -> dict[str, tuple[Scored, list[MetricRequest]]]:
+        """Return the metrics that it reads, of pairs or of models, by their key."""
+        return {"estimates": ("model", self.estimates)}
+
+
+class Planes(AnalysisSection):
+    """Planes of information imbalance, one for each slice, coloured by other scores."""
+
+    needs = ("scores",)
+    version = 1
+
+    kind: Literal["planes"]
+    plane: MetricRequest = Field(description="the information imbalance, with one k")
+    colours: list[MetricRequest] = Field(
+        min_length=1, description="similarities of a pair that colour its point"
+    )
+    border: float = Field(
+        default=0.5, gt=0, lt=1, description="imbalance below which a corner of the plane counts"
+    )
+
+    @field_validator("plane")
+    @classmethod
+    def _is_imbalance(cls, asked: MetricRequest) -> MetricRequest:
+        if asked.metric != "information_imbalance":
+            raise ValueError(f"must be information_imbalance, found {asked.metric!r}")
+        several = isinstance(asked.params.get("k"), list)
+        if several:
+            raise ValueError("needs one k; a plane is of one score")
+        return asked
+
+    def requests(self) -> dict[str, tuple[Scored, list[MetricRequest]]]:
+        """Return the metrics that it reads, of pairs or of models, by their key."""
+        return {"plane": ("pair", [self.plane]), "colours": ("pair", self.colours)}
+
+
+Analysis = Annotated[PairedScores | Dimensions | Planes, Field(discriminator="kind")]
 """One analysis; its key `kind` says which."""

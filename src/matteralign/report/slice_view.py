@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from matteralign.core.errors import IntegrityError
+from matteralign.registry.card import ModelCard
 from matteralign.report.analysis.tables import ModelFacts, build_tables, facts_of, told_apart
 from matteralign.report.slice_findings import findings_tables
 from matteralign.report.slice_findings.results import SliceResults
@@ -32,15 +33,24 @@ class SliceView:
     ----------
     study, layout
         The study and where the slice's files lie.
+    models
+        Keys of the panel that are read; None: all. Scores are those of the whole panel.
     """
 
     study: Study
     layout: Layout
+    models: frozenset[str] | None = None
+
+    @cached_property
+    def cards(self) -> list[ModelCard]:
+        """Cards of the models that are read, lowest index first."""
+        panel = self.study.panel(self.layout.slice)
+        return [card for card in panel if self.models is None or card.key in self.models]
 
     @cached_property
     def keys(self) -> list[str]:
-        """Models of the panel, lowest index first."""
-        return [card.key for card in self.study.panel(self.layout.slice)]
+        """Keys of the models that are read, lowest index first."""
+        return [card.key for card in self.cards]
 
     @property
     def pair_measures(self) -> tuple[Measure, ...]:
@@ -55,8 +65,7 @@ class SliceView:
     @cached_property
     def facts(self) -> list[ModelFacts]:
         """What is shown about each model."""
-        cards = self.study.panel(self.layout.slice)
-        return told_apart([facts_of(card, self.sidecars[card.key]) for card in cards])
+        return told_apart([facts_of(card, self.sidecars[card.key]) for card in self.cards])
 
     @cached_property
     def identity(self) -> str:
@@ -87,7 +96,7 @@ class SliceView:
     def sidecars(self) -> Mapping[str, Mapping[str, Any]]:
         """Latent sidecars by model, checked to be of the weights of card or lock."""
         found = {}
-        for card in self.study.panel(self.layout.slice):
+        for card in self.cards:
             where = self.layout.latent(card.key)
             found[card.key] = read_sidecar(where)
             check_weights(card, found[card.key], where)

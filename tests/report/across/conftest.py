@@ -19,8 +19,9 @@ METRICS: dict[str, Any] = {
     "pair": [
         {"metric": "cknna", "definition": "huh2024", "params": {"k": 10}},
         {"metric": "cka", "definition": "plain"},
+        {"metric": "information_imbalance", "definition": "rank", "params": {"k": 1}},
     ],
-    "model": [],
+    "model": [{"metric": "mle", "definition": "levina_bickel", "params": {"k": 10}}],
 }
 ANALYSES: dict[str, Any] = {
     "in-and-out": {
@@ -30,6 +31,17 @@ ANALYSES: dict[str, Any] = {
             {"metric": "cka", "definition": "plain"},
             {"metric": "cknna", "definition": "huh2024", "params": {"k": 10}},
         ],
+    },
+    "dimensions": {
+        "kind": "dimensions",
+        "slices": ["omat24-syn", "omol25-syn"],
+        "estimates": METRICS["model"],
+    },
+    "planes": {
+        "kind": "planes",
+        "slices": ["omat24-syn", "omol25-syn"],
+        "plane": {"metric": "information_imbalance", "definition": "rank", "params": {"k": 1}},
+        "colours": METRICS["pair"][:2],
     },
     "alone": {
         "kind": "paired_scores",

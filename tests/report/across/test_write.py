@@ -14,12 +14,14 @@ import yaml
 
 from matteralign.core.errors import IntegrityError
 from matteralign.core.hashing import sha256_file
+from matteralign.report.across.kinds import find
 from matteralign.report.across.write import write_analysis
 from matteralign.stages.study.across import analysis_result
 from matteralign.stages.study.layout import AnalysisLayout
 from matteralign.stages.study.study import Study
 from matteralign.stages.study.wanted import settle_analysis
 from matteralign.store.tidy import read_made_of
+from tests.docs.test_schemas_page import columns
 from tests.report.across.conftest import View, study_of
 from tests.synthetic import Planted
 
@@ -120,6 +122,20 @@ def test_a_slice_that_is_not_finished_or_not_of_today_is_refused(written: Any, v
     other = Study(study.config.model_copy(update={"slices": slices}), study.cards)
     with pytest.raises(IntegrityError):
         write_analysis(view("in-and-out", other))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("in-and-out", "paired_scores"), ("dimensions", "dimensions"), ("planes", "planes")],
+)
+def test_the_page_of_schemas_names_every_column(view: View, name: str, kind: str) -> None:
+    found = find(view(name)).tables
+    for stem, table in found.items():
+        of = "an analysis" if stem in ("models", "missing") else f"`{kind}`"
+        if stem == "models":
+            assert list(table)[:2] == ["slice", "dataset"]
+            continue
+        assert sorted(columns(f"`{stem}.parquet` of {of}")) == sorted(table), stem
 
 
 def test_snakemake_makes_an_analysis(written: Any, project: Path) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import pandas as pd
 
-from matteralign.config.analyses import Analysis
+from matteralign.config.analyses import Analysis, AnalysisSection
 from matteralign.core.errors import IntegrityError
 from matteralign.report.analysis.calibration import once_per_pair
 from matteralign.report.analysis.matrices import ScoreMatrix, score_matrix, select_scores
@@ -21,6 +22,8 @@ from matteralign.stages.study.measure import Measure
 from matteralign.stages.study.standing import require_today
 from matteralign.stages.study.study import Study
 from matteralign.store.tidy import STATISTICS
+
+Section = TypeVar("Section", bound=AnalysisSection)
 
 
 @dataclass(frozen=True)
@@ -87,14 +90,23 @@ class AnalysisView:
         """The section of the configuration."""
         return self.study.analysis(self.layout.analysis)
 
+    def section(self, kind: type[Section]) -> Section:
+        """Return the section of the configuration as the class of its kind."""
+        asked = self.asked
+        if not isinstance(asked, kind):
+            raise TypeError(f"{self.layout.analysis} is of kind {asked.kind}")
+        return asked
+
     @cached_property
     def slices(self) -> Mapping[str, SliceView]:
         """The slices by name, each checked to be of today's configuration."""
         found = {}
+        # A table of scores is of a whole panel; else the models of the analysis are enough.
+        read = None if "scores" in self.asked.needs else frozenset(self.models)
         for name in self.asked.slices:
             place = self.layout.slice(name)
-            require_today(self.study, place)
-            found[name] = SliceView(self.study, place)
+            require_today(self.study, place, read)
+            found[name] = SliceView(self.study, place, read)
         return found
 
     @cached_property

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -304,8 +304,13 @@ def scores_made_of(study: Study, layout: Layout) -> dict[str, Any]:
     }
 
 
-def require_today(study: Study, layout: Layout) -> None:
+def require_today(study: Study, layout: Layout, keys: Collection[str] | None = None) -> None:
     """Refuse structures or latents that are not those the configuration asks for.
+
+    Parameters
+    ----------
+    keys
+        Models of the panel whose latents count; None: all.
 
     Raises
     ------
@@ -317,6 +322,7 @@ def require_today(study: Study, layout: Layout) -> None:
     checks += [
         (layout.latent(card.key), partial(standing.of_latent, card))
         for card in study.panel(layout.slice)
+        if keys is None or card.key in keys
     ]
     for path, check in checks:
         told = check()

@@ -89,15 +89,17 @@ class Study:
         asked = self.analysis(name)
         where = f"analyses.{name}.{key}"
         normalize = self.config.metrics.normalize
-        found = measures_asked(asked.requests()[key], where, "pair", normalize)
+        kind, requests = asked.requests()[key]
+        found = measures_asked(requests, where, kind, normalize)
         for slice_name in asked.slices:
-            known = {str(measure): measure for measure in self.pair_measures(slice_name)}
+            own = measures_of(self.config.metrics_of(slice_name), kind)
+            known = {str(measure): measure for measure in own}
             for measure in found:
                 if measure not in known.values():
                     told = unknown("score", str(measure), known)
                     raise UserError(
                         f"{where}: slice {slice_name!r} has no such score; add it under "
-                        f"metrics.pair, or choose one that it has ({told})"
+                        f"metrics.{kind}, or choose one that it has ({told})"
                     )
         return found
 
