@@ -28,6 +28,7 @@ from matteralign.stages.sample import sample_slice
 from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.study import Study
 from matteralign.store.latents import MaskedRow, write_latent
+from matteralign.store.predictions import write_predictions
 from matteralign.store.structures import Structure, write_structures
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -226,20 +227,32 @@ class TinyStudy:
         masked: Mapping[int, str] | None = None,
         sample_set_id: str | None = None,
         weights: str = "none",
+        energies: np.ndarray | None = None,
     ) -> dict[str, Any]:
-        """Write a model's latents; `masked` gives reasons by row, `weights` what they ran on."""
+        """Write a model's latents and energies.
+
+        `masked` gives reasons by row, `weights` what they ran on.
+        """
         rows = [
             MaskedRow(row, self.structures[row].id, "element", reason)
             for row, reason in (masked or {}).items()
         ]
-        identity = {
+        identity: dict[str, Any] = {
             "slice": self.layout.slice,
             "dataset": "g2",
             "sample_set_id": sample_set_id or self.sample_set_id,
             "model": key,
+            "card_sha256": self.study.cards[key].digest(),
             "made_by": self.study.embed_identity(key, self.layout.slice),
             "checkpoint": {"weights": weights},
         }
+        write_predictions(
+            self.layout.predictions(key),
+            [s.id for s in self.structures],
+            energies,
+            masked or {},
+            {name: identity[name] for name in ("model", "slice", "sample_set_id", "card_sha256")},
+        )
         return write_latent(self.layout.latent(key), values.astype(np.float32), rows, identity)
 
 

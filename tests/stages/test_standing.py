@@ -19,7 +19,6 @@ from matteralign.stages.study.standing import Standing, differences, require_tod
 from matteralign.stages.study.study import Study
 from matteralign.stages.study.wanted import settle_record, settle_slice
 from matteralign.stages.summarize import summarize_model
-from matteralign.store.predictions import write_predictions
 
 KEYS = ["alpha", "beta"]
 METRICS = {
@@ -33,8 +32,6 @@ def done(tiny_study: Callable[..., Any]) -> Any:
     made = tiny_study(KEYS, 40, METRICS)
     for seed, key in enumerate(KEYS):
         made.write(key, np.random.default_rng(seed).normal(size=(40, 4)))
-        ids = [s.id for s in made.structures]
-        write_predictions(made.layout.predictions(key), ids, None, {}, {"model": key})
         summarize_model(made.study, made.layout, key, threads=1)
     score_slice(made.study, made.layout, report=lambda _: None)
     return made

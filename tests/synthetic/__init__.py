@@ -167,6 +167,7 @@ def _fill(planted: Planted, name: str, dataset: str, n: int) -> None:
             "dataset": dataset,
             "sample_set_id": sample,
             "model": card.key,
+            "card_sha256": card.digest(),
             "made_by": study.embed_identity(card.key, name),
             "checkpoint": {"weights": card.checkpoint.weights},
             "prompt": {"words": "study"},

@@ -8,6 +8,9 @@ rule tables:
         neighbors=lambda wildcards: [
             layout(wildcards.slice).neighbors_sidecar(key) for key in panel(wildcards)
         ],
+        predictions=lambda wildcards: [
+            layout(wildcards.slice).predictions(key) for key in panel(wildcards)
+        ],
     output:
         # Not the folder: Snakemake would empty it, a user's own files included.
         PATTERN.table_list,

@@ -81,6 +81,7 @@ def report_data(view: SliceView) -> ReportData:
         masked_rows=tables["masked_rows"],
         matrices=matrices(view),
         calibration=tables["calibration"],
+        energies=tables.get("energy_regression"),
         intrinsic=dimension_table(view.dimensions, view.keys),
         not_scored=not_scored_table(view.scores),
         figures=_figures(view),

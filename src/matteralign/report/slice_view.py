@@ -12,6 +12,7 @@ import pandas as pd
 
 from matteralign.core.errors import IntegrityError
 from matteralign.registry.card import ModelCard
+from matteralign.report.analysis.energies import SliceEnergies
 from matteralign.report.analysis.tables import ModelFacts, build_tables, facts_of, told_apart
 from matteralign.report.slice_findings import findings_tables
 from matteralign.report.slice_findings.results import SliceResults
@@ -19,9 +20,11 @@ from matteralign.stages.assemble import check_dimensions, check_scores
 from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.lists import read_summary
 from matteralign.stages.study.measure import Measure
-from matteralign.stages.study.standing import Standing, check_weights
+from matteralign.stages.study.standing import Standing, check_weights, energies_made_by
 from matteralign.stages.study.study import Study
 from matteralign.store.latents import read_sidecar
+from matteralign.store.predictions import read_energies
+from matteralign.store.structures import read_compositions, read_header
 from matteralign.store.tidy import DIMENSIONS, SCORES, SWEEP, read_frame
 
 
@@ -129,6 +132,25 @@ class SliceView:
         return frame.astype({"value": float, "ci_low": float, "ci_high": float})
 
     @cached_property
+    def energies(self) -> SliceEnergies:
+        """Energies of DFT and of each model, checked to be made with the latents of today."""
+        structures = read_compositions(self.layout.structures)
+        predicted = {
+            key: read_energies(
+                self.layout.predictions(key), structures.ids, energies_made_by(sidecar)
+            )
+            for key, sidecar in self.sidecars.items()
+        }
+        info = read_header(self.layout.structures).info
+        cards = self.study.panel(self.layout.slice)
+        return SliceEnergies(
+            structures,
+            predicted,
+            level_of_theory=info.get("level_of_theory", ""),
+            functional_notes={card.key: card.functional_note or "" for card in cards},
+        )
+
+    @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table of the slice by file stem."""
         tables = build_tables(self.scores, self.dimensions, self.sidecars, self.facts)
@@ -139,7 +161,7 @@ class SliceView:
         """What the findings of the slice are made of."""
         specs = [(m.spec.metric, m.spec.definition, m.params) for m in self.pair_measures]
         dataset = self.study.slice(self.layout.slice).dataset
-        return SliceResults(dataset, self.facts, self.scores, specs)
+        return SliceResults(dataset, self.facts, self.scores, specs, self.energies)
 
 
 def _require_columns(rows: Any, where: Path) -> None:

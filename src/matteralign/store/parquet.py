@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,13 +12,19 @@ import pyarrow.parquet as pq
 from matteralign.core.errors import IntegrityError
 
 
-def read_parquet(path: str | Path, stage: str = "the stage that writes it") -> pa.Table:
+def read_parquet(
+    path: str | Path,
+    stage: str = "the stage that writes it",
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
     """Return the table of a file.
 
     Parameters
     ----------
     stage
         What writes the file, for the message.
+    columns
+        The columns to read, those of them that are there; None for all.
 
     Raises
     ------
@@ -27,7 +33,7 @@ def read_parquet(path: str | Path, stage: str = "the stage that writes it") -> p
     """
     # Not `pq.read_table`, which imports pandas.
     with _faults_told(path, stage), pq.ParquetFile(path) as file:
-        return file.read()
+        return file.read(None if columns is None else list(columns))
 
 
 def read_metadata(path: str | Path, stage: str = "the stage that writes it") -> dict[str, str]:

@@ -26,6 +26,11 @@ SCHEMA = pa.schema(
 
 
 _PREFIX = "matteralign."
+_STAGE = "`embed` for this model"
+_AGAIN = "embed this model again"
+_NONE = "not_applicable"
+NO_ENERGY = "this model predicts no energy"
+"""The reason of each row of such a model."""
 
 
 def read_predictions_metadata(path: str | Path) -> dict[str, str]:
@@ -36,7 +41,7 @@ def read_predictions_metadata(path: str | Path) -> dict[str, str]:
     IntegrityError
         If it is missing or damaged.
     """
-    found = read_metadata(path, "`embed` for this model")
+    found = read_metadata(path, _STAGE)
     return {k.removeprefix(_PREFIX): v for k, v in found.items() if k.startswith(_PREFIX)}
 
 
@@ -65,16 +70,56 @@ def read_predictions(path: str | Path) -> Predictions:
     Raises
     ------
     IntegrityError
-        If it is missing, damaged or has other columns.
+        If it is missing, damaged or has other columns, or an energy without a status ``ok``.
     """
-    table = read_parquet(path, "`embed` for this model")
+    table = read_parquet(path, _STAGE)
     if not table.schema.equals(SCHEMA, check_metadata=False):
         raise IntegrityError(f"{path}: its columns are not those of predicted energies")
     energies = np.array(table["energy"].to_pylist(), np.float64)
-    none = "not_applicable" in set(table["status"].to_pylist())
-    return Predictions(
-        table["id"].to_pylist(), None if none else energies, read_predictions_metadata(path)
-    )
+    ids, status = table["id"].to_pylist(), table["status"].to_pylist()
+    wrong = np.flatnonzero(np.isfinite(energies) != np.array([s == "ok" for s in status], bool))
+    if wrong.size:
+        row = int(wrong[0])
+        raise IntegrityError(
+            f"{path}: row {row} ({ids[row]}) has the energy {energies[row]} and the status "
+            f"{status[row]!r}; {_AGAIN}"
+        )
+    none = _NONE in set(status)
+    return Predictions(ids, None if none else energies, read_predictions_metadata(path))
+
+
+def read_energies(
+    path: str | Path, ids: Sequence[str], made_by: Mapping[str, str]
+) -> npt.NDArray[np.float64] | None:
+    """Read a model's energies, checked to be those of these structures and of this model.
+
+    Parameters
+    ----------
+    ids
+        Of the structures of the slice, in their order.
+    made_by
+        What the file must say of itself, such as model, sample_set_id and card_sha256.
+
+    Returns
+    -------
+    ndarray, shape (n,), or None
+        eV, NaN where a row has none; None when the model predicts no energy.
+
+    Raises
+    ------
+    IntegrityError
+        As `read_predictions`; if the file says otherwise of itself, or has other rows.
+    """
+    found = read_predictions(path)
+    for name, wanted in made_by.items():
+        if found.metadata.get(name) != wanted:
+            raise IntegrityError(
+                f"{path}: its {name} is {found.metadata.get(name)!r}, that of the latents is "
+                f"{wanted!r}; {_AGAIN}"
+            )
+    if found.ids != list(ids):
+        raise IntegrityError(f"{path}: rows are not those of the structures; {_AGAIN}")
+    return found.energies
 
 
 def write_predictions(
@@ -100,7 +145,7 @@ def write_predictions(
         if row in masked:
             rows.append((identifier, None, "masked", masked[row]))
         elif energies is None:
-            rows.append((identifier, None, "not_applicable", "this model predicts no energy"))
+            rows.append((identifier, None, _NONE, NO_ENERGY))
         else:
             rows.append((identifier, float(energies[row]), "ok", ""))
     table = pa.Table.from_pylist(

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -309,6 +310,48 @@ def first_rows_id(path: str | Path, rows: int) -> str | None:
     if table.num_rows < rows:
         return None
     return sample_set_id(_structure(row) for row in table.slice(0, rows).to_pylist())
+
+
+@dataclass(frozen=True, eq=False)
+class Compositions:
+    """What energies are compared by: which atoms each structure has, and its DFT energy.
+
+    Attributes
+    ----------
+    ids
+        One per row.
+    numbers
+        Atomic numbers of each structure.
+    energies
+        DFT total energies in eV, shape (n,); NaN where the record has none.
+    """
+
+    ids: Sequence[str]
+    numbers: Sequence[npt.NDArray[np.uint8]]
+    energies: npt.NDArray[np.float64]
+
+
+def read_compositions(path: str | Path) -> Compositions:
+    """Read the atoms and energies of a sample set, and nothing that would be slow to read.
+
+    Raises
+    ------
+    IntegrityError
+        If the file is missing, damaged or has other columns.
+    """
+    from matteralign.store.parquet import read_parquet
+
+    wanted = ["id", "numbers", "energy"]
+    table = read_parquet(path, "`sample` for this slice", columns=wanted)
+    if table.schema.names != wanted:
+        raise IntegrityError(f"{path}: columns differ from structures schema {SCHEMA_VERSION}")
+    lists = table["numbers"].combine_chunks()
+    every = lists.values.to_numpy().astype(np.uint8)
+    ends = lists.offsets.to_numpy()
+    numbers = [every[a:b] for a, b in pairwise(ends)]
+    return Compositions(
+        table["id"].to_pylist(), numbers, table["energy"].to_numpy().astype(np.float64)
+    )
 
 
 def _info(meta: Mapping[str, str]) -> dict[str, str]:

@@ -192,9 +192,13 @@ def read_frame(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
     return frame.astype({field.name: float for field in schema if field.type == pa.float64()})
 
 
+CSV_ROWS = 100_000
+"""Tables of more rows have no CSV: nobody reads it, and it takes more room than all others."""
+
+
 def write_table(
     frame: pd.DataFrame, stem: str | Path, made_of: Mapping[str, Any] | None = None
-) -> tuple[Path, Path]:
+) -> tuple[Path, ...]:
     """Write a table twice: ``<stem>.parquet`` for programs, ``<stem>.csv`` for eyes.
 
     Parameters
@@ -204,8 +208,8 @@ def write_table(
 
     Returns
     -------
-    (Path, Path)
-        The files.
+    tuple of Path
+        The files; a table of more than `CSV_ROWS` rows is written as Parquet alone.
     """
     # Not with_suffix: a stem may hold a dot of its own.
     parquet, csv = Path(f"{stem}.parquet"), Path(f"{stem}.csv")
@@ -214,6 +218,8 @@ def write_table(
         kept = table.schema.metadata or {}
         table = table.replace_schema_metadata({**kept, _MADE_OF: canonical_json(made_of)})
     _write(table, parquet)
+    if len(frame) > CSV_ROWS:
+        return (parquet,)
     with atomic_path(csv) as temporary:
         frame.to_csv(temporary, index=False)
     return parquet, csv

@@ -256,7 +256,7 @@ def test_raw_floor_and_debiased_stand_side_by_side(
     demo: SimpleNamespace, scores: pd.DataFrame, intrinsic: pd.DataFrame
 ) -> None:
     html = render_report(calibrated(demo, scores, intrinsic))
-    section = html[html.index('<section id="calibrated">') : html.index('<section id="tables">')]
+    section = html[html.index('<section id="calibrated">') : html.index('<section id="energies">')]
     heads = re.findall(r"<button type=\"button\">(.*?)</button>", section)
     assert heads == [
         "score", "model a", "model b", "n", "value", "95 % interval", "null mean", "null sd",

@@ -44,6 +44,6 @@ def render(figure: Figure, name: str) -> Rendered:
     FigureCanvasAgg(figure)
     svg, png = io.BytesIO(), io.BytesIO()
     with style(), rc_context({"svg.hashsalt": name}):
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(svg, format="svg", dpi=PNG_DPI, metadata={"Date": None, "Creator": None})
         figure.savefig(png, format="png", dpi=PNG_DPI, metadata={"Software": None})
     return Rendered(svg.getvalue(), png.getvalue())

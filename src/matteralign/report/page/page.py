@@ -21,6 +21,7 @@ from matteralign.report.page.calibration_html import (
     calibration_html,
     intervals_told,
 )
+from matteralign.report.page.energies_html import energies_html, no_energies
 from matteralign.report.page.html_tables import HtmlTable, cell_of, frame_html, matrix_html
 from matteralign.report.page.inline import inline_svg
 
@@ -71,6 +72,8 @@ class ReportData:
         As from `matteralign.report.analysis.tables.not_scored_table`.
     figures
         In order of appearance.
+    energies
+        As from `matteralign.report.analysis.energies.energy_table`; None for none.
     sample_facts
         Further rows for the table of the sample (source, licence of the data …).
     latents
@@ -108,6 +111,7 @@ class ReportData:
     not_scored: pd.DataFrame
     figures: Sequence[ReportFigure]
     calibration: pd.DataFrame | None = None
+    energies: pd.DataFrame | None = None
     sample_facts: Mapping[str, str] = field(default_factory=dict)
     latents: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -165,6 +169,7 @@ def render_report(data: ReportData) -> str:
         not_scored_cut=max(0, len(data.not_scored) - NOT_SCORED_SHOWN),
         calibrated_cut=calibrated_cut(data.calibration),
         intervals=intervals_told(data.calibration),
+        no_energies=no_energies(data.energies, names),
         masked_cut=max(0, len(data.masked_rows) - MASKED_SHOWN),
     )
 
@@ -203,6 +208,7 @@ def _tables(
         "not_scored": frame_html(shown(data.not_scored.head(NOT_SCORED_SHOWN))),
         "latents": frame_html(_latents(data, names)),
         "calibration": calibration_html(data.calibration, names, baselines),
+        "energies": energies_html(data.energies, names),
     }
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import pandas as pd
 from matplotlib.figure import Figure
 
+from matteralign.report.analysis.energies import SliceEnergies
 from matteralign.report.analysis.matrices import ScoreMatrix, both_ways, score_matrix
 from matteralign.report.analysis.tables import ModelFacts, models_table, score_specs
 from matteralign.report.figures.style import ModelLabel, labels_of
@@ -39,12 +40,15 @@ class SliceResults:
     specs
         The pair metrics of the slice (metric, definition, params), in the order of the
         configuration.
+    energies
+        Energies of DFT and of the models; None where they were not read.
     """
 
     dataset: str
     facts: Sequence[ModelFacts]
     scores: pd.DataFrame
     specs: Sequence[tuple[str, str, str]]
+    energies: SliceEnergies | None = None
 
     @cached_property
     def models(self) -> pd.DataFrame:

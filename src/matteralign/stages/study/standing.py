@@ -23,6 +23,7 @@ from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.lists import read_summary
 from matteralign.stages.study.study import Study
 from matteralign.store.latents import read_sidecar
+from matteralign.store.predictions import read_predictions_metadata
 from matteralign.store.structures import SampleHeader, read_header
 from matteralign.store.tidy import read_made_of
 
@@ -98,7 +99,8 @@ class Standing:
         identity = study.score_identity(name)
         yield Result("score", None, made_of, scores, identity, self._of_scores)
         shown = {"shown": study.figure_identity(name)}
-        inputs = [layout.structures, layout.scores]
+        energies = [layout.predictions(card.key) for card in self._panel]
+        inputs = [layout.structures, layout.scores, *energies]
         for stage, path, read in (
             ("tables", layout.table_list, _listed),
             ("figures", layout.figure_list, _listed),
@@ -182,6 +184,11 @@ class Standing:
         if told:
             return f"was made with {told}"
         check_weights(card, sidecar, layout.latent(card.key))
+        energies = read_predictions_metadata(layout.predictions(card.key))
+        wanted = energies_made_by(sidecar)
+        told = differences({name: energies.get(name) for name in wanted}, wanted)
+        if told:
+            return f"has energies of other latents: {told}"
         least = int(sidecar["n_rows"]) * int(sidecar["dim"]) * 4
         if layout.latent(card.key).stat().st_size < least:
             return "the array is cut off"
@@ -239,6 +246,7 @@ class Standing:
         files += [layout.sweep] if self.study.config.metrics.sweep else []
         for card in self._panel:
             files += [layout.latent_sidecar(card.key), layout.neighbors_sidecar(card.key)]
+            files.append(layout.predictions(card.key))
         return files
 
     def _whole(self) -> bool:
@@ -267,6 +275,11 @@ def made_by(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
         "wrapper_version": sidecar.get("wrapper_version"),
         "environment": sidecar.get("environment", {}).get("lock_sha256"),
     }
+
+
+def energies_made_by(sidecar: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the energies must say that were predicted with a model's latents."""
+    return {name: str(sidecar.get(name)) for name in ("model", "sample_set_id", "card_sha256")}
 
 
 def check_weights(card: ModelCard, sidecar: Mapping[str, Any], where: Path) -> None:
