@@ -1,7 +1,10 @@
 """How often 95 % intervals hold the mean of a score: ``python -m benchmarks.coverage [n [draws]]``.
 
 Every line: kind of data, score, its mean and deviation over the draws, the share of intervals
-that hold the mean, and the standard error in root mean square over that deviation.
+that hold the mean, and the standard error in root mean square over that deviation. Then the
+same for the difference of two scores, of x with y and of x with y seen through noise, and
+the deviation over what it would be if the two scores were independent. ``--differences``
+prints these alone.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from matteralign.findings.estimates import difference
 from matteralign.metrics import MetricSpec, compare, summarize
 from matteralign.stats.blocks import BLOCKS
 from matteralign.stats.neighbours import ROWS_PER_DEGREE
@@ -63,10 +67,30 @@ def simulate(kind: str, n: int, draws: int) -> dict[MetricSpec, list[tuple[Any, 
     return found
 
 
+def simulate_differences(kind: str, n: int, draws: int) -> dict[MetricSpec, list[Rows]]:
+    """Return difference, standard error, and both scores, of every score and draw."""
+    found: dict[MetricSpec, list[Rows]] = {}
+    for number in range(draws):
+        rng = np.random.default_rng([2, number, n])
+        x, y = draw(kind, n, rng)
+        members = {"x": x, "y": y, "z": y + y.std() * rng.standard_normal(y.shape)}
+        pairs = [("x", "y"), ("x", "z")]
+        scored = {(s.a, s.b, s.spec): s.scored for s in compare(members, pairs, PAIR)}
+        for spec in PAIR:
+            one, two = (scored[*pair, spec] for pair in pairs)
+            values = np.array([one.value, two.value], float)
+            apart = difference(values, np.array([one.replicates, two.replicates]))
+            row = np.array([apart.value, apart.error, *values], float)
+            found.setdefault(spec, []).append(row)
+    return found
+
+
 def main(words: list[str]) -> None:
-    """Print the table."""
+    """Print the tables."""
+    alone = "--differences" in words
+    words = [word for word in words if word != "--differences"]
     n, draws = (int(word) for word in (*words, *("500", "200")[len(words) :]))
-    for kind in KINDS:
+    for kind in () if alone else KINDS:
         for spec, rows in simulate(kind, n, draws).items():
             value, low, high = np.asarray(rows, np.float64).T
             mean, sd = value.mean(), value.std(ddof=1)
@@ -74,6 +98,15 @@ def main(words: list[str]) -> None:
             degrees = n / ROWS_PER_DEGREE if spec.info.kind == "model" else BLOCKS - 1
             error = np.sqrt(np.square(high - low).mean()) / (2.0 * stats.t.ppf(0.975, degrees))
             print(f"{kind:10} {spec!s:42} {mean:8.4f} {sd:.5f} {held:.3f} {error / sd:.2f}")
+    for kind in KINDS:
+        for spec, found in simulate_differences(kind, n, draws).items():
+            apart, errors, one, two = np.asarray(found).T
+            mean, sd = apart.mean(), apart.std(ddof=1)
+            half = stats.t.ppf(0.975, BLOCKS - 1) * errors
+            held = (np.abs(apart - mean) <= half).mean()
+            wide = np.sqrt(np.square(errors).mean()) / sd
+            paired = sd / np.hypot(one.std(ddof=1), two.std(ddof=1))
+            print(f"{kind:10} {spec!s:42} {mean:8.4f} {sd:.5f} {held:.3f} {wide:.2f} {paired:.2f}")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from matteralign.stages.score import score_slice
 from matteralign.stages.study.wanted import settle_slice
 from matteralign.stages.summarize import summarize_model
 from matteralign.store import predictions, structures
+from matteralign.store.replicates import REPLICATES
 from matteralign.store.tidy import DIMENSIONS, SCORES, SWEEP, read_frame
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -71,6 +72,7 @@ def spelled(kind: pa.DataType) -> str:
         ("`structures.parquet`", structures.schema()),
         ("`predictions/<model>.parquet`", predictions.SCHEMA),
         ("`scores.parquet`", SCORES),
+        ("`replicates.parquet`", REPLICATES),
         ("`sweep.parquet`", SWEEP),
         ("`tables/intrinsic_dimension.parquet`", DIMENSIONS),
     ],

@@ -12,6 +12,7 @@ rule score:
         ],
     output:
         **SWEEP_OUTPUT,
+        replicates=PATTERN.replicates,
         scores=PATTERN.scores,
     log:
         RESULTS / "_logs" / "{slice}" / "score.log",

@@ -96,8 +96,11 @@ class GlobalScores:
             # U-centred rows sum to zero, so the variance over all pairings depends on n alone.
             fields |= {"null_mean": 0.0, "null_sd": math.sqrt(2.0 / (n * (n - 3.0)))}
             fields["null_p"] = null.p if null else None
-            found = interval(debiased, self._replicates(a, b)[1])
+            unbiased = self._replicates(a, b)[1]
+            found = interval(debiased, unbiased)
             fields |= interval_fields(found) | interval_fields(found, "debiased")
+            whole = self._whole_of(unbiased)
+            fields |= {"replicates": whole, "debiased_replicates": whole}
             fields["note"] = self._few_rows(a, b, n) if found else ""
         return self._swept(a, b, "debiased", Scored.ok(debiased, n, **fields))
 
@@ -168,14 +171,25 @@ class GlobalScores:
 
     def _intervals(
         self, a: int, b: int, definition: str, value: float, debiased: float | None
-    ) -> dict[str, float]:
+    ) -> dict[str, object]:
         plain, unbiased = self._replicates(a, b)
         root = definition == "root"
-        fields = interval_fields(interval(value, [math.sqrt(v) for v in plain] if root else plain))
-        found = interval(debiased, unbiased) if debiased is not None else None
+        if root:
+            plain = [math.sqrt(v) for v in plain]
+        fields: dict[str, object] = {**interval_fields(interval(value, plain))}
+        fields["replicates"] = self._whole_of(plain)
+        if debiased is None:
+            return fields
+        found = interval(debiased, unbiased)
         if found is not None and root:
             found = _signed_root(found[0]), _signed_root(found[1])
+        rooted = [_signed_root(v) for v in unbiased] if root else unbiased
+        fields["debiased_replicates"] = self._whole_of(rooted)
         return fields | interval_fields(found, "debiased")
+
+    def _whole_of(self, replicates: list[float]) -> tuple[float, ...]:
+        """Return replicates where no block lacks its own: they are told apart by their place."""
+        return tuple(replicates) if len(replicates) == len(self._deleted) else ()
 
     def _swept(self, a: int, b: int, definition: str, whole: Scored) -> Scored:
         if not self._sweep:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from matteralign.core.errors import IntegrityError
+from matteralign.findings.matrices import with_replicates
 from matteralign.registry.card import ModelCard
 from matteralign.report.analysis.energies import SliceEnergies
 from matteralign.report.analysis.tables import ModelFacts, build_tables, facts_of, told_apart
@@ -24,8 +25,9 @@ from matteralign.stages.study.standing import Standing, check_weights, energies_
 from matteralign.stages.study.study import Study
 from matteralign.store.latents import read_sidecar
 from matteralign.store.predictions import read_energies
+from matteralign.store.replicates import read_replicates
 from matteralign.store.structures import read_compositions, read_header
-from matteralign.store.tidy import DIMENSIONS, SCORES, SWEEP, read_frame
+from matteralign.store.tidy import DIMENSIONS, SCORES, SWEEP, read_frame, read_made_of
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,27 @@ class SliceView:
     def scores(self) -> pd.DataFrame:
         """The scores, checked to be those of the latents and measures of today."""
         frame = read_frame(self.layout.scores, SCORES)
+        self._check(frame, self.layout.scores)
+        return frame
+
+    def _check(self, frame: pd.DataFrame, where: Path) -> None:
         check_scores(
             frame.to_dict("records"),
-            self.layout.scores,
+            where,
             sample_set_id=str(self.sidecars[self.keys[0]]["sample_set_id"]),
             latents={key: str(side["sha256"]) for key, side in self.sidecars.items()},
             measures=self.pair_measures,
         )
-        return frame
+
+    @cached_property
+    def replicates(self) -> pd.DataFrame:
+        """The scores and what they are without each block of rows, checked like the scores."""
+        where = self.layout.replicates
+        found = read_replicates(where)
+        self._check(found, where)
+        if read_made_of(where) != read_made_of(self.layout.scores):
+            raise IntegrityError(f"{where}: not of {self.layout.scores}; score this slice again")
+        return with_replicates(self.scores, found)
 
     @cached_property
     def sweep(self) -> pd.DataFrame | None:

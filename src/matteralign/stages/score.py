@@ -24,10 +24,12 @@ from matteralign.stages.study.measure import Measure, Row, by_scaling
 from matteralign.stages.study.standing import scores_made_of
 from matteralign.stages.study.study import Study
 from matteralign.stages.upkeep import drop_stale
+from matteralign.stats.blocks import LEAST_ROWS
 from matteralign.store.latent_rows import LatentRows, open_latent
 from matteralign.store.latents import weights_of
 from matteralign.store.ledger import Ledger
 from matteralign.store.passes import PassFile, forget_passes
+from matteralign.store.replicates import BOTH, REPLICATES, packed, unpacked
 from matteralign.store.structures import read_structures
 from matteralign.store.tidy import SCORES, SWEEP, write_rows
 
@@ -75,7 +77,10 @@ class _Work:
 
     def known(self, ledger: Ledger, measure: Measure, a: str, b: str) -> bool:
         stored = ledger.get(self.key(measure, a, b))
-        return stored is not None and not (self.sweep and stored["sweep"] is None)
+        if stored is None or (self.sweep and stored["sweep"] is None):
+            return False
+        # Ledgers of earlier versions did not keep them.
+        return not self.statistics or all(name in stored for name in BOTH)
 
 
 def score_slice(
@@ -144,7 +149,8 @@ def _compute(work: _Work, ledger: Ledger, batch: _Batch) -> None:
     def keep(a: str, b: str, spec: MetricSpec, scored: Scored) -> None:
         measure = Measure(spec, batch.scaling)
         sweep = [[p.n, p.value, p.debiased] for p in scored.sweep] if work.sweep else None
-        stored = measure.row(scored) | {"sweep": sweep}
+        left = {name: packed(getattr(scored, name)) for name in BOTH}
+        stored = measure.row(scored) | left | {"sweep": sweep}
         found[work.key(measure, a, b)] = stored
 
     common: list[Pair] = []
@@ -200,7 +206,7 @@ def _identity(work: _Work, batch: _Batch) -> dict[str, Any]:
 
 
 def _write(work: _Work, ledger: Ledger, identity: Row) -> None:
-    rows, sweep = [], []
+    rows, replicates, sweep = [], [], []
     for a, b in ordered_pairs(list(work.latents)):
         sides = (("a", a), ("b", b))
         for measure in work.measures:
@@ -208,6 +214,7 @@ def _write(work: _Work, ledger: Ledger, identity: Row) -> None:
             if not stored:
                 continue
             sizes: Sequence[Any] = stored.pop("sweep") or ()
+            left = {name: unpacked(stored.pop(name, None)) for name in BOTH}
             rows.append(
                 identity
                 | {"model_a": a, "model_b": b}
@@ -216,6 +223,7 @@ def _write(work: _Work, ledger: Ledger, identity: Row) -> None:
                 | {"scaling": SCALINGS[measure.scaling]}
                 | stored
             )
+            replicates.append(_replicates_row(rows[-1], left, statistics=work.statistics))
             sweep += [_sweep_row(rows[-1], *size) for size in sizes]
     adjust(rows, work.measures)
     check_scores(
@@ -225,12 +233,32 @@ def _write(work: _Work, ledger: Ledger, identity: Row) -> None:
         latents={key: latent.sha256 for key, latent in work.latents.items()},
         measures=work.measures,
     )
-    write_rows(work.layout.scores, rows, SCORES, scores_made_of(work.study, work.layout))
+    made_of = scores_made_of(work.study, work.layout)
+    write_rows(work.layout.replicates, replicates, REPLICATES, made_of)
+    write_rows(work.layout.scores, rows, SCORES, made_of)
     if work.sweep:
         write_rows(work.layout.sweep, sweep, SWEEP)
     else:
         # What a study asked for once must not stand beside newer scores.
         work.layout.sweep.unlink(missing_ok=True)
+
+
+def _replicates_row(score: Row, left: Row, *, statistics: bool) -> Row:
+    same = {name: score[name] for name in REPLICATES.names if name in score}
+    reason = score["reason"]
+    if score["value"] is not None and left["replicates"] is None:
+        reason = _no_replicates(score, statistics=statistics)
+    return same | left | {"reason": reason}
+
+
+def _no_replicates(score: Row, *, statistics: bool) -> str:
+    if not statistics:
+        return "the study asks for no statistics (metrics.statistics)"
+    if score["n"] < LEAST_ROWS:
+        return f"fewer than {LEAST_ROWS} rows"
+    if score["ci_low"] is not None:
+        return "its interval is not made from blocks of rows"
+    return "it has no value without one of the blocks"
 
 
 def _sweep_row(score: Row, n: int, value: float, debiased: float | None) -> Row:

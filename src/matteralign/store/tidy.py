@@ -32,31 +32,32 @@ STATISTICS = (
 )
 
 
-def _field(name: str, kind: pa.DataType, doc: str, *, nullable: bool = False) -> pa.Field:
+def field(name: str, kind: pa.DataType, doc: str, *, nullable: bool = False) -> pa.Field:
+    """Return a column with a line that says what it holds."""
     return pa.field(name, kind, nullable=nullable, metadata={"doc": doc})
 
 
 def _number(name: str, doc: str) -> pa.Field:
-    return _field(name, pa.float64(), doc, nullable=True)
+    return field(name, pa.float64(), doc, nullable=True)
 
 
 _IDENTITY = [
-    _field("slice", pa.string(), "slice of the study"),
-    _field("dataset", pa.string(), "dataset of the slice"),
-    _field("sample_set_id", pa.string(), "hash of the ordered structures"),
-    _field("n", pa.int64(), "structures this value used"),
+    field("slice", pa.string(), "slice of the study"),
+    field("dataset", pa.string(), "dataset of the slice"),
+    field("sample_set_id", pa.string(), "hash of the ordered structures"),
+    field("n", pa.int64(), "structures this value used"),
 ]
 _METRIC = [
-    _field("metric", pa.string(), "name of the metric"),
-    _field("definition", pa.string(), "which of the definitions in circulation"),
-    _field("params", pa.string(), "parameters as canonical JSON"),
+    field("metric", pa.string(), "name of the metric"),
+    field("definition", pa.string(), "which of the definitions in circulation"),
+    field("params", pa.string(), "parameters as canonical JSON"),
 ]
 _OUTCOME = [
-    _field("value", pa.float64(), "the score; null unless status is ok", nullable=True),
-    _field("status", pa.string(), "ok | not_applicable | failed"),
-    _field("reason", pa.string(), "why there is no value; empty when ok"),
-    _field("note", pa.string(), "what to know before the value is used; empty for nothing"),
-    _field("metric_version", pa.int64(), "version of the metric's implementation"),
+    field("value", pa.float64(), "the score; null unless status is ok", nullable=True),
+    field("status", pa.string(), "ok | not_applicable | failed"),
+    field("reason", pa.string(), "why there is no value; empty when ok"),
+    field("note", pa.string(), "what to know before the value is used; empty for nothing"),
+    field("metric_version", pa.int64(), "version of the metric's implementation"),
 ]
 
 _INTERVAL = [
@@ -66,17 +67,17 @@ _INTERVAL = [
 
 _WEIGHTS = "trained | untrained | none (nothing to train): what {} ran on"
 _PAIR_WEIGHTS = [
-    _field(f"weights_{side}", pa.string(), _WEIGHTS.format(f"model_{side}")) for side in "ab"
+    field(f"weights_{side}", pa.string(), _WEIGHTS.format(f"model_{side}")) for side in "ab"
 ]
 
 SCORES = pa.schema(
     [
         *_IDENTITY,
-        _field("model_a", pa.string(), "first model; the source of a directed metric"),
-        _field("model_b", pa.string(), "second model; the target of a directed metric"),
+        field("model_a", pa.string(), "first model; the source of a directed metric"),
+        field("model_b", pa.string(), "second model; the target of a directed metric"),
         *_PAIR_WEIGHTS,
         *_METRIC,
-        _field("scaling", pa.string(), "how latents were scaled before comparison, in words"),
+        field("scaling", pa.string(), "how latents were scaled before comparison, in words"),
         *_OUTCOME,
         _number("debiased", "value with finite-sample bias removed"),
         _number("debiased_low", "lower end of the 95 % interval of the debiased value"),
@@ -87,8 +88,8 @@ SCORES = pa.schema(
         _number("p_adjusted", "null_p adjusted within the table (Benjamini-Hochberg)"),
         _number("p_holm", "null_p adjusted within the table (Holm)"),
         *_INTERVAL,
-        _field("latent_sha256_a", pa.string(), "hash of model_a's latents"),
-        _field("latent_sha256_b", pa.string(), "hash of model_b's latents"),
+        field("latent_sha256_a", pa.string(), "hash of model_a's latents"),
+        field("latent_sha256_b", pa.string(), "hash of model_b's latents"),
     ]
 )
 """One row per ordered pair of models and metric."""
@@ -96,26 +97,26 @@ SCORES = pa.schema(
 DIMENSIONS = pa.schema(
     [
         *_IDENTITY,
-        _field("model", pa.string(), "model"),
-        _field("weights", pa.string(), _WEIGHTS.format("the model")),
+        field("model", pa.string(), "model"),
+        field("weights", pa.string(), _WEIGHTS.format("the model")),
         *_METRIC,
         *_OUTCOME,
         *_INTERVAL,
-        _field("latent_sha256", pa.string(), "hash of the model's latents"),
+        field("latent_sha256", pa.string(), "hash of the model's latents"),
     ]
 )
 """One row per model and intrinsic-dimension estimate."""
 
 SWEEP = pa.schema(
     [
-        _field("slice", pa.string(), "slice of the study"),
-        _field("sample_set_id", pa.string(), "hash of the ordered structures"),
-        _field("model_a", pa.string(), "first model; the source of a directed metric"),
-        _field("model_b", pa.string(), "second model; the target of a directed metric"),
+        field("slice", pa.string(), "slice of the study"),
+        field("sample_set_id", pa.string(), "hash of the ordered structures"),
+        field("model_a", pa.string(), "first model; the source of a directed metric"),
+        field("model_b", pa.string(), "second model; the target of a directed metric"),
         *_PAIR_WEIGHTS,
         *_METRIC,
-        _field("n", pa.int64(), "structures of the nested sample that both models took"),
-        _field("value", pa.float64(), "the score of that sample"),
+        field("n", pa.int64(), "structures of the nested sample that both models took"),
+        field("value", pa.float64(), "the score of that sample"),
         _number("debiased", "value with finite-sample bias removed"),
     ]
 )
@@ -176,11 +177,16 @@ def read_rows(path: str | Path, schema: pa.Schema) -> list[dict[str, Any]]:
     IntegrityError
         If the file is missing, damaged or has other columns.
     """
+    rows: list[dict[str, Any]] = read_columns(path, schema).to_pylist()
+    return rows
+
+
+def read_columns(path: str | Path, schema: pa.Schema) -> pa.Table:
+    """Read rows written by `write_rows` as a table of Arrow; errors as `read_rows`."""
     table = read_parquet(path)
     if table.schema.names != schema.names:
         raise IntegrityError(f"{path}: columns are not those of this version; compute it again")
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return rows
+    return table
 
 
 def read_frame(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
@@ -189,7 +195,7 @@ def read_frame(path: str | Path, schema: pa.Schema) -> pd.DataFrame:
 
     frame = pd.DataFrame.from_records(read_rows(path, schema), columns=schema.names)
     # A column that is null throughout would come as a column of objects.
-    return frame.astype({field.name: float for field in schema if field.type == pa.float64()})
+    return frame.astype({one.name: float for one in schema if one.type == pa.float64()})
 
 
 CSV_ROWS = 100_000

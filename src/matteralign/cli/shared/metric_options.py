@@ -98,7 +98,7 @@ def metrics_of(
         If a scaling is not known, or a metric is of the other kind or not written as it
         must be.
     """
-    requests = [_request(text) for text in chosen or ()]
+    requests = [read_request(text) for text in chosen or ()]
     for name in (request["metric"] for request in requests):
         if name in METRICS and METRICS[name].kind != kind:
             other = "two arrays: use compare" if kind == "model" else "one array: use dimension"
@@ -114,7 +114,8 @@ def metrics_of(
         raise UserError(f"--metric: {error.errors()[0]['msg']}") from error
 
 
-def _request(text: str) -> dict[str, Any]:
+def read_request(text: str) -> dict[str, Any]:
+    """Return ``metric``, ``definition`` (empty: any) and ``params`` of ``cknna:text:k=25``."""
     name, *rest = text.split(":")
     request: dict[str, Any] = {"metric": name, "definition": "", "params": {}}
     for part in rest:

@@ -61,11 +61,11 @@ def _columns(outcome: Outcome) -> dict[str, str]:
         "params": ", ".join([*params, f"{outcome.measure.scaling} scaling"]),
         "way": _way(outcome) if directed else NONE,
         "value": NONE if scored.value is None else f"{scored.value:.4f}",
-        "95 % interval": _interval(scored.ci_low, scored.ci_high),
-        "debiased": _number(scored.debiased),
-        "its 95 % interval": _interval(scored.debiased_low, scored.debiased_high),
+        "95 % interval": interval(scored.ci_low, scored.ci_high),
+        "debiased": number(scored.debiased),
+        "its 95 % interval": interval(scored.debiased_low, scored.debiased_high),
         "null mean ± sd": _null(scored.null_mean, scored.null_sd),
-        "p": _p(scored.null_p),
+        "p": p_value(scored.null_p),
     }
 
 
@@ -74,11 +74,13 @@ def _way(outcome: Outcome) -> str:
     return "a→b" if outcome.forward else "b→a"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Return a score as text."""
     return NONE if value is None else f"{value:.4f}"
 
 
-def _interval(low: float | None, high: float | None) -> str:
+def interval(low: float | None, high: float | None) -> str:
+    """Return an interval as text."""
     return NONE if low is None or high is None else f"{low:.4f} … {high:.4f}"
 
 
@@ -88,7 +90,8 @@ def _null(mean: float | None, sd: float | None) -> str:
     return f"{mean:.4f}" if sd is None else f"{mean:.4f} ± {sd:.2g}"
 
 
-def _p(value: float | None) -> str:
+def p_value(value: float | None) -> str:
+    """Return a p-value as text."""
     if value is None:
         return NONE
     if value == 0.0:  # below the smallest number that a float can hold

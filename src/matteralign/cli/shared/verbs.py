@@ -64,6 +64,11 @@ VERBS = (
         "compare",
         "Score how alike two arrays are: row i of both is the same structure.",
     ),
+    Verb(
+        "contrast",
+        "contrast",
+        "Compare scores of a slice: a - b with its 95 % interval and adjusted p-value.",
+    ),
     Verb("dimension", "compare", "Estimate the intrinsic dimension of an array."),
     Verb(
         "metrics",

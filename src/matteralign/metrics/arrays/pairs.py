@@ -14,6 +14,7 @@ from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.embedding.members import Member
 from matteralign.metrics.embedding.near_rows import Precision, merge_near
 from matteralign.metrics.embedding.standard import first_of_both, row_codes
+from matteralign.stats.blocks import block_of
 
 _Group = tuple[BoolArray, list[tuple[str, str]]]
 
@@ -135,6 +136,8 @@ class ArrayPairs:
             both,
             statistics=statistics,
             resources=self._resources,
+            # By their places among all rows, so that every pair leaves out the same.
+            block=block_of(len(common))[common],
             precision_of=self._precision_of,
         )
         scores: list[Scored] = spec.definition_info.load()(spec, rows)

@@ -34,7 +34,8 @@ from matteralign.metrics.base.inputs import (
 from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.specs import MetricSpec, Scored, interval_fields
 from matteralign.metrics.base.workers import Workers
-from matteralign.stats.blocks import block_of
+from matteralign.stats.blocks import BLOCKS
+from matteralign.stats.blocks import LEAST_ROWS as LEAST_BLOCKED
 from matteralign.stats.jackknife import interval
 from matteralign.stats.permutation import permutation_null, row_order
 
@@ -108,9 +109,7 @@ def procrustes_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Scored]:
     """
     permutations = spec.integer("permutations") if rows.statistics else 0
     n = len(rows.arrays[0])
-    score = partial(
-        _score, rows, permutations=permutations, seed=spec.integer("seed"), blocks=block_of(n)
-    )
+    score = partial(_score, rows, permutations=permutations, seed=spec.integer("seed"))
     width = min(n, max(x.shape[1] for x in rows.arrays))
     room = rows.resources.memory_bytes // (8 * width * (4 * width + 2 * n) + 4 * _BLOCK_BYTES)
     with threadpool_limits(1), Workers(max(1, min(rows.resources.threads, room))) as pool:
@@ -123,19 +122,20 @@ def _score(
     *,
     permutations: int,
     seed: int,
-    blocks: npt.NDArray[np.int16],
 ) -> Scored:
     try:
         both = _Pair(*(_Centred.of(rows.arrays[m], rows.names[m]) for m in pair))
     except NotApplicable as reason:
-        return Scored.not_applicable(str(reason), len(blocks))
+        return Scored.not_applicable(str(reason), len(rows.block))
     value = both.value()
     orders = (row_order(both.n, seed, number) for number in range(permutations))
     permuted = [both.value(order) for order in orders]
     found = permutation_null(value - _ROUNDING, permuted, smaller_is_closer=False)
-    fields = {} if found is None else found.fields()
+    fields: dict[str, Any] = {} if found is None else {**found.fields()}
     if rows.statistics:
-        fields |= interval_fields(interval(value, both.without_blocks(blocks)))
+        left = both.without_blocks(rows.block)
+        fields |= interval_fields(interval(value, left))
+        fields["replicates"] = tuple(left)
     return Scored.ok(value, both.n, **fields)
 
 
@@ -227,11 +227,10 @@ class _Pair:
 
     def without_blocks(self, block: npt.NDArray[np.int16]) -> list[float]:
         """Return the similarity without each block of rows, centred on those that stay."""
-        count = int(block.max()) + 1
-        if count < 2:
+        if self.n < LEAST_BLOCKED or not block.any():
             return []
         whole = self._product()
-        return [self._without(np.flatnonzero(block == b), whole) for b in range(count)]
+        return [self._without(np.flatnonzero(block == b), whole) for b in range(BLOCKS)]
 
     def _without(self, out: LongArray, whole: FloatArray) -> float:
         kept = self.n - len(out)

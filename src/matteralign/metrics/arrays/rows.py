@@ -32,6 +32,8 @@ class SharedRows:
     statistics : bool
         Add the null and the interval.
     resources : Resources
+    block : ndarray of int16, shape (n,)
+        The block of each row, of those that the interval leaves out; see `stats.blocks`.
     precision_of : callable
         Returns the precision of the numbers of an embedding as they were given, by name.
     """
@@ -41,6 +43,7 @@ class SharedRows:
     pairs: list[tuple[int, int]]
     statistics: bool
     resources: Resources
+    block: npt.NDArray[np.int16]
     precision_of: Callable[[str], Precision]
 
     def double(self) -> Sequence[FloatArray]:

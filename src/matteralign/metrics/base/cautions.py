@@ -1,6 +1,6 @@
 """What a reader must know beside a number: a k that is large against n, few rows, wide values.
 
-Bounds on k come from simulation (docs/metrics.md, *Small samples*): scores of related and
+Bounds on k come from simulation (docs/statistics.md, *Small samples*): scores of related and
 unrelated Gaussian rows, n from 30 to 500.
 """
 
@@ -60,7 +60,8 @@ def with_note(spec: MetricSpec, scored: Scored) -> Scored:
     noted = replace(scored, note="; ".join(notes))
     if scored.n >= LEAST_ROWS:
         return noted
-    return replace(noted, ci_low=None, ci_high=None, debiased_low=None, debiased_high=None)
+    bare = replace(noted, replicates=(), debiased_replicates=())
+    return replace(bare, ci_low=None, ci_high=None, debiased_low=None, debiased_high=None)
 
 
 def few_rows_note(share: float, n: int) -> str:

@@ -156,7 +156,8 @@ class Scored:
     note : str
         What to know before the value is used; empty for nothing.
     replicates, debiased_replicates : tuple of float
-        Both values without each block of rows in turn, where neighbour lists are scored.
+        Both values without each block of rows in turn, evened so that their jackknife standard
+        error is that of the interval (`stats.jackknife.evened`); empty where there are none.
     """
 
     value: float | None

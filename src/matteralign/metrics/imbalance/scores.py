@@ -19,7 +19,7 @@ from matteralign.metrics.imbalance.null import RankNulls
 from matteralign.metrics.imbalance.strips import strip_ranks
 from matteralign.metrics.tiles.rank_counts import RankRequest, RankSums, rank_bounds
 from matteralign.stats.blocks import block_edges, block_of, sweep_blocks
-from matteralign.stats.jackknife import interval
+from matteralign.stats.jackknife import evened, interval
 from matteralign.stats.pairing import (
     PairingMoments,
     gamma_p,
@@ -139,13 +139,17 @@ class Imbalance:
         ]
         return whole.swept(fewer) if len(self.limits) > 1 else whole
 
-    def _intervals(self, f: int, g: int, common: BoolArray, value: float) -> dict[str, float]:
+    def _intervals(self, f: int, g: int, common: BoolArray, value: float) -> dict[str, object]:
         sums = self.sums[self.limits[-1]]
         inside = np.bincount(block_of(self._n)[common], minlength=sums.edges_touching.shape[2])
         left = (int(common.sum()) - inside).tolist()
         # An edge is left out with the block of either end; the k edges of a row are alike.
         replicates = sums.replicates(f, g, left) if len(left) > 1 else []
-        return interval_fields(interval(value, replicates, counted=1.0 + 1.0 / self.k))
+        counted = 1.0 + 1.0 / self.k
+        return {
+            **interval_fields(interval(value, replicates, counted=counted)),
+            "replicates": evened(replicates, counted),
+        }
 
     def _random(self, f: int, g: int, common: BoolArray, value: float) -> dict[str, float]:
         n = int(common.sum())

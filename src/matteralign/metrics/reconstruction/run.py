@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from matteralign.metrics.base.errors import MetricInputError
 from matteralign.metrics.base.inputs import (
@@ -20,7 +22,7 @@ from matteralign.metrics.base.inputs import (
 from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.specs import Scored, interval_fields
 from matteralign.metrics.reconstruction.splits import Split, default_split
-from matteralign.stats.blocks import block_of
+from matteralign.stats.blocks import BLOCKS, block_of
 from matteralign.stats.jackknife import interval
 from matteralign.stats.permutation import permutation_null
 
@@ -31,6 +33,8 @@ _LARGEST = 1e150
 
 _OVERFLOW = "the reconstruction error overflows: test rows lie too far from the training rows"
 
+
+Blocks = npt.NDArray[np.int16]
 
 Parts = tuple[FloatArray, FloatArray]
 """Training and test rows."""
@@ -64,7 +68,7 @@ class Run:
 
     Parameters
     ----------
-    members, pairs, split, seed, names
+    members, pairs, split, seed, names, block
         As `gfre_all`.
     """
 
@@ -75,6 +79,7 @@ class Run:
         split: Split | None,
         seed: int,
         names: Sequence[str],
+        block: Blocks | None,
     ) -> None:
         for a, b in pairs:
             if not (0 <= a < len(members) and 0 <= b < len(members)):
@@ -84,6 +89,7 @@ class Run:
         for x, name in zip(members, called, strict=True):
             require_same_rows(self.n, len(x), called[0], name)
         self._members, self._pairs = members, pairs
+        self._block = block_of(self.n) if block is None else block
         self.split = default_split(self.n, seed) if split is None else split
         self._none: dict[int, Scored] = {}
         for m in {m for pair in pairs for m in pair}:
@@ -178,17 +184,18 @@ class Run:
         if not math.isfinite(value):
             return self.nothing(_OVERFLOW)
         found = permutation_null(value, [math.sqrt(v) for v in null], smaller_is_closer=True)
-        fields = {} if found is None else found.fields()
+        fields: dict[str, Any] = {} if found is None else {**found.fields()}
         left = self._without_blocks(squares, train) if train is not None else []
         fields |= interval_fields(interval(value, left))
+        fields["replicates"] = tuple(left)
         return Scored.ok(value, len(squares), **fields)
 
     def _without_blocks(self, squares: FloatArray, train: FloatArray) -> list[float]:
         """Return the error without each block of rows in the test and in the scaling."""
-        block = block_of(self.n)
+        block = self._block
         fitted, tested = block[self.split.train], block[self.split.test]
         errors = []
-        for b in range(int(block.max()) + 1 if block.any() else 0):
+        for b in range(BLOCKS if block.any() else 0):
             kept, rows = squares[tested != b], train[fitted != b]
             root = Spread.of(rows).root if len(rows) else 0.0
             errors.append(math.sqrt(kept.mean()) / root if len(kept) and root else math.nan)

@@ -27,7 +27,7 @@ from matteralign.metrics.embedding.standard import first_of_both, row_codes
 from matteralign.metrics.embedding.ties import tie_labels
 from matteralign.metrics.reconstruction.cutoff_ridge import Source, factorise, predict
 from matteralign.metrics.reconstruction.local_fits import local_squares, nearest
-from matteralign.metrics.reconstruction.run import Parts, Run, Spread
+from matteralign.metrics.reconstruction.run import Blocks, Parts, Run, Spread
 from matteralign.metrics.reconstruction.splits import Split
 from matteralign.stats.permutation import row_order
 
@@ -127,6 +127,7 @@ def gfre_all(
     seed: int = 0,
     split: Split | None = None,
     names: Sequence[str] = (),
+    block: Annotated[Blocks, "n"] | None = None,
     resources: Resources = DEFAULTS,
 ) -> list[Scored]:
     """Return the global error of directed pairs (source, target) of the same rows.
@@ -146,10 +147,12 @@ def gfre_all(
         Instead of `default_split` with `seed`.
     names : sequence of str, optional
         What to call the members in reasons.
+    block : ndarray of int16, shape (n,), optional
+        Of each row, for the interval; by default drawn for n rows.
     resources : Resources
     """
     MetricSpec("gfre", "", {"seed": seed, "permutations": permutations})
-    run = Run(members, pairs, split, seed, names)
+    run = Run(members, pairs, split, seed, names, block)
 
     def fit(a: int) -> Source:
         train, test = run.sound_parts(a)
@@ -193,6 +196,7 @@ def lfre_all(
     seed: int = 0,
     split: Split | None = None,
     names: Sequence[str] = (),
+    block: Annotated[Blocks, "n"] | None = None,
     resources: Resources = DEFAULTS,
 ) -> list[dict[int, Scored]]:
     """Return the local error of directed pairs for every k of `ks`; others as `gfre_all`.
@@ -203,7 +207,7 @@ def lfre_all(
     specs = {
         k: MetricSpec("lfre", "", {"k": k, "seed": seed, "permutations": permutations}) for k in ks
     }
-    run = Run(members, pairs, split, seed, names)
+    run = Run(members, pairs, split, seed, names, block)
     rows = len(run.split.train)
     usable = [k for k in specs if k <= rows]
     found: dict[int, dict[int, list[Scored]]] = {
@@ -252,6 +256,7 @@ def gfre_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Scored]:
         seed=spec.integer("seed"),
         resources=rows.resources,
         names=rows.names,
+        block=rows.block,
     )
 
 
@@ -267,6 +272,7 @@ def lfre_of_rows(spec: MetricSpec, rows: SharedRows) -> list[Scored]:
         seed=spec.integer("seed"),
         resources=rows.resources,
         names=rows.names,
+        block=rows.block,
     )
     return [each[k] for each in found]
 

@@ -103,6 +103,11 @@ class Layout:
         return self.root / "scores.parquet"
 
     @property
+    def replicates(self) -> Path:
+        """All scores without each block of rows."""
+        return self.root / "replicates.parquet"
+
+    @property
     def sweep(self) -> Path:
         """Scores at growing sample sizes, where the study asks for them."""
         return self.root / "sweep.parquet"

@@ -94,7 +94,7 @@ class Standing:
         sidecars = [layout.latent_sidecar(card.key) for card in self._panel]
         lists = [layout.neighbors_sidecar(card.key) for card in self._panel]
         sweep = [layout.sweep] if study.config.metrics.sweep else []
-        scores = [*sweep, layout.scores]
+        scores = [*sweep, layout.replicates, layout.scores]
         made_of = [layout.structures, *sidecars, *lists]
         identity = study.score_identity(name)
         yield Result("score", None, made_of, scores, identity, self._of_scores)
@@ -242,7 +242,7 @@ class Standing:
     def _files(self) -> list[Path]:
         """Return what is shown of the slice beside its settings, or decides it."""
         layout = self.layout
-        files = [layout.structures, layout.scores]
+        files = [layout.structures, layout.scores, layout.replicates]
         files += [layout.sweep] if self.study.config.metrics.sweep else []
         for card in self._panel:
             files += [layout.latent_sidecar(card.key), layout.neighbors_sidecar(card.key)]

@@ -181,6 +181,7 @@ class Study:
 
     def score_identity(self, slice_name: str) -> dict[str, Any]:
         """Return what decides a slice's scores beside the latents."""
+        from matteralign.store.replicates import REPLICATES
         from matteralign.store.tidy import SCORES
 
         return {
@@ -188,6 +189,7 @@ class Study:
             "statistics": self.config.metrics.statistics,
             "sweep": self.config.metrics.sweep,
             "columns": SCORES.names,
+            "replicates": REPLICATES.names,
             "lists": LISTS_VERSION,
         }
 
