@@ -85,6 +85,7 @@ def test_every_finding_has_tables_and_figures(whole: SliceResults) -> None:
         "cknna_over_k_order",
         "imbalance_aspects",
         "imbalance_aspects_difference",
+        "variance",
     }
     stems = [drawing.stem for drawing in findings_drawings(whole)]
     assert len(set(stems)) == len(stems)
@@ -103,6 +104,17 @@ def test_curves_hold_both_values_of_k_once_for_each_pair(whole: SliceResults) ->
     pairs = len(PANEL) * (len(PANEL) - 1) // 2
     assert curves.groupby("k").size().to_dict() == {5: pairs, 10: pairs}
     assert not curves.duplicated(["k", "model_a", "model_b"]).any()
+
+
+def test_variance_is_explained_by_trained_models_alone(whole: SliceResults) -> None:
+    table = findings_tables(whole)["variance"]
+    assert set(table["factor"]) == {"training data", "architecture", "input"}
+    assert set(table["metric"]) == {"cknna", "dcor"}
+    assert set(table["models"]) == {len(PANEL) - 1}
+    assert set(table["left_out"]) == {"random"}
+    told = table[table["reason"] == ""]
+    assert ((told["p"] > 0) & (told["p"] <= 1)).all()
+    assert (told["r2"] >= told["r2_adjusted"]).all()
 
 
 def test_a_slice_without_some_scores_says_what_it_cannot_show(planted: Planted) -> None:

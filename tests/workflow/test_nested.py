@@ -43,6 +43,7 @@ def test_rows_are_taken_and_a_second_run_does_nothing(nested: Any) -> None:
     # The longer slice is there, whatever this run was asked for.
     for path in (nested.results / "short" / "latents").glob("[a-z]*.*"):
         path.unlink()
+    (nested.folder / SCORES["short"]).unlink()
     assert nested.planned(SCORES["short"]) == {"embed": 1, "take": 2, "summarize": 3, "score": 1}
     nested.snakemake(SCORES["short"])
     assert nested.hashes("short") == before

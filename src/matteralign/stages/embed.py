@@ -16,7 +16,7 @@ from matteralign.stages.runtime.weights import runnable
 from matteralign.stages.study.layout import Layout
 from matteralign.stages.study.standing import check_weights, differences, made_by
 from matteralign.stages.study.study import Study
-from matteralign.stages.taken import find_rows, take_rows
+from matteralign.stages.study.taken import find_rows, take_rows
 from matteralign.store.latents import check_latent
 from matteralign.store.predictions import read_predictions_metadata
 from matteralign.store.structures import SampleSet, read_structures

@@ -56,8 +56,13 @@ VERBS = (
     ),
     Verb(
         "check-model",
-        "check_model",
+        "checks.check_model",
         "Check models against the contract and print the results; exit with 1 if one fails.",
+    ),
+    Verb(
+        "sensitivity",
+        "checks.sensitivity",
+        "Disturb structures by growing amounts and test whether every metric answers.",
     ),
     Verb(
         "compare",

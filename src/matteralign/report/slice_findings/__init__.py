@@ -13,7 +13,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from matteralign.report.analysis.tables import with_weights
-from matteralign.report.slice_findings import aspects, condensed, energies, local_global, over_k
+from matteralign.report.slice_findings import (
+    aspects,
+    condensed,
+    energies,
+    local_global,
+    over_k,
+    variance,
+)
 from matteralign.report.slice_findings.results import Drawing, SliceResults
 
 
@@ -28,7 +35,7 @@ class Finding:
 
 FINDINGS = tuple(
     Finding(module.absent, module.tables, module.drawings)
-    for module in (condensed, local_global, over_k, aspects, energies)
+    for module in (condensed, local_global, over_k, aspects, variance, energies)
 )
 """In the order of the report."""
 

@@ -2,7 +2,7 @@
 
 So a model is run on the longest alone. Which slices may be of one draw is read from the
 configuration here; that their rows are the same is checked row by row before any are taken
-(`stages/taken.py`).
+(`stages/study/taken.py`).
 """
 
 from __future__ import annotations

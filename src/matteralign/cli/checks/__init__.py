@@ -1,0 +1,1 @@
+"""Verbs that test models and metrics."""
