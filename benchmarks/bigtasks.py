@@ -47,14 +47,14 @@ def lists_task(
         "device": device,
         "id_specs": engine.default_specs("model"),
     }
-    members, k = engine.readers(folder, names), engine.longest_k()
-    first = {names[0]: members[names[0]]}
+    embeddings, k = engine.readers(folder, names), engine.longest_k()
+    first = {names[0]: embeddings[names[0]]}
     engine.warm(first, lambda m: engine.lists(m[names[0]], k, **options))
     base, samples = peak_rss(), []
     for i, name in enumerate(names):
         path, took = Path(folder, f"{name}.lists.npz"), Path(folder, f"{name}.took.json")
         if not (path.exists() and took.exists()):
-            found, sample = timed(lambda x=members[name]: engine.lists(x, k, **options))
+            found, sample = timed(lambda x=embeddings[name]: engine.lists(x, k, **options))
             engine.save_neighbors(path, found.neighbors)
             took.write_text(json.dumps(sample))
             print(f"  lists {name} ({i + 1} of {len(names)}): {sample['wall']:.1f} s", flush=True)
@@ -131,20 +131,25 @@ def pairs_task(
     device: str = "cpu",
 ) -> dict[str, Any]:
     """Score all pairs under all default metrics with statistics; write the scores."""
-    members, specs = engine.readers(folder, names), engine.default_specs("pair")
+    embeddings, specs = engine.readers(folder, names), engine.default_specs("pair")
     options: dict[str, Any] = {
         "threads": threads,
         "memory_bytes": memory_bytes,
         "device": device,
         "statistics": True,
     }
-    engine.warm(dict(list(members.items())[:3]), lambda m: engine.all_pairs(m, specs, **options))
+    engine.warm(dict(list(embeddings.items())[:3]), lambda m: engine.all_pairs(m, specs, **options))
     lists = StoredLists(folder, names)
     pass_state = FilePassState(Path(folder, f"{result}.checkpoint.npz"))
     facts, base = describe(), peak_rss()
     scores, sample = timed(
         lambda: engine.all_pairs(
-            members, specs, neighbors=lists, progress=Progress(), pass_state=pass_state, **options
+            embeddings,
+            specs,
+            neighbors=lists,
+            progress=Progress(),
+            pass_state=pass_state,
+            **options,
         )
     )
     ok = sum(s.scored.status == "ok" for s in scores)

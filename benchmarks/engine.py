@@ -74,19 +74,19 @@ def readers(folder: str, names: list[str]) -> dict[str, Any]:
     return {name: NpyRows(Path(folder, f"{name}.npy")) for name in names}
 
 
-def all_pairs(members: Mapping[str, Any], specs: list[MetricSpec], **options: Any) -> list[Any]:
-    """Return every PairScore of all pairs of `members`."""
-    pairs = list(combinations(members, 2))
-    return list(compare(members, pairs, specs, **accepted(compare, options)))
+def all_pairs(embeddings: Mapping[str, Any], specs: list[MetricSpec], **options: Any) -> list[Any]:
+    """Return every PairScore of all pairs of `embeddings`."""
+    pairs = list(combinations(embeddings, 2))
+    return list(compare(embeddings, pairs, specs, **accepted(compare, options)))
 
 
 def lists(x: Any, k: int, **options: Any) -> Any:
-    """Return the Summary of one member: neighbour lists, and dimensions where asked for."""
+    """Return the Summary of one embedding: neighbour lists, and dimensions where asked for."""
     return summarize(x, k_neighbors=k, **accepted(summarize, options))
 
 
 def lists_of_scalings(x: Any, k: int, modes: list[str], **options: Any) -> Any:
-    """Return the lists of one member by distance and by inner product under each scaling."""
+    """Return the lists of one embedding by distance and by inner product under each scaling."""
     from matteralign.metrics import summarize_scalings
 
     specs = [MetricSpec("cknna", "text", {"k": k})]
@@ -108,9 +108,9 @@ def load_neighbors(path: Path) -> Neighbors:
         return Neighbors(**{name: stored[name] for name in stored.files})
 
 
-def warm(members: Mapping[str, Any], call: Callable[[dict[str, Any]], Any]) -> None:
+def warm(embeddings: Mapping[str, Any], call: Callable[[dict[str, Any]], Any]) -> None:
     """Run `call` on a few rows, so that compiling is not timed."""
-    call({name: np.asarray(x[:WARM_ROWS]) for name, x in members.items()})
+    call({name: np.asarray(x[:WARM_ROWS]) for name, x in embeddings.items()})
 
 
 def pairs_task(
@@ -123,15 +123,15 @@ def pairs_task(
     dict
         ``samples`` without and ``calibrated`` with statistics, ``values`` as (a, b, value).
     """
-    members, specs = load(folder, names), [spec(w) for w in wanted]
+    embeddings, specs = load(folder, names), [spec(w) for w in wanted]
 
     def call(given: dict[str, Any], statistics: bool) -> list[Any]:
         return all_pairs(given, specs, threads=threads, statistics=statistics)
 
-    warm(members, lambda m: call(m, True))
-    warm(members, lambda m: call(m, False))
-    measured = [timed(lambda: call(members, False)) for _ in range(repeats)]
-    calibrated = timed(lambda: call(members, True))[1]
+    warm(embeddings, lambda m: call(m, True))
+    warm(embeddings, lambda m: call(m, False))
+    measured = [timed(lambda: call(embeddings, False)) for _ in range(repeats)]
+    calibrated = timed(lambda: call(embeddings, True))[1]
     return {
         "samples": [s for _, s in measured],
         "calibrated": [calibrated],
@@ -144,12 +144,12 @@ def dimension_task(folder: str, names: list[str], k: int, repeats: int) -> dict[
     """Time the MLE dimension of every model."""
     from matteralign.metrics import mle_intrinsic_dimension
 
-    members = load(folder, names)
-    warm(members, lambda m: mle_intrinsic_dimension(m[names[0]], k))
+    embeddings = load(folder, names)
+    warm(embeddings, lambda m: mle_intrinsic_dimension(m[names[0]], k))
     measured = [
         (name, timed(lambda x=x: mle_intrinsic_dimension(x, k)))
         for _ in range(repeats)
-        for name, x in members.items()
+        for name, x in embeddings.items()
     ]
     return {
         "samples": [sample for _, (_, sample) in measured],

@@ -29,21 +29,23 @@ def sgemm_task(size: int, repeats: int) -> dict[str, Any]:
 
 def neighbors_task(folder: str, names: list[str], threads: int) -> dict[str, Any]:
     """Time the neighbour lists of every model."""
-    members, k = engine.load(folder, names), engine.longest_k()
-    engine.warm(members, lambda m: engine.lists(m[names[0]], k, threads=threads))
-    samples = [timed(lambda x=x: engine.lists(x, k, threads=threads))[1] for x in members.values()]
+    embeddings, k = engine.load(folder, names), engine.longest_k()
+    engine.warm(embeddings, lambda m: engine.lists(m[names[0]], k, threads=threads))
+    samples = [
+        timed(lambda x=x: engine.lists(x, k, threads=threads))[1] for x in embeddings.values()
+    ]
     return {"samples": samples, "k": k}
 
 
 def distances_task(folder: str, names: list[str], threads: int) -> dict[str, Any]:
     """Time dCor of all pairs: one pass over all distances."""
-    members, specs = engine.load(folder, names), [MetricSpec("dcor", "root")]
+    embeddings, specs = engine.load(folder, names), [MetricSpec("dcor", "root")]
 
     def call(given: dict[str, Any]) -> Any:
         return engine.all_pairs(given, specs, threads=threads, statistics=False)
 
-    engine.warm(members, call)
-    return {"samples": [timed(lambda: call(members))[1]]}
+    engine.warm(embeddings, call)
+    return {"samples": [timed(lambda: call(embeddings))[1]]}
 
 
 def measure(settings: Settings) -> dict[str, Any]:

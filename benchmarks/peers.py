@@ -21,9 +21,9 @@ def _names(pairs: Pairs) -> list[str]:
 
 def dense_task(folder: str, pairs: Pairs, k: int, product: bool) -> dict[str, Any]:
     """Time dense CKNNA of pairs, both kernels and all neighbours included."""
-    members = load(folder, _names(pairs))
+    embeddings = load(folder, _names(pairs))
     measured = [
-        timed(lambda a=a, b=b: dense.cknna(members[a], members[b], k, product=product))
+        timed(lambda a=a, b=b: dense.cknna(embeddings[a], embeddings[b], k, product=product))
         for a, b in pairs
     ]
     return {
@@ -44,12 +44,12 @@ def dcor_task(folder: str, pairs: Pairs) -> dict[str, Any]:
     import dcor
     from dcor import distances
 
-    members = {name: x.astype(np.float64) for name, x in load(folder, _names(pairs)).items()}
-    first = [members[name][:100] for name in pairs[0]]
+    embeddings = {name: x.astype(np.float64) for name, x in load(folder, _names(pairs)).items()}
+    first = [embeddings[name][:100] for name in pairs[0]]
     with mock.patch.object(distances, "_can_be_numpy_double", lambda x: isinstance(x, np.ndarray)):
         dcor.distance_correlation(*first)
         measured = [
-            timed(lambda a=a, b=b: dcor.distance_correlation(members[a], members[b]))
+            timed(lambda a=a, b=b: dcor.distance_correlation(embeddings[a], embeddings[b]))
             for a, b in pairs
         ]
     return {
@@ -63,11 +63,11 @@ def skdim_task(folder: str, names: list[str], k: int) -> dict[str, Any]:
     """Time scikit-dimension's MLE of every model."""
     import skdim
 
-    members = load(folder, names)
-    skdim.id.MLE().fit(members[names[0]][:200], n_neighbors=k, comb="mle")
+    embeddings = load(folder, names)
+    skdim.id.MLE().fit(embeddings[names[0]][:200], n_neighbors=k, comb="mle")
     measured = [
         timed(lambda x=x: skdim.id.MLE().fit(x, n_neighbors=k, comb="mle").dimension_)
-        for x in members.values()
+        for x in embeddings.values()
     ]
     return {
         "version": "scikit-dimension " + version("scikit-dimension"),

@@ -76,7 +76,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     add("--big-n", type=int, default=50_000)
     add("--big-models", type=int, default=45)
     add("--big-d", type=int, default=512)
-    add("--big-wide", type=int, default=5120, help="columns of one wide member; 0 for none")
+    add("--big-wide", type=int, default=5120, help="columns of one wide embedding; 0 for none")
     add("--big-threads", type=int, default=2)
     add("--device", default="cpu", help="of the big run: cpu, cuda, cuda:1, torch")
     add("--memory-gb", type=float, default=4.0, help="the engine's bound in the big run, GiB")

@@ -18,7 +18,7 @@ KINDS = {"lists": "neighbour lists", "pairs": "all default metrics of all pairs"
 
 def cost_task(folder: str, names: list[str], threads: int) -> dict[str, Any]:
     """Time the lists of all models and then all default metrics of all pairs from them."""
-    members, specs = engine.load(folder, names), engine.default_specs("pair")
+    embeddings, specs = engine.load(folder, names), engine.default_specs("pair")
     k = engine.longest_k()
 
     def lists(given: dict[str, Any]) -> dict[str, Any]:
@@ -27,23 +27,23 @@ def cost_task(folder: str, names: list[str], threads: int) -> dict[str, Any]:
     def pairs(given: dict[str, Any], found: dict[str, Any]) -> Any:
         return engine.all_pairs(given, specs, neighbors=found, threads=threads, statistics=True)
 
-    engine.warm({n: members[n] for n in names[:2]}, lambda m: pairs(m, lists(m)))
-    found, first = timed(lambda: lists(members))
-    _, second = timed(lambda: pairs(members, found))
+    engine.warm({n: embeddings[n] for n in names[:2]}, lambda m: pairs(m, lists(m)))
+    found, first = timed(lambda: lists(embeddings))
+    _, second = timed(lambda: pairs(embeddings, found))
     return {"lists": first, "pairs": second}
 
 
 def scalings_task(folder: str, names: list[str], threads: int) -> dict[str, Any]:
     """Time the lists of every model under several scalings, each alone and all together."""
-    members, k = engine.load(folder, names), engine.longest_k()
+    embeddings, k = engine.load(folder, names), engine.longest_k()
 
     def lists(given: dict[str, Any], modes: list[str]) -> None:
         for x in given.values():
             engine.lists_of_scalings(x, k, modes, threads=threads)
 
-    engine.warm({names[0]: members[names[0]]}, lambda m: lists(m, SCALINGS))
-    alone = timed(lambda: [lists(members, [mode]) for mode in SCALINGS])[1]
-    return {"alone": alone, "together": timed(lambda: lists(members, SCALINGS))[1]}
+    engine.warm({names[0]: embeddings[names[0]]}, lambda m: lists(m, SCALINGS))
+    alone = timed(lambda: [lists(embeddings, [mode]) for mode in SCALINGS])[1]
+    return {"alone": alone, "together": timed(lambda: lists(embeddings, SCALINGS))[1]}
 
 
 def measure(settings: Settings) -> dict[str, Any]:

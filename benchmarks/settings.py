@@ -35,7 +35,7 @@ class Settings:
     models_measured : tuple of str
         Models of the throughput.
     big_n, big_models, big_d, big_wide : int
-        Of the big run; `big_wide` columns of its widest member, 0 for none.
+        Of the big run; `big_wide` columns of its widest embedding, 0 for none.
     big_threads, memory_gb : int, float
     device : str
         What makes the tiles in the big run: ``cpu``, ``cuda``, ...

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from matteralign.metrics.embedding.embedding import open_embedding
 from matteralign.metrics.embedding.key_loops import mixed
-from matteralign.metrics.embedding.members import open_member
 from matteralign.metrics.embedding.ties import tie_labels
 
 
 def tie_keys(x):
     """What decides between equally near rows: a hash of the sum of two rows' labels."""
-    labels = tie_labels(open_member(x, "x"))
+    labels = tie_labels(open_embedding(x, "x"))
     sums = labels[:, None] + labels[None]
     return mixed(sums.ravel()).reshape(sums.shape)
 

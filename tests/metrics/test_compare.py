@@ -46,7 +46,7 @@ FUNCTIONS = [
 ]
 
 
-def members(n=70, count=4):
+def embeddings(n=70, count=4):
     rng = np.random.RandomState(5)
     base = rng.standard_normal((n, 6))
     return {
@@ -60,7 +60,7 @@ def all_pairs(names):
 
 
 def test_all_pairs_equal_the_plain_functions_in_both_directions():
-    arrays = members()
+    arrays = embeddings()
     scores = list(compare(arrays, all_pairs(arrays), SPECS))
     assert len(scores) == 2 * 6 * len(SPECS)
     assert len({(s.a, s.b, s.spec) for s in scores}) == len(scores)
@@ -72,7 +72,7 @@ def test_all_pairs_equal_the_plain_functions_in_both_directions():
 
 
 def test_both_orders_of_a_pair_are_one_pair():
-    arrays = members(count=2)
+    arrays = embeddings(count=2)
     once = list(compare(arrays, [("m1", "m0")], SPECS))
     again = list(compare(arrays, [("m1", "m0"), ("m0", "m1"), ("m1", "m0")], SPECS))
     assert again == once
@@ -80,7 +80,7 @@ def test_both_orders_of_a_pair_are_one_pair():
 
 
 def test_symmetric_definitions_are_symmetric_to_the_bit():
-    arrays = members()
+    arrays = embeddings()
     table = {(s.a, s.b, s.spec): s.scored for s in compare(arrays, all_pairs(arrays), SPECS)}
     for (a, b, spec), scored in table.items():
         if spec.definition_info.symmetric:
@@ -100,7 +100,7 @@ class Rows:
 
 
 def test_work_is_shared_and_done_when_asked_for():
-    sources = {name: Rows(x) for name, x in members().items()}
+    sources = {name: Rows(x) for name, x in embeddings().items()}
     scores = compare(sources, all_pairs(sources), SPECS)
     opened = {name: source.reads.max() for name, source in sources.items()}
     assert all(reads <= 2 for reads in opened.values())
@@ -110,25 +110,25 @@ def test_work_is_shared_and_done_when_asked_for():
     after_all = {name: source.reads.copy() for name, source in sources.items()}
     alone = {name: Rows(source.x) for name, source in sources.items()}
     list(compare(alone, [("m0", "m1")], SPECS))
-    # Three pairs of a member read it no more often than one: tiles are its own work.
+    # Three pairs of an embedding read it no more often than one: tiles are its own work.
     np.testing.assert_array_equal(alone["m0"].reads, after_all["m0"])
 
 
 def test_progress_rises_to_the_end():
     told = []
-    arrays = members()
+    arrays = embeddings()
     list(compare(arrays, all_pairs(arrays), SPECS, progress=told.append))
     assert told == sorted(told)
     assert told[-1] == pytest.approx(1.0)
 
 
-def test_only_members_in_pairs_are_read():
-    arrays = {**members(), "broken": np.full((3, 2), np.nan)}
+def test_only_embeddings_in_pairs_are_read():
+    arrays = {**embeddings(), "broken": np.full((3, 2), np.nan)}
     assert list(compare(arrays, [("m0", "m1")], SPECS))
 
 
 def test_given_neighbours_are_used_and_change_nothing():
-    arrays = members()
+    arrays = embeddings()
     given = {name: summarize(x, k_neighbors=20).neighbors for name, x in arrays.items()}
     fresh = list(compare(arrays, all_pairs(arrays), SPECS))
     short = {name: summarize(x, k_neighbors=3).neighbors for name, x in arrays.items()}
@@ -141,7 +141,7 @@ def test_given_neighbours_are_used_and_change_nothing():
 
 
 def test_neighbours_of_another_sample_are_refused():
-    arrays = members()
+    arrays = embeddings()
     other = summarize(arrays["m0"][:50], k_neighbors=5).neighbors
     with pytest.raises(MetricInputError, match="m0 cover 50 rows, its embedding has 70"):
         compare(arrays, [("m0", "m1")], SPECS, neighbors={"m0": other})
@@ -157,7 +157,7 @@ def test_neighbours_of_another_sample_are_refused():
 def test_lists_are_longer_than_asked_for_and_empty_in_masked_rows():
     valid = np.ones(70, bool)
     valid[[0, 33, 69]] = False
-    x = members()["m0"].copy()
+    x = embeddings()["m0"].copy()
     x[~valid] = np.nan
     near = summarize(x, k_neighbors=10, valid=valid).neighbors
     for index in (near.euclid_index, near.inner_index):
@@ -172,7 +172,7 @@ def test_lists_are_longer_than_asked_for_and_empty_in_masked_rows():
 @pytest.mark.parametrize("memory_bytes", [1, 60_000, 1 << 30])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_block_size_and_threads_do_not_matter(memory_bytes, threads):
-    arrays = members()
+    arrays = embeddings()
     reference = list(compare(arrays, all_pairs(arrays), SPECS))
     other = compare(arrays, all_pairs(arrays), SPECS, memory_bytes=memory_bytes, threads=threads)
     for mine, theirs in zip(reference, other, strict=True):
@@ -186,7 +186,7 @@ def test_block_size_and_threads_do_not_matter(memory_bytes, threads):
 
 
 def test_summarize_equals_the_plain_functions():
-    x = members(200)["m2"]
+    x = embeddings(200)["m2"]
     specs = [
         MetricSpec("twonn"),
         MetricSpec("mle", params={"k": 5}),
@@ -267,8 +267,8 @@ def test_scored_never_holds_nan_or_half_an_outcome():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_blocks_of_members_score_as_all_at_once(threads):
-    arrays = members(count=7)
+def test_blocks_of_embeddings_score_as_all_at_once(threads):
+    arrays = embeddings(count=7)
     specs = [s for s in SPECS if s.metric in ("cknna", "mutual_knn")]
     whole = list(compare(arrays, all_pairs(arrays), specs, sweep=True))
     # Room for two embeddings prepared: every pair is a block of its own.

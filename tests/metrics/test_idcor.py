@@ -144,16 +144,18 @@ def test_permutations_are_permutations_within_groups():
 
 def test_all_pairs_equal_single_pairs_whatever_the_threads_and_memory():
     x, y, rng = curved(300)
-    members = [x, y, rng.standard_normal((300, 4)), np.sin(x[:, :6])]
+    embeddings = [x, y, rng.standard_normal((300, 4)), np.sin(x[:, :6])]
     pairs = list(combinations(range(4), 2))
     told = []
-    together = idcor_all(members, pairs, permutations=5, resources=Resources(progress=told.append))
+    together = idcor_all(
+        embeddings, pairs, permutations=5, resources=Resources(progress=told.append)
+    )
     assert told == sorted(set(told))
     assert told[-1] == 1.0
-    assert together == [idcor(members[a], members[b], permutations=5) for a, b in pairs]
-    assert together == idcor_all(members, pairs, permutations=5, resources=Resources(threads=3))
+    assert together == [idcor(embeddings[a], embeddings[b], permutations=5) for a, b in pairs]
+    assert together == idcor_all(embeddings, pairs, permutations=5, resources=Resources(threads=3))
     assert together == idcor_all(
-        members, pairs, permutations=5, resources=Resources(memory_bytes=1)
+        embeddings, pairs, permutations=5, resources=Resources(memory_bytes=1)
     )
 
 

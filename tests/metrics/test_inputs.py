@@ -114,8 +114,8 @@ def test_constant_embedding_has_no_score(constant):
     for function in SINGLE:
         with pytest.raises(NotApplicable, match="x is constant"):
             function(constant)
-    members = {"a": good(), "flat": constant, "b": good(seed=1)}
-    scores = list(compare(members, [("a", "flat"), ("a", "b")], PAIR_SPECS))
+    embeddings = {"a": good(), "flat": constant, "b": good(seed=1)}
+    scores = list(compare(embeddings, [("a", "flat"), ("a", "b")], PAIR_SPECS))
     for score in scores:
         flat = "flat" in (score.a, score.b)
         assert score.scored.status == ("not_applicable" if flat else "ok")
@@ -252,20 +252,20 @@ def test_embeddings_that_are_nearly_nothing(spec, precision):
 )
 def test_any_shape_scale_and_mask(seed, n, dims, spread, powers, keep, sweep, precision, normalize):
     rng = np.random.default_rng(seed)
-    members, valid = {}, {}
+    embeddings, valid = {}, {}
     for name, d, power in zip("xy", dims, powers, strict=True):
         rows = rng.integers(-1, 2, size=(n, d)) + spread * rng.normal(size=(n, d))
-        members[name] = rows * 10.0**power
+        embeddings[name] = rows * 10.0**power
         valid[name] = rng.random(n) < keep
         valid[name][rng.integers(n)] = True
-        members[name][~valid[name]] = np.nan
+        embeddings[name][~valid[name]] = np.nan
     specs = [
         MetricSpec(s.metric, s.definition, {p: SMALL[p] for p in s.params if p in SMALL})
         for s in PAIR_SPECS
     ]
     scores = list(
         compare(
-            members,
+            embeddings,
             [("x", "y")],
             specs,
             valid=valid,

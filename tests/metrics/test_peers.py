@@ -2,7 +2,7 @@
 
 Tolerances: dcor 1e-10 absolute (V and U statistic); DADApy information imbalance exact
 (1e-12) and TwoNN 1e-6 relative (it fits by iteration); scikit-dimension MLE 1e-10
-relative, TwoNN 1e-10 relative (without duplicates: it drops both members of a pair).
+relative, TwoNN 1e-10 relative (without duplicates: it drops both rows of a pair).
 
 Values of dcor 0.7, DADApy 0.3.4 and scikit-dimension 0.5.0 on `data()` are kept in
 GOLDEN; the packages are run as well. DADApy needs numpy < 2 and has the environment `peers`.
@@ -194,7 +194,7 @@ def test_duplicates_are_dropped_before_the_peers_see_them():
     assert mle_intrinsic_dimension(doubled) == pytest.approx(mle_intrinsic_dimension(x), rel=1e-14)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # The peer drops both members of every pair: another sample, the same dimension.
+        # The peer drops both rows of every pair of equal rows: another sample, the same dimension.
         assert twonn(doubled) == pytest.approx(skdim_twonn(doubled), rel=0.2)
 
 

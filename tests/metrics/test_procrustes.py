@@ -107,11 +107,11 @@ def test_scalings_are_applied_first(mode: str) -> None:
 
 def test_memory_and_threads_change_no_digit() -> None:
     x, y = related(50, 30, 70)
-    members = {"x": x.astype(np.float32), "y": y, "z": x[:, :9] ** 3}
+    embeddings = {"x": x.astype(np.float32), "y": y, "z": x[:, :9] ** 3}
     pairs = [("x", "y"), ("x", "z"), ("y", "z")]
     specs = [MetricSpec("procrustes", "", {"permutations": 3})]
     found = [
-        [s.scored for s in compare(members, pairs, specs, memory_bytes=memory, threads=threads)]
+        [s.scored for s in compare(embeddings, pairs, specs, memory_bytes=memory, threads=threads)]
         for memory, threads in ((2**30, 1), (2**30, 3), (1000, 2))
     ]
     assert found[0] == found[1] == found[2]

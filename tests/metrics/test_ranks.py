@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from matteralign.metrics import MetricSpec, compare
 from matteralign.metrics.base.resources import Resources
-from matteralign.metrics.embedding.members import open_member
+from matteralign.metrics.embedding.embedding import open_embedding
 from matteralign.metrics.imbalance.exact import exact_ranks
 from matteralign.metrics.imbalance.scores import COUNTED_EDGES, fits_the_pass
 from matteralign.metrics.imbalance.strips import strip_ranks
@@ -33,7 +33,7 @@ ref = importlib.util.module_from_spec(loaded)
 loaded.loader.exec_module(ref)
 
 
-def embeddings(n, seed=0):
+def drawn(n, seed=0):
     rng = np.random.default_rng(seed)
     base = rng.normal(size=(n, 4))
     return [
@@ -84,18 +84,18 @@ def replicate(x, y, near, gone):
     return 2.0 / (n - gone.sum()) * total / count
 
 
-def count(method, members, lists, common=None, limit=None, k=1):
+def count(method, embeddings, lists, common=None, limit=None, k=1):
     """Sums of every source in every target."""
-    n = members[0].n
+    n = embeddings[0].n
     limit = limit or n
-    sums = RankSums.zeros(len(members), len(members), int(block_of(n).max()) + 1)
+    sums = RankSums.zeros(len(embeddings), len(embeddings), int(block_of(n).max()) + 1)
     requests = []
-    for g, member in enumerate(members):
-        others = [f for f in range(len(members)) if f != g]
+    for g, embedding in enumerate(embeddings):
+        others = [f for f in range(len(embeddings)) if f != g]
         near = np.hstack([lists[f][:limit, :k] for f in others])
         for f in others:
             sums.count_edges(lists[f][:limit, :k], f, g, block_of(n))
-        bounds = rank_bounds(member, near, np.float32)
+        bounds = rank_bounds(embedding, near, np.float32)
         sources = np.repeat(np.asarray(others), k)
         requests.append([RankRequest(limit, near, bounds, sources, g, sums, common)])
     if method == "pass":
@@ -103,15 +103,15 @@ def count(method, members, lists, common=None, limit=None, k=1):
         order, _ = order_of_pass(n, leading)
         placed = [[request.in_order(order) for request in asked] for asked in requests]
         stream(
-            members, distances=False, kernels=False, ranks=placed, leading=leading,
+            embeddings, distances=False, kernels=False, ranks=placed, leading=leading,
             resources=Resources(1 << 20, threads=2),
         )  # fmt: skip
     else:
-        for member, asked in zip(members, requests, strict=True):
+        for embedding, asked in zip(embeddings, requests, strict=True):
             if method == "exact":
-                exact_ranks(member, asked, Resources(threads=2))
+                exact_ranks(embedding, asked, Resources(threads=2))
             else:
-                strip_ranks(member, asked, Resources(threads=2))
+                strip_ranks(embedding, asked, Resources(threads=2))
     return sums
 
 
@@ -119,9 +119,9 @@ def count(method, members, lists, common=None, limit=None, k=1):
 @pytest.mark.parametrize("k", [1, 4, 19])
 @pytest.mark.parametrize("n", [20, 31, 32, 90])
 def test_ranks_and_replicates_equal_brute_force(method, k, n):
-    x = embeddings(n)
+    x = drawn(n)
     lists = [nearest(z, k) for z in x]
-    sums = count(method, [open_member(z, "x") for z in x], lists, k=k)
+    sums = count(method, [open_embedding(z, "x") for z in x], lists, k=k)
     blocks = block_of(n)
     sizes = (n - np.bincount(blocks)).tolist()
     for f, g in itertools.permutations(range(3), 2):
@@ -139,12 +139,14 @@ def test_masked_rows_count_nowhere(method):
     n, k = 80, 3
     common = np.random.default_rng(0).random(n) > 0.15
     rows = np.flatnonzero(common)
-    x = embeddings(n)
+    x = drawn(n)
     lists = [spread(nearest(z[rows], k), rows, n) for z in x]
     given = [z.copy() for z in x]
     given[0][~common] = np.nan  # one model took fewer rows, the others all
-    members = [open_member(z, "x", valid=common if i == 0 else None) for i, z in enumerate(given)]
-    sums = count(method, members, lists, common=common, k=k)
+    embeddings = [
+        open_embedding(z, "x", valid=common if i == 0 else None) for i, z in enumerate(given)
+    ]
+    sums = count(method, embeddings, lists, common=common, k=k)
     for f, g in itertools.permutations(range(3), 2):
         expected = imbalance(x[f][rows], x[g][rows], k)
         assert sums.imbalance(f, g, len(rows)) == pytest.approx(expected, rel=NEAR[method])
@@ -154,9 +156,9 @@ def test_masked_rows_count_nowhere(method):
 def test_leading_rows_alone(method):
     n, k = 96, 2
     limit = int(block_edges(n)[4])
-    x = embeddings(n)
+    x = drawn(n)
     lists = [nearest(z[:limit], k) for z in x]
-    sums = count(method, [open_member(z, "x") for z in x], lists, limit=limit, k=k)
+    sums = count(method, [open_embedding(z, "x") for z in x], lists, limit=limit, k=k)
     for f, g in itertools.permutations(range(3), 2):
         expected = imbalance(x[f][:limit], x[g][:limit], k)
         assert sums.imbalance(f, g, limit) == pytest.approx(expected, rel=NEAR[method])
@@ -220,7 +222,7 @@ def spec(k):
 @pytest.mark.parametrize("precision", ["single", "double"])
 def test_several_k_at_once_up_to_all_rows(precision):
     n = 64
-    x, y, z = embeddings(n)
+    x, y, z = drawn(n)
     specs = [spec(k) for k in (1, 2, 7, 40, 63)]
     arrays = {"x": x, "y": y, "z": z}
     found = list(compare(arrays, [("x", "y"), ("x", "z")], specs, precision=precision))
@@ -238,7 +240,7 @@ def test_a_k_that_a_masked_embedding_is_too_small_for_leaves_the_others_alone(
     precision, memory_bytes
 ):
     n = 128
-    x, y, _ = embeddings(n)
+    x, y, _ = drawn(n)
     rows = np.arange(n) % 3 == 0
     options = {"precision": precision, "valid": {"y": rows}, "memory_bytes": memory_bytes}
     specs = [spec(k) for k in (1, 5, 60)]
@@ -265,7 +267,7 @@ def test_a_k_that_a_masked_embedding_is_too_small_for_leaves_the_others_alone(
 @pytest.mark.parametrize("masked", [False, True])
 def test_a_sweep_has_the_values_of_the_leading_rows(precision, masked):
     n = 128
-    x, y, _ = embeddings(n)
+    x, y, _ = drawn(n)
     valid = {"y": np.arange(n) % 9 > 0} if masked else {}
     common = valid.get("y", np.ones(n, bool))
     for k in (1, 3):
@@ -289,7 +291,7 @@ def test_a_sweep_has_the_values_of_the_leading_rows(precision, masked):
 
 def test_pass_and_strips_agree_on_the_same_data():
     n = 400
-    x, y, _ = embeddings(n, seed=5)
+    x, y, _ = drawn(n, seed=5)
     one = (1.0, 1.0)
     assert fits_the_pass(n, [one, one], 4, 1 << 30)
     assert not fits_the_pass(n, [(1.0, COUNTED_EDGES + 1.0)], 4, 1 << 30)

@@ -193,19 +193,19 @@ def test_linear_maps_are_seen_and_local_error_sees_smooth_ones():
 
 def test_many_pairs_equal_single_pairs_whatever_the_threads_and_memory():
     x, y = curved(60, 5, 4)
-    members = [x, y, np.ones((60, 2)), np.sin(x)]
+    embeddings = [x, y, np.ones((60, 2)), np.sin(x)]
     pairs = [(0, 1), (1, 0), (0, 2), (2, 1), (3, 1), (0, 3)]
-    together = gfre_all(members, pairs, resources=Resources(threads=3))
-    locally = lfre_all(members, pairs, [4, 9, 31], resources=Resources(1, threads=3))
+    together = gfre_all(embeddings, pairs, resources=Resources(threads=3))
+    locally = lfre_all(embeddings, pairs, [4, 9, 31], resources=Resources(1, threads=3))
     for (a, b), whole, local in zip(pairs, together, locally, strict=True):
         if 2 in (a, b):
             for outcome in (whole, *local.values()):
                 assert outcome.value is None
-                assert "member 2 is constant" in outcome.reason
+                assert "embedding 2 is constant" in outcome.reason
             continue
-        assert whole.value == global_reconstruction_error(members[a], members[b])
+        assert whole.value == global_reconstruction_error(embeddings[a], embeddings[b])
         for k in (4, 9):
-            alone = local_reconstruction_error(members[a], members[b], k)
+            alone = local_reconstruction_error(embeddings[a], embeddings[b], k)
             assert local[k].value == pytest.approx(alone, rel=1e-12)
         assert "k = 31" in local[31].reason
 

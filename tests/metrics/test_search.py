@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matteralign.metrics.base.resources import Resources
+from matteralign.metrics.embedding.embedding import open_embedding
 from matteralign.metrics.embedding.exact_loops import EUCLID, INNER
-from matteralign.metrics.embedding.members import open_member
 from matteralign.metrics.tiles.neighbors import find_neighbors
 from matteralign.metrics.tiles.search import Asked, search
 
@@ -64,9 +64,9 @@ def assert_nearest(x, index, kind, rows=None):
 
 
 def lists(x, k=K, **options):
-    member = open_member(x, "x", valid=options.pop("valid", None))
+    embedding = open_embedding(x, "x", valid=options.pop("valid", None))
     options = {"double": False, **options}
-    near = find_neighbors(member, euclid=k, inner=k, **options)
+    near = find_neighbors(embedding, euclid=k, inner=k, **options)
     return {
         EUCLID: near.euclid_index,
         INNER: near.inner_index,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from matteralign.metrics import MetricSpec, summarize_scalings
 from matteralign.metrics.base.resources import Resources
-from matteralign.metrics.embedding.members import open_member
+from matteralign.metrics.embedding.embedding import open_embedding
 from matteralign.metrics.tiles.backend import open_backend
 from matteralign.metrics.tiles.neighbors import find_neighbors, find_scaled
 from matteralign.metrics.tiles.numba_backend import NumbaBackend
@@ -104,10 +104,10 @@ def assert_nearest(y, scores, index, share):
 
 
 def together(x, valid=None, **options):
-    unit = open_member(x, "x", valid=valid, mode="l2")
-    members = [open_member(x, "x", valid=valid, mode=mode) for mode in MODES]
-    assert not any(member.refused for member in members)
-    return members, find_scaled(unit, members, [(K, K)] * len(MODES), **options)
+    unit = open_embedding(x, "x", valid=valid, mode="l2")
+    embeddings = [open_embedding(x, "x", valid=valid, mode=mode) for mode in MODES]
+    assert not any(embedding.refused for embedding in embeddings)
+    return embeddings, find_scaled(unit, embeddings, [(K, K)] * len(MODES), **options)
 
 
 @pytest.mark.parametrize("double", [False, True])
@@ -130,9 +130,9 @@ def test_lists_are_those_of_each_scaling_alone(name, dtype):
     valid = np.arange(len(x)) % 11 > 0
     for double in (False, True):
         options = {"sweep": True, "double": double, "resources": Resources(1 << 16, threads=2)}
-        members, found = together(x, valid, **options)
-        for member, near in zip(members, found, strict=True):
-            alone = find_neighbors(member, euclid=K, inner=K, sweep=True, double=double)
+        embeddings, found = together(x, valid, **options)
+        for embedding, near in zip(embeddings, found, strict=True):
+            alone = find_neighbors(embedding, euclid=K, inner=K, sweep=True, double=double)
             pairs = [
                 (near, alone),
                 *((a[1], b[1]) for a, b in zip(near.leading, alone.leading, strict=True)),
@@ -146,22 +146,22 @@ def test_lists_are_those_of_each_scaling_alone(name, dtype):
 @pytest.mark.parametrize("name", CASES)
 def test_products_are_off_by_no_more_than_the_bound(name, dtype):
     x = CASES[name]
-    unit = open_member(x, "x", mode="l2")
+    unit = open_embedding(x, "x", mode="l2")
     rows = unit.compact()
     centred = (rows - unit.mean).astype(dtype)
     tile, everything = centred @ centred.T, slice(0, len(x))
     for mode in MODES:
-        member = open_member(x, "x", mode=mode)
-        made = rescaled(member.compact(), member.mean, centred, unit.mean, unit.factor)
+        embedding = open_embedding(x, "x", mode=mode)
+        made = rescaled(embedding.compact(), embedding.mean, centred, unit.mean, unit.factor)
         found = CPU.rescale(tile, made.factors, everything, everything)
-        about = member.compact().astype(np.longdouble) - member.mean
+        about = embedding.compact().astype(np.longdouble) - embedding.mean
         off = made.rounding
         most = off.slack * (off.squares[:, None] + off.squares) + off.lost
         wrong = np.abs(found - about @ about.T)
         assert (wrong <= most / 2).all(), (mode, (wrong / most).max())
         # A bound that is far from what a product of the rows themselves has proves nothing.
         own = made.geometry.squares
-        if dtype == np.float32 and not member.constant:
+        if dtype == np.float32 and not embedding.constant:
             assert off.squares.mean() < 20 * own.mean(), mode
 
 
@@ -185,11 +185,11 @@ def test_any_data(seed, n, d, offset, power, repeated, zeros, double):
     modes = MODES
     if zeros:
         x[::3], modes = 0.0, ("none", "l2")
-    unit = open_member(x, "x", valid=valid, mode="l2")
-    members = [open_member(x, "x", valid=valid, mode=mode) for mode in modes]
-    found = find_scaled(unit, members, [(K, K)] * len(members), double=double)
-    for member, near in zip(members, found, strict=True):
-        alone = find_neighbors(member, euclid=K, inner=K, double=double)
+    unit = open_embedding(x, "x", valid=valid, mode="l2")
+    embeddings = [open_embedding(x, "x", valid=valid, mode=mode) for mode in modes]
+    found = find_scaled(unit, embeddings, [(K, K)] * len(embeddings), double=double)
+    for embedding, near in zip(embeddings, found, strict=True):
+        alone = find_neighbors(embedding, euclid=K, inner=K, double=double)
         for name in ("euclid_index", "inner_index", "euclid_distance"):
             np.testing.assert_array_equal(getattr(near, name), getattr(alone, name))
 

@@ -13,8 +13,8 @@ from matteralign.metrics.base.specs import Scored
 def scores(n, *specs, seed=0):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, 8))
-    members = {"x": x, "y": x + rng.normal(size=(n, 8))}
-    found = compare(members, [("x", "y")], specs, normalize="l2")
+    embeddings = {"x": x, "y": x + rng.normal(size=(n, 8))}
+    found = compare(embeddings, [("x", "y")], specs, normalize="l2")
     return [score.scored for score in found]
 
 

@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 
 from matteralign.metrics import MetricInputError, MetricSpec, compare
 from matteralign.metrics.base.resources import Resources
-from matteralign.metrics.embedding.members import open_member
+from matteralign.metrics.embedding.embedding import open_embedding
 from matteralign.metrics.tiles.rank_counts import RankRequest, RankSums, rank_bounds
 from matteralign.metrics.tiles.streaming import order_of_pass, stream
 from matteralign.stats.blocks import block_of
@@ -30,7 +30,7 @@ SPECS = [
 SINGLE, DOUBLE = 1e-6, 1e-12
 
 
-def embeddings(n, count=4, seed=0):
+def drawn(n, count=4, seed=0):
     """Related embeddings of different widths and offsets, float32."""
     rng = np.random.default_rng(seed)
     base = rng.normal(size=(n, 5))
@@ -62,7 +62,7 @@ def opened(x, valid):
     for i, (rows, mask) in enumerate(zip(x, valid, strict=True)):
         given = rows.copy()
         given[~mask] = np.nan
-        out.append(open_member(given, f"m{i}", valid=mask))
+        out.append(open_embedding(given, f"m{i}", valid=mask))
     return out
 
 
@@ -105,16 +105,16 @@ SAMPLES = {"all": {}, "without": {"without": 3}}
 @pytest.mark.parametrize("memory_bytes", [1, MEMORY])
 def test_sums_equal_dense_matrices(which, dtype, tolerance, memory_bytes):
     n = 410  # blocks of 25 and 26 rows
-    x, valid = embeddings(n), masks(n, which)
+    x, valid = drawn(n), masks(n, which)
     options = {
         "distances": True,
         "kernels": True,
         "dtype": dtype,
         "resources": Resources(memory_bytes),
     }
-    members = opened(x, valid)
-    result = stream(members, **options)
-    fewer = stream(members, leading=102, **options)
+    embeddings = opened(x, valid)
+    result = stream(embeddings, **options)
+    fewer = stream(embeddings, leading=102, **options)
     blocks = block_of(n)
     inside = {"all": blocks >= 0, "without": blocks != 3, "leading": np.arange(n) < 102}
     for kind, chosen in itertools.product(("distances", "kernels"), inside):
@@ -134,7 +134,7 @@ def test_sums_equal_dense_matrices(which, dtype, tolerance, memory_bytes):
 @pytest.mark.parametrize("n", [4, 5, 8, 31, 32, 33, 47, 100])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_any_number_of_rows(n, dtype):
-    x = embeddings(n)
+    x = drawn(n)
     result = stream(
         opened(x, masks(n, "none")),
         distances=True,
@@ -154,10 +154,10 @@ def test_any_number_of_rows(n, dtype):
 @pytest.mark.parametrize("which", ["none", "several"])
 def test_centred_diagonal(kind, which):
     n = 120
-    x, valid = embeddings(n), masks(n, which)
-    members = opened(x, valid)
+    x, valid = drawn(n), masks(n, which)
+    embeddings = opened(x, valid)
     result = stream(
-        members,
+        embeddings,
         distances=True,
         kernels=True,
         dtype=np.float64,
@@ -165,7 +165,7 @@ def test_centred_diagonal(kind, which):
     )
     for a, b in itertools.permutations(range(4), 2):
         rows = valid[a] & valid[b]
-        working = members[a].block(0, n)[rows]
+        working = embeddings[a].block(0, n)[rows]
         order = order_of_pass(n)[0]
         expected = np.zeros(n)
         expected[rows] = np.diag(v_centred(matrix_of(kind, working)))
@@ -226,7 +226,7 @@ def test_one_row_far_out_costs_no_digits(row, precision):
 
 
 def named(n=150, count=5):
-    return {f"m{i}": x for i, x in enumerate(embeddings(n, count))}
+    return {f"m{i}": x for i, x in enumerate(drawn(n, count))}
 
 
 def table(arrays, pairs=None, specs=SPECS, **options):
@@ -338,7 +338,7 @@ def test_wide_rows_are_read_in_blocks_that_fit_the_bound():
     wide = {name: Rows(rng.normal(size=(700, d)).astype(np.float32)) for name in "ab"}
     specs = [MetricSpec("dcor"), MetricSpec("cka")]
     tight = table(wide, specs=specs, precision="single", memory_bytes=memory_bytes)
-    # Columns of both members in half of the bound; 8 MiB of float64 for one-off reading.
+    # Columns of both embeddings in half of the bound; 8 MiB of float64 for one-off reading.
     assert max(source.most for source in wide.values()) <= max(
         memory_bytes // (2 * 2 * 4 * d), 8 * 1024**2 // (8 * d)
     )
@@ -347,7 +347,7 @@ def test_wide_rows_are_read_in_blocks_that_fit_the_bound():
 
 
 def test_a_source_shorter_than_it_says_is_named():
-    sources = {"a": Rows(embeddings(50)[0], says=60), "b": embeddings(60)[1]}
+    sources = {"a": Rows(drawn(50)[0], says=60), "b": drawn(60)[1]}
     with pytest.raises(MetricInputError, match="a gave 50 rows for 0:60: it is shorter"):
         compare(sources, [("a", "b")], SPECS)
 
@@ -366,20 +366,20 @@ def test_what_was_scored_before_a_disk_fails_is_kept():
 
 def test_counts_of_ranks_in_the_pass_survive_an_interruption():
     n, k = 100, 2
-    x = embeddings(n, 2)
-    members = opened(x, masks(n, "none")[:2])
+    x = drawn(n, 2)
+    embeddings = opened(x, masks(n, "none")[:2])
     near = np.argsort(cdist(x[0], x[0]), axis=1)[:, 1 : k + 1].astype(np.int32)
 
     def request():
         sums = RankSums.zeros(2, 2, 16)
         sums.count_edges(near, 0, 1, block_of(n))
-        bounds = rank_bounds(members[1], near, np.float32)
+        bounds = rank_bounds(embeddings[1], near, np.float32)
         asked = RankRequest(n, near, bounds, np.zeros(k, np.int64), 1, sums)
         return asked.in_order(order_of_pass(n)[0])
 
     def run(asked, pass_state=None, progress=None):
         stream(
-            members,
+            embeddings,
             distances=False,
             kernels=False,
             ranks=[(), [asked]],

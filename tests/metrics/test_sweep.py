@@ -20,7 +20,7 @@ SWEPT = [
 ]
 
 
-def members():
+def embeddings():
     rng = np.random.default_rng(2)
     base = rng.normal(size=(N, 5))
     return {
@@ -44,7 +44,7 @@ def limits():
 @pytest.mark.parametrize("which", MASKS)
 @pytest.mark.parametrize(("precision", "rel"), [("double", 1e-9), ("single", 3e-5)])
 def test_points_equal_scores_of_truncated_arrays(which, precision, rel):
-    arrays, valid = members(), MASKS[which]
+    arrays, valid = embeddings(), MASKS[which]
     pairs = list(itertools.combinations(arrays, 2))
     options = {"precision": precision}
     swept = list(compare(arrays, pairs, SWEPT, valid=valid, sweep=True, **options))
@@ -72,7 +72,7 @@ def test_points_equal_scores_of_truncated_arrays(which, precision, rel):
 
 
 def test_a_sweep_changes_nothing_else():
-    arrays = members()
+    arrays = embeddings()
     pairs = list(itertools.combinations(arrays, 2))
     with_sweep = list(compare(arrays, pairs, SWEPT, sweep=True, precision="double"))
     for mine, theirs in zip(
@@ -84,7 +84,7 @@ def test_a_sweep_changes_nothing_else():
 
 
 def test_lists_given_with_their_leading_ones_are_enough():
-    arrays = members()
+    arrays = embeddings()
     pair = [("m0", "m1")]
     given = {
         name: summarize(arrays[name], k_neighbors=4, sweep=True).neighbors for name in ("m0", "m1")
@@ -96,6 +96,6 @@ def test_lists_given_with_their_leading_ones_are_enough():
 
 
 def test_too_few_rows_have_one_point_and_no_more():
-    arrays = {name: x[:20] for name, x in members().items()}
+    arrays = {name: x[:20] for name, x in embeddings().items()}
     for s in compare(arrays, [("m0", "m1")], SWEPT, sweep=True):
         assert len(s.scored.sweep) <= 1

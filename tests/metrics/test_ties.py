@@ -12,8 +12,8 @@ from scipy import stats
 
 from matteralign.metrics import MetricSpec, cknna, compare, information_imbalance, mutual_knn
 from matteralign.metrics.base.resources import Resources
+from matteralign.metrics.embedding.embedding import open_embedding
 from matteralign.metrics.embedding.key_loops import mixed
-from matteralign.metrics.embedding.members import open_member
 from matteralign.metrics.embedding.ties import tie_labels
 from matteralign.metrics.reconstruction.local_fits import nearest
 from matteralign.metrics.tiles.neighbors import find_neighbors
@@ -61,8 +61,8 @@ def compared(kind, n, draws, **options):
     rng = np.random.default_rng(7)
     found = {spec: [] for spec in SPECS}
     for _ in range(draws):
-        members = {"x": kind(n, rng), "y": kind(n, rng)}
-        for score in compare(members, [("x", "y")], SPECS, **options):
+        embeddings = {"x": kind(n, rng), "y": kind(n, rng)}
+        for score in compare(embeddings, [("x", "y")], SPECS, **options):
             if score.a == "x":
                 found[score.spec].append(score.scored)
     return found
@@ -94,15 +94,15 @@ def test_the_null_of_the_imbalance_is_that_of_drawn_pairings(source, target):
     away = ((y[:, None] - y[None]) ** 2).sum(axis=2)
     np.fill_diagonal(away, -1.0)
     ranks = stats.rankdata(away, axis=1) - 1.0
-    near = find_neighbors(open_member(x, "x"), euclid=50, inner=1, double=True).euclid_index
+    near = find_neighbors(open_embedding(x, "x"), euclid=50, inner=1, double=True).euclid_index
     orders = np.array([rng.permutation(n) for _ in range(draws)])
     for k in (1, 10, 50):
         spec = MetricSpec("information_imbalance", "rank", {"k": k})
         drawn = np.array([2 / n * ranks[p[:, None], p[near[:, :k]]].mean() for p in orders])
         for share in (0.05, 0.01):
             order = orders[np.argsort(drawn)[int(share * draws)]]
-            members = {"x": x, "y": y[order]}
-            scored = next(compare(members, [("x", "y")], [spec])).scored
+            embeddings = {"x": x, "y": y[order]}
+            scored = next(compare(embeddings, [("x", "y")], [spec])).scored
             assert scored.value == pytest.approx(np.sort(drawn)[int(share * draws)])
             assert scored.null_sd == pytest.approx(drawn.std(), rel=0.06)
             # Sums of mean ranks repeat: half of the equal ones count.
@@ -138,8 +138,8 @@ def test_an_embedding_agrees_with_itself_in_either_precision_and_at_any_power_of
 
 
 def lists_of(x, **options):
-    member = open_member(x, "x", mode=options.pop("mode", "none"))
-    return find_neighbors(member, euclid=7, inner=7, **options).euclid_index
+    embedding = open_embedding(x, "x", mode=options.pop("mode", "none"))
+    return find_neighbors(embedding, euclid=7, inner=7, **options).euclid_index
 
 
 def test_lists_do_not_depend_on_precision_scaling_or_threads():
@@ -167,7 +167,7 @@ def test_rows_in_another_order_have_the_same_neighbours_unless_they_repeat():
         moved = information_imbalance(x[order], y[order], k)
         assert moved == pytest.approx(information_imbalance(x, y, k), rel=1e-12)
     x[1::2] = x[::2][: len(x) // 2]
-    labels = tie_labels(open_member(x, "x"))
+    labels = tie_labels(open_embedding(x, "x"))
     assert len(np.unique(labels)) == len(x)
 
 
@@ -175,7 +175,7 @@ def test_other_embeddings_draw_otherwise():
     x = three_bits(200, np.random.default_rng(3))
     y = x.copy()
     y[0] = 1.0 - y[0]
-    assert not np.isin(tie_labels(open_member(x, "x")), tie_labels(open_member(y, "y"))).any()
+    assert not np.isin(tie_labels(open_embedding(x, "x")), tie_labels(open_embedding(y, "y"))).any()
 
 
 def test_groups_tighter_than_single_precision_are_ties_in_a_target():
@@ -196,9 +196,9 @@ def test_groups_tighter_than_single_precision_are_ties_in_a_target():
 def test_rows_that_repeat_score_alike_wherever_they_lie_in_memory(d, dtype, mode):
     rng = np.random.default_rng(d)
     x = rng.normal(size=(5, d)).astype(dtype)[np.arange(60) % 5]
-    member = open_member(x, "x", mode=mode)
+    embedding = open_embedding(x, "x", mode=mode)
     for double in (True, False):
-        near = find_neighbors(member, euclid=11, inner=59, double=double)
+        near = find_neighbors(embedding, euclid=11, inner=59, double=double)
         assert not near.euclid_distance[:, :11].any()
         # Equal inner products stand together: five runs, one for each row that repeats.
         assert (np.diff(near.inner_index % 5, axis=1) != 0).sum(axis=1).max() == 4
@@ -208,7 +208,7 @@ def test_fits_of_lfre_draw_among_equal_training_rows():
     rng = np.random.default_rng(5)
     x = three_bits(200, rng)
     train, test = np.arange(150), np.arange(150, 200)
-    labels = tie_labels(open_member(x, "x"))
+    labels = tie_labels(open_embedding(x, "x"))
     found = nearest(x, train, test, labels, 20, 1 << 20)
     away = ((x[test, None] - x[train]) ** 2).sum(axis=2)
     keys = mixed((labels[test, None] + labels[train]).ravel()).reshape(away.shape)

@@ -18,7 +18,7 @@ from matteralign.metrics.base.errors import NotApplicable
 from matteralign.metrics.base.inputs import BoolArray, IndexArray, require_neighbors, require_rows
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored
-from matteralign.metrics.embedding.members import Member, far_out
+from matteralign.metrics.embedding.embedding import Embedding, far_out
 from matteralign.metrics.global_scores import GlobalScores
 from matteralign.metrics.imbalance.null import RankNulls
 from matteralign.metrics.imbalance.scores import (
@@ -50,11 +50,11 @@ class Options:
 
 
 class Engine:
-    """Scores of pairs of members.
+    """Scores of pairs of embeddings.
 
     Parameters
     ----------
-    members : mapping of str to Member
+    embeddings : mapping of str to Embedding
     pairs : sequence of (str, str)
         Each pair once.
     specs : sequence of MetricSpec
@@ -64,21 +64,21 @@ class Engine:
 
     def __init__(
         self,
-        members: Mapping[str, Member],
+        embeddings: Mapping[str, Embedding],
         pairs: Sequence[tuple[str, str]],
         specs: Sequence[MetricSpec],
         given: Mapping[str, Neighbors],
         options: Options,
     ) -> None:
-        self._members, self._specs, self._options = members, specs, options
+        self._embeddings, self._specs, self._options = embeddings, specs, options
         self._given, self._found = given, dict[str, Neighbors]()
         self._searching = Lock()
-        self._n = next(iter(members.values())).n if members else 0
+        self._n = next(iter(embeddings.values())).n if embeddings else 0
         self._limits = limits_of(self._n, sweep=options.sweep)
-        # A constant member has no score and would only widen the pass.
-        varying = [name for name, member in members.items() if not member.constant]
+        # A constant embedding has no score and would only widen the pass.
+        varying = [name for name, embedding in embeddings.items() if not embedding.constant]
         self._place = {name: i for i, name in enumerate(varying)}
-        self._ordered = [members[name] for name in varying]
+        self._ordered = [embeddings[name] for name in varying]
         self._nulls = RankNulls(self._ordered)
         self._pairs = [(a, b) for a, b in pairs if a in self._place and b in self._place]
         self._lengths = {
@@ -88,7 +88,7 @@ class Engine:
         local = _reading(specs, NeighbourLists)
         shortest = min((_longest(spec) for spec in local), default=1)
         self._local = LocalPairs(
-            members,
+            embeddings,
             [pair for pair in self._pairs if self._shared_rows(*pair) > shortest],
             self._lists_of,
             local,
@@ -98,7 +98,7 @@ class Engine:
             resources=options.resources.silent(),
         )
         self._arrays = ArrayPairs(
-            members,
+            embeddings,
             self._pairs,
             _reading(specs, Rows),
             limits=self._limits,
@@ -112,15 +112,15 @@ class Engine:
         try:
             require_rows(n, spec.definition_info.min_n, spec.metric)
             for name in (a, b):
-                if self._members[name].constant:
-                    raise NotApplicable(self._members[name].why_constant)
+                if self._embeddings[name].constant:
+                    raise NotApplicable(self._embeddings[name].why_constant)
             require_local(spec, n)
             forward, backward = self._applicable(a, b, n, spec)
             both = with_note(spec, forward), with_note(spec, backward)
         except NotApplicable as reason:
             none = Scored.not_applicable(str(reason), n)
             both = none, none
-        left_out = [r for r in (self._members[name].refusal for name in (a, b)) if r]
+        left_out = [r for r in (self._embeddings[name].refusal for name in (a, b)) if r]
         return _explained(both[0], left_out), _explained(both[1], left_out)
 
     def done_with(self, a: str, b: str) -> None:
@@ -131,7 +131,7 @@ class Engine:
         return int(self._common(a, b).sum())
 
     def _common(self, a: str, b: str) -> BoolArray:
-        return self._members[a].shared_with(self._members[b])
+        return self._embeddings[a].shared_with(self._embeddings[b])
 
     def _applicable(self, a: str, b: str, n: int, spec: MetricSpec) -> tuple[Scored, Scored]:
         reads, k = spec.definition_info.reads, _longest(spec)
@@ -158,22 +158,22 @@ class Engine:
                 return both, both
 
     def _lists_of(self, name: str) -> Neighbors:
-        """Return the lists of a member, long enough for every metric; for any thread."""
-        member = self._members[name]
+        """Return the lists of an embedding, long enough for every metric; for any thread."""
+        embedding = self._embeddings[name]
         known = self._given.get(name)
         if known is not None:
-            known.check(name, member.n)
-            if self._long_enough(known, member):
+            known.check(name, embedding.n)
+            if self._long_enough(known, embedding):
                 return known
         # One search at a time: it takes all threads and the memory there is.
         with self._searching:
             if name not in self._found:
-                self._found[name] = self._search(member)
+                self._found[name] = self._search(embedding)
             return self._found[name]
 
-    def _search(self, member: Member) -> Neighbors:
+    def _search(self, embedding: Embedding) -> Neighbors:
         return find_neighbors(
-            member,
+            embedding,
             euclid=self._lengths["euclid"],
             inner=self._lengths["inner"],
             sweep=self._options.sweep,
@@ -181,8 +181,8 @@ class Engine:
             resources=self._options.resources.silent(),
         )
 
-    def _long_enough(self, known: Neighbors, member: Member) -> bool:
-        most = int(member.valid.sum()) - 1
+    def _long_enough(self, known: Neighbors, embedding: Embedding) -> bool:
+        most = int(embedding.valid.sum()) - 1
         there = {"euclid": known.euclid_index.shape[1], "inner": known.inner_index.shape[1]}
         if self._options.sweep and {limit for limit, _ in known.leading} != set(self._limits[:-1]):
             return False
@@ -233,7 +233,7 @@ class Engine:
         if limit < self._n:
             near = dict(near.leading)[limit]
         index = near.euclid_index[:limit]
-        if not np.array_equal(common, self._members[name].valid[:limit]):
+        if not np.array_equal(common, self._embeddings[name].valid[:limit]):
             index = self._local.restricted(name, "euclid", index, common, (k,)).index
         # Where there are too few rows for k the pair has no score, but the first of these
         # neighbours are counted for a smaller k as well.

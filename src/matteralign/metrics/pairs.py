@@ -11,7 +11,7 @@ from matteralign.metrics.base.errors import MetricInputError, MetricSpecError
 from matteralign.metrics.base.inputs import ArrayLike, BoolArray, require_same_rows
 from matteralign.metrics.base.resources import DEFAULT_MEMORY_BYTES, Progress, Resources
 from matteralign.metrics.base.specs import MetricSpec, PairScore
-from matteralign.metrics.embedding.members import RowSource, open_member
+from matteralign.metrics.embedding.embedding import RowSource, open_embedding
 from matteralign.metrics.engine import Engine, Options
 from matteralign.metrics.tiles.backend import open_backend
 from matteralign.metrics.tiles.neighbors import DOUBLE_ROWS, Neighbors
@@ -22,7 +22,7 @@ _PRECISIONS = ("auto", "single", "double")
 
 
 def compare(
-    members: Mapping[str, Annotated[ArrayLike | RowSource, "n d_m"]],
+    embeddings: Mapping[str, Annotated[ArrayLike | RowSource, "n d_m"]],
     pairs: Sequence[tuple[str, str]],
     specs: Sequence[MetricSpec],
     *,
@@ -44,13 +44,13 @@ def compare(
 
     Parameters
     ----------
-    members : mapping of str to array_like, torch.Tensor or RowSource, shapes (n, d_m)
+    embeddings : mapping of str to array_like, torch.Tensor or RowSource, shapes (n, d_m)
         Every embedding by name, all on the same n rows, in any order; only a sweep, which
         takes leading rows, needs a random one. Objects with a
         shape, a dtype and row slices are read block by block, so that embeddings on disk
         need not fit into memory.
     pairs : sequence of (str, str)
-        Names of two different members; (a, b) and (b, a) are the same pair, scored once.
+        Names of two different embeddings; (a, b) and (b, a) are the same pair, scored once.
     specs : sequence of MetricSpec
         Pair metrics.
     valid : mapping of str to ndarray of bool, shape (n,), optional
@@ -101,11 +101,11 @@ def compare(
         A spec that is not a pair metric, an unknown scaling or precision.
     """
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
-    _check(names, members, pairs, specs, precision)
+    _check(names, embeddings, pairs, specs, precision)
     resources = Resources(memory_bytes, threads, open_backend(device), progress)
     masks = valid or {}
     opened = {
-        name: open_member(members[name], name, valid=masks.get(name), mode=normalize)
+        name: open_embedding(embeddings[name], name, valid=masks.get(name), mode=normalize)
         for name in names
     }
     for name in names[1:]:
@@ -126,17 +126,17 @@ def compare(
 
 def _check(
     names: Sequence[str],
-    members: Mapping[str, ArrayLike | RowSource],
+    embeddings: Mapping[str, ArrayLike | RowSource],
     pairs: Sequence[tuple[str, str]],
     specs: Sequence[MetricSpec],
     precision: str,
 ) -> None:
     for name in names:
-        if name not in members:
-            raise MetricInputError(unknown("member", name, members))
+        if name not in embeddings:
+            raise MetricInputError(unknown("embedding", name, embeddings))
     for a, b in pairs:
         if a == b:
-            raise MetricInputError(f"pair ({a!r}, {b!r}) compares a member with itself")
+            raise MetricInputError(f"pair ({a!r}, {b!r}) compares an embedding with itself")
     for spec in specs:
         if spec.info.kind != "pair":
             raise MetricSpecError(f"{spec} scores one embedding; use summarize")

@@ -15,7 +15,7 @@ from matteralign.metrics.base.registry import METRICS
 from matteralign.metrics.base.resources import DEFAULT_MEMORY_BYTES, Progress, Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.dimension.scores import intrinsic_scores
-from matteralign.metrics.embedding.members import Member, RowSource, open_member
+from matteralign.metrics.embedding.embedding import Embedding, RowSource, open_embedding
 from matteralign.metrics.embedding.scaling import BY_ROWS
 from matteralign.metrics.tiles.backend import open_backend
 from matteralign.metrics.tiles.neighbors import (
@@ -114,9 +114,9 @@ def summarize(
     lengths = _Lengths(longest, longest).longest(_Lengths.of(id_specs))
     resources = Resources(memory_bytes, threads, open_backend(device))
     run = _Run(resources, statistics, sweep)
-    member = open_member(x, name, valid=valid, mode=normalize)
-    found = run.find(member, lengths)
-    return run.summary(member, found, id_specs)
+    embedding = open_embedding(x, name, valid=valid, mode=normalize)
+    found = run.find(embedding, lengths)
+    return run.summary(embedding, found, id_specs)
 
 
 def summarize_scalings(
@@ -146,12 +146,14 @@ def summarize_scalings(
     """
     resources = Resources(memory_bytes, threads, open_backend(device), progress)
     run = _Run(resources, statistics, sweep)
-    members = {mode: open_member(x, name, valid=valid, mode=mode) for mode in groups}
+    embeddings = {mode: open_embedding(x, name, valid=valid, mode=mode) for mode in groups}
     lengths = {mode: _Lengths.of(specs) for mode, specs in groups.items()}
-    found = run.find_all(members, lengths, partial(open_member, x, name, valid=valid, mode="l2"))
+    found = run.find_all(
+        embeddings, lengths, partial(open_embedding, x, name, valid=valid, mode="l2")
+    )
     return {
         mode: run.summary(
-            members[mode], found[mode], [spec for spec in specs if spec.info.kind == "model"]
+            embeddings[mode], found[mode], [spec for spec in specs if spec.info.kind == "model"]
         )
         for mode, specs in groups.items()
     }
@@ -181,9 +183,9 @@ class _Run:
     statistics: bool
     sweep: bool
 
-    def find(self, member: Member, lengths: _Lengths) -> Neighbors:
+    def find(self, embedding: Embedding, lengths: _Lengths) -> Neighbors:
         return find_neighbors(
-            member,
+            embedding,
             euclid=lengths.euclid,
             inner=lengths.inner,
             sweep=self.sweep,
@@ -192,23 +194,23 @@ class _Run:
 
     def find_all(
         self,
-        members: Mapping[Scaling, Member],
+        embeddings: Mapping[Scaling, Embedding],
         lengths: Mapping[Scaling, _Lengths],
-        open_unit: Callable[[], Member],
+        open_unit: Callable[[], Embedding],
     ) -> dict[Scaling, Neighbors]:
         """Find the lists of one embedding under every scaling, of as many together as can be."""
         first, needed = dict[Scaling, Scaling](), dict[Scaling, _Lengths]()
-        for mode in members:
+        for mode in embeddings:
             # Divided by one number or not, an array has the same neighbours.
-            first[mode] = next(m for m in members if m == mode or {m, mode} == {"none", "max"})
+            first[mode] = next(m for m in embeddings if m == mode or {m, mode} == {"none", "max"})
             needed[first[mode]] = lengths[mode].longest(needed.get(first[mode], lengths[mode]))
-        together = [mode for mode in needed if mode in BY_ROWS and not members[mode].refused]
+        together = [mode for mode in needed if mode in BY_ROWS and not embeddings[mode].refused]
         found: dict[Scaling, Neighbors] = {}
         if len(together) > 1:
-            unit = members["l2"] if "l2" in members else open_unit()
+            unit = embeddings["l2"] if "l2" in embeddings else open_unit()
             lists = find_scaled(
                 unit,
-                [members[mode] for mode in together],
+                [embeddings[mode] for mode in together],
                 [(needed[mode].euclid, needed[mode].inner) for mode in together],
                 sweep=self.sweep,
                 resources=self.resources,
@@ -216,16 +218,20 @@ class _Run:
             found = dict(zip(together, lists, strict=True))
         for mode in needed:
             if mode not in found:
-                found[mode] = self.find(members[mode], needed[mode])
+                found[mode] = self.find(embeddings[mode], needed[mode])
         return {
-            mode: _in_unit(found[first[mode]], members[mode].unit / members[first[mode]].unit)
-            for mode in members
+            mode: _in_unit(found[first[mode]], embeddings[mode].unit / embeddings[first[mode]].unit)
+            for mode in embeddings
         }
 
-    def summary(self, member: Member, neighbors: Neighbors, specs: Sequence[MetricSpec]) -> Summary:
-        duplicates, scored = intrinsic_scores(member, neighbors, specs, statistics=self.statistics)
+    def summary(
+        self, embedding: Embedding, neighbors: Neighbors, specs: Sequence[MetricSpec]
+    ) -> Summary:
+        duplicates, scored = intrinsic_scores(
+            embedding, neighbors, specs, statistics=self.statistics
+        )
         pairs = tuple((s, with_note(s, found)) for s, found in zip(specs, scored, strict=True))
-        return Summary(int(member.valid.sum()), member.refused, duplicates, neighbors, pairs)
+        return Summary(int(embedding.valid.sum()), embedding.refused, duplicates, neighbors, pairs)
 
 
 def _in_unit(base: Neighbors, ratio: float) -> Neighbors:

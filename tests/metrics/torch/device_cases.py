@@ -23,8 +23,8 @@ from matteralign.metrics import (
     summarize,
 )
 from matteralign.metrics.base.resources import Resources
+from matteralign.metrics.embedding.embedding import open_embedding
 from matteralign.metrics.embedding.key_loops import mixed
-from matteralign.metrics.embedding.members import open_member
 from matteralign.metrics.embedding.ties import tie_labels
 from matteralign.metrics.tiles import backend as seam
 from matteralign.metrics.tiles.backend import open_backend
@@ -66,7 +66,7 @@ def rows(kind: str, n: int = 700) -> np.ndarray:
     return x
 
 
-def members(n: int = 700, count: int = 4) -> dict[str, np.ndarray]:
+def embeddings(n: int = 700, count: int = 4) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(3)
     base = rng.normal(size=(n, 6))
     return {
@@ -111,11 +111,11 @@ def assert_close(found, expected, tolerance):
 )
 def test_neighbours_are_those_of_the_cpu(device, kind, double):
     for dtype in (np.float32, np.float64):
-        member = open_member(rows(kind).astype(dtype), "x")
+        embedding = open_embedding(rows(kind).astype(dtype), "x")
         wanted = {"euclid": 25, "inner": 25, "sweep": True, "double": double}
-        expected = find_neighbors(member, **wanted)
+        expected = find_neighbors(embedding, **wanted)
         resources = Resources(threads=2, backend=open_backend(device))
-        found = find_neighbors(member, resources=resources, **wanted)
+        found = find_neighbors(embedding, resources=resources, **wanted)
         for name in LISTS:
             np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
         for (one, mine), (two, theirs) in zip(found.leading, expected.leading, strict=True):
@@ -132,11 +132,11 @@ def test_neighbours_of_several_scalings_are_those_of_the_cpu(device, kind, doubl
     x[:, 0] = np.abs(x[:, 0]) + 1.0
     x *= np.exp(np.arange(len(x)) % 5)[:, None]
     modes = ("none", "row_max", "l2")
-    scaled = [open_member(x, "x", mode=mode) for mode in modes]
+    scaled = [open_embedding(x, "x", mode=mode) for mode in modes]
     resources = Resources(threads=2, backend=open_backend(device))
     found = find_scaled(scaled[-1], scaled, [(25, 25)] * 3, double=double, resources=resources)
-    for member, mine in zip(scaled, found, strict=True):
-        expected = find_neighbors(member, euclid=25, inner=25, double=double)
+    for embedding, mine in zip(scaled, found, strict=True):
+        expected = find_neighbors(embedding, euclid=25, inner=25, double=double)
         for name in LISTS:
             np.testing.assert_array_equal(getattr(mine, name), getattr(expected, name))
 
@@ -147,7 +147,7 @@ def test_neighbours_equal_brute_force(device):
     near = summarize(x, k_neighbors=7, device=device).neighbors
     squares = ((x[:, None] - x[None]) ** 2).sum(axis=2)
     np.fill_diagonal(squares, np.inf)
-    labels = tie_labels(open_member(x, "x"))
+    labels = tie_labels(open_embedding(x, "x"))
     keys = mixed((labels[:, None] + labels).ravel()).reshape(squares.shape)
     expected = np.lexsort((keys, squares))[:, :7]
     np.testing.assert_array_equal(near.euclid_index[:, :7], expected)
@@ -156,10 +156,10 @@ def test_neighbours_equal_brute_force(device):
 @device
 @pytest.mark.parametrize("memory_bytes", [1, 200_000, 4 << 20])
 def test_neighbours_do_not_depend_on_the_memory_bound(device, memory_bytes):
-    member = open_member(rows("plain"), "x", valid=masks()["m1"])
-    expected = find_neighbors(member, euclid=20, inner=20, double=False)
+    embedding = open_embedding(rows("plain"), "x", valid=masks()["m1"])
+    expected = find_neighbors(embedding, euclid=20, inner=20, double=False)
     found = find_neighbors(
-        member, euclid=20, inner=20, double=False,
+        embedding, euclid=20, inner=20, double=False,
         resources=Resources(memory_bytes, backend=open_backend(device)),
     )  # fmt: skip
     np.testing.assert_array_equal(found.euclid_index, expected.euclid_index)
@@ -170,7 +170,7 @@ def test_neighbours_do_not_depend_on_the_memory_bound(device, memory_bytes):
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(("precision", "tolerance"), [("single", 1e-6), ("double", 1e-10)])
 def test_scores_agree_with_the_cpu(device, precision, tolerance, masked):
-    arrays = members()
+    arrays = embeddings()
     options = {"precision": precision, "valid": masks() if masked else None, "sweep": True}
     specs = GLOBAL + LOCAL
     expected = scores(arrays, specs, **options)
@@ -183,7 +183,7 @@ def test_scores_agree_with_the_cpu(device, precision, tolerance, masked):
 
 @device
 def test_single_precision_is_near_double(device):
-    arrays = members(900)
+    arrays = embeddings(900)
     expected = scores(arrays, GLOBAL, precision="double")
     found = scores(arrays, GLOBAL, precision="single", device=device)
     for mine, theirs in zip(found, expected, strict=True):
@@ -194,7 +194,7 @@ def test_single_precision_is_near_double(device):
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("specs", [RANKS[:1], RANKS], ids=["in the pass", "over whole rows"])
 def test_ranks_agree_with_the_cpu(device, specs, masked):
-    arrays = {name: x.astype(np.float32) for name, x in members().items()}
+    arrays = {name: x.astype(np.float32) for name, x in embeddings().items()}
     options = {"valid": masks() if masked else None, "sweep": True, "device": device}
     exact = scores(arrays, specs, precision="double", **options | {"device": "cpu"})
     assert_close(scores(arrays, specs, precision="double", **options), exact, 0.0)
@@ -215,7 +215,7 @@ def test_ranks_among_ties_agree_in_single_precision(device):
 
 @device
 def test_a_new_model_leaves_the_others_scores_alone(device):
-    arrays = members()
+    arrays = embeddings()
     few = {name: arrays[name] for name in ("m0", "m1")}
     specs = GLOBAL + RANKS[:1]
     options = {"device": device, "precision": "single"}
@@ -238,7 +238,7 @@ class Memory:
 
 @device
 def test_a_cut_pass_goes_on_and_never_on_another_cut_of_rows(device):
-    arrays, specs = members(), GLOBAL + RANKS[:1]
+    arrays, specs = embeddings(), GLOBAL + RANKS[:1]
     options = {"precision": "single", "memory_bytes": 1 << 20, "device": device}
     whole = scores(arrays, specs, **options)
     kept = Memory()
@@ -255,7 +255,7 @@ def test_a_cut_pass_goes_on_and_never_on_another_cut_of_rows(device):
 
 @device
 def test_products_are_single_precision_whatever_is_set_outside(device):
-    arrays = members()
+    arrays = embeddings()
     expected = scores(arrays, GLOBAL, precision="single", device=device)
     threads, before = torch.get_num_threads(), torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
@@ -272,7 +272,7 @@ def test_products_are_single_precision_whatever_is_set_outside(device):
 @device
 def test_small_lists_and_few_rows(device):
     for n in (2, 3, 17, 40):
-        arrays = {name: x[:n] for name, x in members(60, 2).items()}
+        arrays = {name: x[:n] for name, x in embeddings(60, 2).items()}
         options = {"precision": "single", "sweep": True}
         specs = GLOBAL + LOCAL + RANKS[:1]
         found = scores(arrays, specs, device=device, **options)

@@ -1,4 +1,4 @@
-"""Scores by definitions that read whole arrays of the rows two members share."""
+"""Scores by definitions that read whole arrays of the rows two embeddings share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matteralign.metrics.base.card import Rows
 from matteralign.metrics.base.inputs import BoolArray, LongArray
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored
-from matteralign.metrics.embedding.members import Member
+from matteralign.metrics.embedding.embedding import Embedding
 from matteralign.metrics.embedding.near_rows import Precision, merge_near
 from matteralign.metrics.embedding.standard import first_of_both, row_codes
 from matteralign.stats.blocks import block_of
@@ -24,7 +24,7 @@ class ArrayPairs:
 
     Parameters
     ----------
-    members : mapping of str to Member
+    embeddings : mapping of str to Embedding
     pairs : sequence of (str, str)
     specs : sequence of MetricSpec
         Of definitions that read `Rows`.
@@ -37,7 +37,7 @@ class ArrayPairs:
 
     def __init__(
         self,
-        members: Mapping[str, Member],
+        embeddings: Mapping[str, Embedding],
         pairs: Sequence[tuple[str, str]],
         specs: Sequence[MetricSpec],
         *,
@@ -45,7 +45,7 @@ class ArrayPairs:
         statistics: bool,
         resources: Resources,
     ) -> None:
-        self._members, self._specs, self._limits = members, specs, limits
+        self._embeddings, self._specs, self._limits = embeddings, specs, limits
         self._statistics = statistics
         self._resources = resources
         self._pairs = pairs
@@ -78,7 +78,7 @@ class ArrayPairs:
         A row that repeats an earlier one in both embeddings would be both fitted and
         predicted where rows are split: there it is left out.
         """
-        common = self._members[a].shared_with(self._members[b])
+        common = self._embeddings[a].shared_with(self._embeddings[b])
         if repeats:
             return common
         one, two = (self._code_of(name)[common] for name in (a, b))
@@ -88,16 +88,16 @@ class ArrayPairs:
     def _code_of(self, name: str) -> LongArray:
         """Return a number per row, equal for rows that repeat each other to rounding."""
         if name not in self._codes:
-            member = self._members[name]
-            x = member.compact()
-            code = np.full(member.n, -1, np.int64)
-            code[member.valid] = merge_near(x, row_codes(x), self._precision_of(name))
+            embedding = self._embeddings[name]
+            x = embedding.compact()
+            code = np.full(embedding.n, -1, np.int64)
+            code[embedding.valid] = merge_near(x, row_codes(x), self._precision_of(name))
             self._codes[name] = code
         return self._codes[name]
 
     def _precision_of(self, name: str) -> Precision:
         if name not in self._precisions:
-            self._precisions[name] = self._members[name].precision
+            self._precisions[name] = self._embeddings[name].precision
         return self._precisions[name]
 
     def _run(self, common: BoolArray, pairs: Sequence[tuple[str, str]], spec: MetricSpec) -> None:
@@ -125,7 +125,7 @@ class ArrayPairs:
             none = Scored.not_applicable(reason + f"an earlier one, there are {n}", n)
             return {way: none for a, b in pairs for way in ((a, b), (b, a))}
         names = list(dict.fromkeys(name for pair in pairs for name in pair))
-        arrays = [self._members[name].compact(common) for name in names]
+        arrays = [self._embeddings[name].compact(common) for name in names]
         place = {name: i for i, name in enumerate(names)}
         one_way = [(place[a], place[b]) for a, b in pairs]
         symmetric = spec.definition_info.symmetric

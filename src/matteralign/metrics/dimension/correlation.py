@@ -162,7 +162,7 @@ def idcor(
 
 
 def idcor_all(
-    members: Sequence[Annotated[RealArray, "n d_m"]],
+    embeddings: Sequence[Annotated[RealArray, "n d_m"]],
     pairs: Sequence[tuple[int, int]],
     *,
     fraction: float = 0.9,
@@ -177,18 +177,18 @@ def idcor_all(
 
     Parameters
     ----------
-    members : sequence of ndarray of float32 or float64, shapes (n, d_m)
+    embeddings : sequence of ndarray of float32 or float64, shapes (n, d_m)
         Checked embeddings; what is decided of float32 rows is decided in float64.
     pairs : sequence of (int, int)
-        Places of two different members each.
+        Places of two different embeddings each.
     intervals : bool
         Compute `ci_low` and `ci_high`, O(n log n) per pair.
     names : sequence of str, optional
-        What to call the members in reasons.
+        What to call the embeddings in reasons.
     precisions : sequence of Precision, optional
-        Of the members before they were scaled; by default as they are.
+        Of the embeddings before they were scaled; by default as they are.
     resources : Resources
-        Memory bounds the working blocks and float32 copies of the members. Pairs are done in
+        Memory bounds the working blocks and float32 copies of the embeddings. Pairs are done in
         batches that keep it, of at least one pair.
 
     Returns
@@ -201,12 +201,12 @@ def idcor_all(
         "idcor", "", {"fraction": fraction, "permutations": permutations, "seed": seed}
     )
     for a, b in pairs:
-        if a == b or not (0 <= a < len(members) and 0 <= b < len(members)):
-            raise MetricInputError(f"pair {(a, b)} is not two of {len(members)} members")
-    for x in members[1:]:
-        require_same_rows(len(members[0]), len(x), "the first member", "another")
-    called = list(names) or [f"member {i}" for i in range(len(members))]
-    run = _Run(members, called, spec, intervals, precisions)
+        if a == b or not (0 <= a < len(embeddings) and 0 <= b < len(embeddings)):
+            raise MetricInputError(f"pair {(a, b)} is not two of {len(embeddings)} embeddings")
+    for x in embeddings[1:]:
+        require_same_rows(len(embeddings[0]), len(x), "the first embedding", "another")
+    called = list(names) or [f"embedding {i}" for i in range(len(embeddings))]
+    run = _Run(embeddings, called, spec, intervals, precisions)
     with threadpool_limits(1), Workers(resources.threads) as pool:
         return run.all(pairs, resources, pool)
 
@@ -236,15 +236,15 @@ class _Run:
 
     def __init__(
         self,
-        members: Sequence[RealArray],
+        embeddings: Sequence[RealArray],
         names: list[str],
         spec: MetricSpec,
         intervals: bool,
         precisions: Sequence[Precision],
     ) -> None:
         self._precisions = dict(enumerate(precisions))
-        self._members, self._names = members, names
-        self._n = len(members[0]) if members else 0
+        self._embeddings, self._names = embeddings, names
+        self._n = len(embeddings[0]) if embeddings else 0
         self._fraction = float(spec.params["fraction"])
         count = spec.integer("permutations")
         self._groups, self._partners = permutations(self._n, count, spec.integer("seed"))
@@ -280,12 +280,12 @@ class _Run:
         return [found[at] for at in range(len(pairs))]
 
     def _standardised(self, m: int) -> Standard:
-        return standardise(self._members[m], self._precisions.get(m))
+        return standardise(self._embeddings[m], self._precisions.get(m))
 
     def _batches(
         self, sound: list[int], pairs: Sequence[tuple[int, int]], memory_bytes: int
     ) -> Iterator[list[int]]:
-        """Yield places in `pairs`, those that share members together."""
+        """Yield places in `pairs`, those that share embeddings together."""
         n = self._n
         row_tiles = 4 * GROUP * n if len(self._partners) else 0
         own = {m: 4 * n * s.x.shape[1] + 8 * n + row_tiles for m, s in self._standard.items()}
@@ -296,15 +296,15 @@ class _Run:
         side = max(1, int(memory_bytes / 2 / max(own.values()) / 2))
         order = sorted(sound, key=lambda at: (pairs[at][0] // side, pairs[at][1] // side))
         batch: list[int] = []
-        members: set[int] = set()
+        embeddings: set[int] = set()
         for at in order:
-            wider = members | set(pairs[at])
+            wider = embeddings | set(pairs[at])
             need = sum(own[m] for m in wider) + each * (len(batch) + len(wider) + 1)
             if batch and need > memory_bytes:
                 yield batch
                 batch, wider = [], set(pairs[at])
             batch.append(at)
-            members = wider
+            embeddings = wider
         if batch:
             yield batch
 

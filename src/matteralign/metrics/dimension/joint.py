@@ -32,7 +32,7 @@ from matteralign.metrics.dimension.joint_loops import (
 from matteralign.metrics.embedding.standard import Standard, first_of_codes
 
 TILE = 512
-"""Rows and columns of a tile: a stripe of every member's fits in the second-level cache."""
+"""Rows and columns of a tile: a stripe of every embedding's fits in the second-level cache."""
 
 GROUP = 256
 """Rows among which a permutation exchanges; see `permutations`."""
@@ -42,20 +42,20 @@ Step = Callable[[], None]
 
 @dataclass(frozen=True)
 class Space:
-    """Members in working form and the pairs among them.
+    """Embeddings in working form and the pairs among them.
 
     Attributes
     ----------
-    members : sequence of Standard
+    embeddings : sequence of Standard
     single : sequence of ndarray of float32, shapes (n, d_m)
         Standardised rows.
     half : sequence of ndarray of float64, shape (n,)
         Half the squared norms of the standardised rows.
     first, second : ndarray of int32, shape (P,)
-        Members of each pair; ``second == len(members)`` for a member on its own.
+        Embeddings of each pair; ``second == len(embeddings)`` for an embedding on its own.
     """
 
-    members: Sequence[Standard]
+    embeddings: Sequence[Standard]
     single: Sequence[SingleArray]
     half: Sequence[FloatArray]
     first: IndexArray
@@ -63,31 +63,33 @@ class Space:
 
     @property
     def n(self) -> int:
-        """Rows of every member."""
+        """Rows of every embedding."""
         return len(self.half[0])
 
     def side(self, m: int) -> tuple[RealArray, FloatArray]:
-        """Return rows and column weights of member `m`; one zero column beyond the last."""
-        if m == len(self.members):
+        """Return rows and column weights of embedding `m`; one zero column beyond the last."""
+        if m == len(self.embeddings):
             return np.zeros((self.n, 1)), np.zeros(1)
-        return self.members[m].x, self.members[m].weight
+        return self.embeddings[m].x, self.embeddings[m].weight
 
     def keep(self, p: int, partner: LongArray) -> BoolArray | None:
         """Return which rows of pair `p` are the first of identical ones, None for all."""
         a, b = int(self.first[p]), int(self.second[p])
-        alone = b == len(self.members)
-        if self.members[a].distinct == self.n or (not alone and self.members[b].distinct == self.n):
+        alone = b == len(self.embeddings)
+        if self.embeddings[a].distinct == self.n or (
+            not alone and self.embeddings[b].distinct == self.n
+        ):
             return None
-        code = self.members[a].code
+        code = self.embeddings[a].code
         if not alone:
-            code = code * self.members[b].distinct + self.members[b].code[partner]
+            code = code * self.embeddings[b].distinct + self.embeddings[b].code[partner]
         return first_of_codes(code)
 
     def norm(self, p: int, partner: LongArray) -> FloatArray:
         """Return half the squared joint norms of pair `p`."""
         b = int(self.second[p])
         own = self.half[int(self.first[p])]
-        return own if b == len(self.members) else own + self.half[b][partner]
+        return own if b == len(self.embeddings) else own + self.half[b][partner]
 
 
 def nearest_two(
@@ -102,7 +104,7 @@ def nearest_two(
     ndarray of int32, shape (P, n)
         The nearest row, -1 for rows left out.
     """
-    n, count, members = space.n, len(space.first), len(space.members)
+    n, count, embeddings = space.n, len(space.first), len(space.embeddings)
     same = np.arange(n)
     kept = [space.keep(p, same) for p in range(count)]
     half = np.empty((count, n), np.float32)
@@ -112,7 +114,7 @@ def nearest_two(
     value = np.full((count, n, CANDIDATES), np.inf, np.float32)
     index = np.full((count, n, CANDIDATES), -1, np.int32)
     worst = np.full((count, n), np.inf, np.float32)
-    products = np.zeros((members + 1, min(TILE, n) ** 2), np.float32)
+    products = np.zeros((embeddings + 1, min(TILE, n) ** 2), np.float32)
     shares = np.linspace(0, count, min(pool.threads, count) + 1).astype(int)
 
     for rows, columns in _tiles(n):
@@ -138,7 +140,7 @@ def nearest_two(
                 products, space.first, space.second, pairs, half, rows, columns, value, index, worst
             )
 
-        pool.map(multiply, range(members))
+        pool.map(multiply, range(embeddings))
         pool.map(scan, range(len(shares) - 1))
         if rows == columns:
             step()
@@ -157,7 +159,7 @@ def nearest_two(
         for some in np.array_split(unsure, max(1, -(-len(unsure) // TILE))):
             near = np.add.outer(norm[rows[some]], norm).astype(np.float32)
             for m in (int(space.first[p]), int(space.second[p])):
-                if m < members:
+                if m < embeddings:
                     near -= space.single[m][rows[some]] @ space.single[m].T
             near[np.arange(len(some)), rows[some]] = np.inf
             if mask is not None:
@@ -211,16 +213,16 @@ def nearest_two_permuted(
 ) -> Annotated[FloatArray, "P Q n 2"]:
     """Return the distances of `nearest_two` for every permutation, shape (P, Q, n, 2).
 
-    Pairs of two members only; those with the same `second` are best side by side.
+    Pairs of two embeddings only; those with the same `second` are best side by side.
     """
-    n, count, members = space.n, len(space.first), len(space.members)
+    n, count, embeddings = space.n, len(space.first), len(space.embeddings)
     nearest = np.full((count, len(partners), n, 2), np.inf)
-    room = np.empty(members * max(map(len, groups)) * n, np.float32)
+    room = np.empty(embeddings * max(map(len, groups)) * n, np.float32)
     place = np.empty(n, np.int64)
     for group in groups:
         place[group] = np.arange(len(group))
         # Contiguous for every size of group: the kernel is compiled for that.
-        minus = room[: members * len(group) * n].reshape(members, len(group), n)
+        minus = room[: embeddings * len(group) * n].reshape(embeddings, len(group), n)
 
         def fill(m: int, group: LongArray = group, minus: SingleArray = minus) -> None:
             tile = minus[m]
@@ -233,7 +235,7 @@ def nearest_two_permuted(
         def permuted(q: int, group: LongArray = group, minus: SingleArray = minus) -> None:
             _one_permutation(space, minus, group, partners[q], place, nearest[:, q])
 
-        pool.map(fill, range(members))
+        pool.map(fill, range(embeddings))
         pool.map(permuted, range(len(partners)))
         step()
     return nearest

@@ -101,9 +101,9 @@ def scan_tile(
     Parameters
     ----------
     products : ndarray of float32, shape (M + 1, rows * columns)
-        Inner products per member, row by row; the last member is all zero.
+        Inner products per embedding, row by row; the last embedding is all zero.
     first, second : ndarray of int32, shape (P,)
-        Members of each pair.
+        Embeddings of each pair.
     pairs : tuple of int
         The pairs to serve, from and to.
     half : ndarray of float32, shape (P, n)
@@ -288,16 +288,16 @@ def scan_permuted(
     value: SingleArray,
     index: IndexArray,
 ) -> None:
-    """Find the candidates of a group of rows with the rows of the second member exchanged.
+    """Find the candidates of a group of rows with the rows of the second embedding exchanged.
 
     Parameters
     ----------
     minus : ndarray of float32, shape (M, g, n)
-        Minus the half distances of the group's rows to all rows, per member; -inf to itself.
+        Minus the half distances of the group's rows to all rows, per embedding; -inf to itself.
     first, second : ndarray of int32, shape (P,)
-        Members of each pair; equal `second` side by side are gathered once.
+        Embeddings of each pair; equal `second` side by side are gathered once.
     partner : ndarray of int64, shape (n,)
-        Row of the second member that goes with each row of the first.
+        Row of the second embedding that goes with each row of the first.
     place : ndarray of int64, shape (g,)
         Where in the group the partner of each of its rows is.
     keep : ndarray of bool, shape (P, n) or (P, 0)

@@ -10,8 +10,8 @@ import numpy as np
 from matteralign.metrics.base.inputs import BoolArray, FloatArray, IndexArray
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.dimension.estimators import estimates
+from matteralign.metrics.embedding.embedding import Embedding, place_of
 from matteralign.metrics.embedding.exact_loops import EUCLID
-from matteralign.metrics.embedding.members import Member, place_of
 from matteralign.metrics.embedding.near_rows import merge_near
 from matteralign.metrics.embedding.standard import first_of_codes, row_codes
 from matteralign.metrics.embedding.ties import tie_labels
@@ -20,37 +20,37 @@ from matteralign.metrics.tiles.neighbors import Neighbors, list_length
 
 
 def intrinsic_scores(
-    member: Member, neighbors: Neighbors, specs: Sequence[MetricSpec], *, statistics: bool
+    embedding: Embedding, neighbors: Neighbors, specs: Sequence[MetricSpec], *, statistics: bool
 ) -> tuple[int, list[Scored]]:
     """Return how many rows repeat an earlier one to rounding, and every dimension asked for.
 
     Parameters
     ----------
-    member : Member
+    embedding : Embedding
     neighbors : Neighbors
-        Of the member, by distance; rows whose lists lose too much with the duplicates are
+        Of the embedding, by distance; rows whose lists lose too much with the duplicates are
         searched again.
     specs : sequence of MetricSpec
         Of metrics ``twonn`` and ``mle``.
     statistics : bool
         Add intervals.
     """
-    x = member.compact()
-    distinct = np.zeros(member.n, bool)
+    x = embedding.compact()
+    distinct = np.zeros(embedding.n, bool)
     if len(x):
-        code = merge_near(x, row_codes(x), member.precision)
-        distinct[np.flatnonzero(member.valid)] = first_of_codes(code)
+        code = merge_near(x, row_codes(x), embedding.precision)
+        distinct[np.flatnonzero(embedding.valid)] = first_of_codes(code)
     count = int(distinct.sum())
     duplicates = len(x) - count
     if not specs:
         return duplicates, []
-    if member.constant:
-        reason = member.refusal if not len(x) else member.why_constant
+    if embedding.constant:
+        reason = embedding.refusal if not len(x) else embedding.why_constant
         return duplicates, [Scored.not_applicable(reason, count) for _ in specs]
     longest = max(spec.neighbors_read("euclid") for spec in specs)
     index, distance = neighbors.euclid_index, neighbors.euclid_distance
     if duplicates:
-        index, distance = _among(member, neighbors, distinct, list_length(longest))
+        index, distance = _among(embedding, neighbors, distinct, list_length(longest))
     near = None
     if statistics:
         # An entry of -1 reads the sentinel behind the last row.
@@ -66,15 +66,15 @@ def intrinsic_scores(
 
 
 def _among(
-    member: Member, neighbors: Neighbors, distinct: BoolArray, k: int
+    embedding: Embedding, neighbors: Neighbors, distinct: BoolArray, k: int
 ) -> tuple[IndexArray, FloatArray]:
     """Return the lists among distinct rows alone."""
     part = restrict(neighbors.euclid_index, distinct, k)
     taken = np.take_along_axis(neighbors.euclid_distance, np.maximum(part.place, 0), axis=1)
     distance = np.where(part.place >= 0, taken, np.inf)
     if len(part.short):
-        kept = distinct[member.valid]
-        scores = refill(part, EUCLID, member.compact()[kept], tie_labels(member)[kept])
+        kept = distinct[embedding.valid]
+        scores = refill(part, EUCLID, embedding.compact()[kept], tie_labels(embedding)[kept])
         distance[part.short] = np.inf
-        distance[part.short, : scores.shape[1]] = np.sqrt(scores) * member.unit
+        distance[part.short, : scores.shape[1]] = np.sqrt(scores) * embedding.unit
     return part.index, distance

@@ -23,23 +23,23 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.embedding.column_loops import hash_rows
+from matteralign.metrics.embedding.embedding import Embedding
 from matteralign.metrics.embedding.key_loops import mixed
-from matteralign.metrics.embedding.members import Member
 
 Labels = npt.NDArray[np.uint64]
 
 
-def tie_labels(member: Member) -> Annotated[Labels, "n"]:
-    """Return the labels of the valid rows of a member, shape (v,)."""
+def tie_labels(embedding: Embedding) -> Annotated[Labels, "n"]:
+    """Return the labels of the valid rows of an embedding, shape (v,)."""
     largest = 0.0
-    for start, stop in member.spans():
-        rows = member.source[start:stop][member.valid[start:stop]]
+    for start, stop in embedding.spans():
+        rows = embedding.source[start:stop][embedding.valid[start:stop]]
         if rows.size:
             largest = max(largest, float(np.abs(rows).max()))
     exponent = math.frexp(largest)[1]
     parts = []
-    for start, stop in member.spans():
-        rows = member.source[start:stop][member.valid[start:stop]]
+    for start, stop in embedding.spans():
+        rows = embedding.source[start:stop][embedding.valid[start:stop]]
         plain = np.ldexp(np.asarray(rows, np.float64, order="C"), -exponent)
         parts.append(hash_rows(plain.view(np.uint64)))
     return labels_of(np.concatenate(parts))

@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 from matteralign.metrics.base.inputs import LongArray
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.workers import Workers
+from matteralign.metrics.embedding.embedding import Embedding
 from matteralign.metrics.embedding.exact_loops import row_norms
-from matteralign.metrics.embedding.members import Member
 from matteralign.metrics.tiles.loops.rank_loops import add_exact_ranks
 from matteralign.metrics.tiles.rank_counts import RankRequest
 from matteralign.metrics.tiles.scores import rounding
@@ -30,7 +30,9 @@ _SINGLE_EDGES = 64
 Counts = tuple[LongArray, ...]
 
 
-def exact_ranks(member: Member, requests: Sequence[RankRequest], resources: Resources) -> None:
+def exact_ranks(
+    embedding: Embedding, requests: Sequence[RankRequest], resources: Resources
+) -> None:
     """Add the exact ranks of all edges in one target to the sums of the requests.
 
     Distances are sums of squared differences in float64; equal ones share the mean of their
@@ -38,16 +40,16 @@ def exact_ranks(member: Member, requests: Sequence[RankRequest], resources: Reso
     """
     if not requests:
         return
-    x = np.concatenate([member.block(start, stop) for start, stop in member.spans()])
+    x = np.concatenate([embedding.block(start, stop) for start, stop in embedding.spans()])
     edges = max(request.nearest.shape[1] for request in requests)
     dtype = np.float32 if edges <= _SINGLE_EDGES else np.float64
-    centred: npt.NDArray[Any] = (x - member.mean).astype(dtype)
+    centred: npt.NDArray[Any] = (x - embedding.mean).astype(dtype)
     squares = row_norms(centred) ** 2
-    slack, lost = rounding(member.d, centred.dtype)
+    slack, lost = rounding(embedding.d, centred.dtype)
     # The exact sum is rounded as well, of at most twice both squared lengths.
-    slack += 2.0 * rounding(member.d, np.float64)[0]
-    blocks = block_of(member.n).astype(np.int64)
-    all_rows = np.ones(member.n, np.bool_)
+    slack += 2.0 * rounding(embedding.d, np.float64)[0]
+    blocks = block_of(embedding.n).astype(np.int64)
+    all_rows = np.ones(embedding.n, np.bool_)
 
     def part(start: int) -> list[Counts | None]:
         found: list[Counts | None] = []

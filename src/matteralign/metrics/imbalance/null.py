@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from matteralign.metrics.base.inputs import BoolArray, FloatArray, LongArray
 from matteralign.metrics.base.workers import Workers
-from matteralign.metrics.embedding.members import Member
+from matteralign.metrics.embedding.embedding import Embedding
 from matteralign.metrics.tiles.loops.rank_loops import share_ranks
 from matteralign.metrics.tiles.neighbors import DOUBLE_ROWS
 from matteralign.metrics.tiles.scores import likely_rounding
@@ -29,11 +29,11 @@ class RankNulls:
 
     Parameters
     ----------
-    members : sequence of Member
+    embeddings : sequence of Embedding
     """
 
-    def __init__(self, members: Sequence[Member]) -> None:
-        self._members = members
+    def __init__(self, embeddings: Sequence[Embedding]) -> None:
+        self._embeddings = embeddings
         self._found: dict[tuple[int, bytes], PairingMoments] = {}
 
     def prepare(self, targets: Iterable[tuple[int, BoolArray]], threads: int) -> None:
@@ -42,7 +42,7 @@ class RankNulls:
         missing = {key: common for key, common in missing.items() if key not in self._found}
 
         def one(key: tuple[int, bytes]) -> PairingMoments:
-            return rank_moments(self._members[key[0]], missing[key])
+            return rank_moments(self._embeddings[key[0]], missing[key])
 
         # BLAS on one thread: on more, sums could come out in another order.
         with threadpool_limits(1), Workers(threads) as pool:
@@ -56,7 +56,7 @@ class RankNulls:
         return self._found[key]
 
 
-def rank_moments(member: Member, common: Annotated[BoolArray, "n"]) -> PairingMoments:
+def rank_moments(embedding: Embedding, common: Annotated[BoolArray, "n"]) -> PairingMoments:
     """Return the pairing sums of a target's ranks less their mean.
 
     R_ij is the rank of row j seen from row i, 1 to n - 1, rows that are equally far sharing the
@@ -66,7 +66,7 @@ def rank_moments(member: Member, common: Annotated[BoolArray, "n"]) -> PairingMo
 
     Parameters
     ----------
-    member : Member
+    embedding : Embedding
     common : ndarray of bool, shape (n,)
         Rows that count.
     """
@@ -78,8 +78,8 @@ def rank_moments(member: Member, common: Annotated[BoolArray, "n"]) -> PairingMo
         return PairingMoments(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     scale = n * (n - 1.0) / (m * (m - 1.0))
     columns, among, squares = np.zeros(n), np.empty((m, m)), 0.0
-    distances, lengths = _squared_distances(member, rows, chosen)
-    rounding = likely_rounding(member.d, distances.dtype)
+    distances, lengths = _squared_distances(embedding, rows, chosen)
+    rounding = likely_rounding(embedding.d, distances.dtype)
     for start in range(0, m, _RANKED):
         part = slice(start, start + _RANKED)
         ranks = _ranks(distances[part], lengths[chosen[part]], rounding) - n / 2.0
@@ -113,19 +113,19 @@ def _thirds(among: FloatArray, n: int) -> Sums:
 
 
 def _squared_distances(
-    member: Member, rows: LongArray, chosen: LongArray
+    embedding: Embedding, rows: LongArray, chosen: LongArray
 ) -> tuple[npt.NDArray[Any], FloatArray]:
     """Return squared distances, shape (m, n), self infinite, and the lengths of all rows."""
     # Of many rows only the sums matter, to the precision of a sample.
     dtype = np.float64 if len(rows) <= DOUBLE_ROWS else np.float32
-    some = np.concatenate([member.centred(r, r + 1, dtype) for r in rows[chosen]])
+    some = np.concatenate([embedding.centred(r, r + 1, dtype) for r in rows[chosen]])
     squares = np.empty((len(chosen), len(rows)), dtype)
     lengths = np.empty(len(rows), dtype)
-    counted = np.zeros(member.n, bool)
+    counted = np.zeros(embedding.n, bool)
     counted[rows] = True
     place = 0
-    for start, stop in member.spans():
-        part = member.centred(start, stop, dtype)[counted[start:stop]]
+    for start, stop in embedding.spans():
+        part = embedding.centred(start, stop, dtype)[counted[start:stop]]
         for low in range(0, len(part), _READ_ROWS):
             piece = part[low : low + _READ_ROWS]
             at = slice(place, place + len(piece))

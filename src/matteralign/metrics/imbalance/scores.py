@@ -13,7 +13,7 @@ import numpy.typing as npt
 from matteralign.metrics.base.inputs import BoolArray, IndexArray
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import Scored, interval_fields
-from matteralign.metrics.embedding.members import Member, place_of
+from matteralign.metrics.embedding.embedding import Embedding, place_of
 from matteralign.metrics.imbalance.exact import exact_ranks
 from matteralign.metrics.imbalance.null import RankNulls
 from matteralign.metrics.imbalance.strips import strip_ranks
@@ -43,16 +43,16 @@ class Imbalance:
     Attributes
     ----------
     k : int
-    members : sequence of Member
+    embeddings : sequence of Embedding
     lists : Lists
     limits : sequence of int
         Leading rows the ranks are taken among; the last is all of them.
     nulls : RankNulls
-        Of the members.
+        Of the embeddings.
     """
 
     k: int
-    members: Sequence[Member]
+    embeddings: Sequence[Embedding]
     lists: Lists
     limits: Sequence[int]
     nulls: RankNulls
@@ -60,7 +60,7 @@ class Imbalance:
     _edges: dict[tuple[int, bytes], PairingMoments] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        count = len(self.members)
+        count = len(self.embeddings)
         for limit in self.limits:
             blocks = block_of(self._n)
             sums = RankSums.zeros(count, count, int(blocks.max()) + 1)
@@ -71,7 +71,7 @@ class Imbalance:
 
     @property
     def _n(self) -> int:
-        return self.members[0].n
+        return self.embeddings[0].n
 
     def edges_per_row(self, target: int) -> tuple[float, float]:
         """Return how many bounds of a target are held, and compared with, per row.
@@ -94,20 +94,20 @@ class Imbalance:
         only : int, optional
             One of the limits; default all.
         """
-        member = self.members[target]
+        embedding = self.embeddings[target]
         out = []
         for limit in self.limits if only is None else [only]:
             by_rows: dict[bytes, list[int]] = {}
             for f, g, upto in self.lists:
                 if (g, upto) == (target, limit):
-                    common = self.members[f].shared_with(member)
+                    common = self.embeddings[f].shared_with(embedding)
                     by_rows.setdefault(common.tobytes(), []).append(f)
             for mask, sources in by_rows.items():
                 common = np.frombuffer(mask, bool)
                 near = np.hstack([self.lists[f, target, limit][:limit, : self.k] for f in sources])
                 between: npt.NDArray[Any] = np.empty((limit, 0, 2))
                 if bounds is not None:
-                    between = rank_bounds(member, near, bounds)
+                    between = rank_bounds(embedding, near, bounds)
                 out.append(
                     RankRequest(
                         limit,
@@ -123,7 +123,7 @@ class Imbalance:
 
     def score(self, f: int, g: int, *, statistics: bool) -> Scored:
         """Return Delta(f -> g), where the pair shares more than k rows."""
-        common = self.members[f].shared_with(self.members[g])
+        common = self.embeddings[f].shared_with(self.embeddings[g])
         n = int(common.sum())
         sums = self.sums[self.limits[-1]]
         value = sums.imbalance(f, g, n)
@@ -188,7 +188,7 @@ def count_apart(all_ks: Sequence[Imbalance], *, exact: bool, resources: Resource
     if not all_ks:
         return
     widest, *fewer = sorted(all_ks, key=lambda ranks: -ranks.k)
-    for target, member in enumerate(widest.members):
+    for target, embedding in enumerate(widest.embeddings):
         asked = [
             replace(
                 request, narrower=tuple((ranks.k, ranks.sums[request.limit]) for ranks in fewer)
@@ -196,9 +196,9 @@ def count_apart(all_ks: Sequence[Imbalance], *, exact: bool, resources: Resource
             for request in widest.requests(target, bounds=None)
         ]
         if exact:
-            exact_ranks(member, asked, resources)
+            exact_ranks(embedding, asked, resources)
         elif asked:
-            strip_ranks(member, asked, resources)
+            strip_ranks(embedding, asked, resources)
 
 
 def limits_of(n: int, *, sweep: bool) -> list[int]:

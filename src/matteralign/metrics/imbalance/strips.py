@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.workers import Workers
-from matteralign.metrics.embedding.members import Member
+from matteralign.metrics.embedding.embedding import Embedding
 from matteralign.metrics.tiles.backend import backend_of
 from matteralign.metrics.tiles.rank_counts import RankRequest
 from matteralign.stats.blocks import block_of
@@ -23,7 +23,9 @@ from matteralign.stats.blocks import block_of
 _ROWS = 128
 
 
-def strip_ranks(member: Member, requests: Sequence[RankRequest], resources: Resources) -> None:
+def strip_ranks(
+    embedding: Embedding, requests: Sequence[RankRequest], resources: Resources
+) -> None:
     """Add the ranks of all edges in one target to the sums of the requests.
 
     Distances come from single-precision products of centred rows; those that differ by less
@@ -31,9 +33,9 @@ def strip_ranks(member: Member, requests: Sequence[RankRequest], resources: Reso
     are not used.
     """
     backend = backend_of(resources)
-    x = member.centred(0, member.n, np.float32)
+    x = embedding.centred(0, embedding.n, np.float32)
     squares = np.einsum("ij,ij->i", x, x)
-    blocks = block_of(member.n).astype(np.int64)
+    blocks = block_of(embedding.n).astype(np.int64)
     with (
         backend.session(),
         threadpool_limits(1),

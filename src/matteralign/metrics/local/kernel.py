@@ -123,7 +123,7 @@ def local_kernel(
     given: Any = np.asarray(x)  # compiled loops take no subclass such as a memory map
     lists = local_lists(index, ks, valid=valid, jackknife=jackknife)
     largest = loops.largest(given, lists.valid)
-    # As for members: the inverse power must be a number.
+    # As for embeddings: the inverse power must be a number.
     exponent = min(1000, max(-1000, math.frexp(largest)[1])) if largest > 0.0 else 0
     geometry = _geometry(given, lists, exponent, None)
     centred = np.zeros(lists.index.shape)

@@ -1,4 +1,4 @@
-"""Scores from neighbour lists for all pairs of members: what is prepared once, what is kept."""
+"""Scores from neighbour lists for all pairs of embeddings: what is prepared once, what is kept."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from matteralign.metrics.base.inputs import BoolArray, IndexArray
 from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored
+from matteralign.metrics.embedding.embedding import Embedding
 from matteralign.metrics.embedding.exact_loops import EUCLID, INNER
 from matteralign.metrics.embedding.kept import Kept
-from matteralign.metrics.embedding.members import Member
 from matteralign.metrics.embedding.ties import Labels, tie_labels
 from matteralign.metrics.local.common import Shared, shared
 from matteralign.metrics.local.kernel import LocalKernel, local_kernel, restricted_kernel
@@ -49,11 +49,11 @@ class LocalPairs:
 
     Parameters
     ----------
-    members : mapping of str to Member
+    embeddings : mapping of str to Embedding
     pairs : sequence of (str, str)
         Each pair once.
     neighbors : callable
-        Returns the lists of a member, by name; from several threads at once.
+        Returns the lists of an embedding, by name; from several threads at once.
     specs : sequence of MetricSpec
         Of definitions that read `NeighbourLists`.
     limits : sequence of int
@@ -68,7 +68,7 @@ class LocalPairs:
 
     def __init__(
         self,
-        members: Mapping[str, Member],
+        embeddings: Mapping[str, Embedding],
         pairs: Sequence[tuple[str, str]],
         neighbors: Callable[[str], Neighbors],
         specs: Sequence[MetricSpec],
@@ -78,7 +78,7 @@ class LocalPairs:
         double: bool,
         resources: Resources,
     ) -> None:
-        self._members, self._neighbors = members, neighbors
+        self._embeddings, self._neighbors = embeddings, neighbors
         self._statistics, self._double, self._threads = statistics, double, resources.threads
         self._limits: list[int | None] = [None, *limits[:-1]]
         self._ks = {
@@ -91,16 +91,16 @@ class LocalPairs:
             asked.setdefault((spec.metric, spec.definition), set()).add(k)
         self._asked = {key: sorted(ks) for key, ks in asked.items()}
         longest = max((ks[-1] for ks in self._ks.values() if ks), default=1)
-        rows = max((m.n for m in members.values()), default=1)
+        rows = max((m.n for m in embeddings.values()), default=1)
         lists = max(len(ks) for ks in self._ks.values())
         entry = _ENTRY_BYTES + _K_BYTES * lists
         size = rows * (list_length(longest) * entry + _ROW_BYTES)
         room = max(2, resources.memory_bytes // (2 * size))
         self._kept = Kept(room)
         # An embedding is read whole while it is prepared.
-        widest = max((m.d * (8 if double else 4) for m in members.values()), default=1)
+        widest = max((m.d * (8 if double else 4) for m in embeddings.values()), default=1)
         self._reading = BoundedSemaphore(max(1, resources.memory_bytes // (4 * rows * widest)))
-        self._group = {name: i // (room // 2) for i, name in enumerate(members)}
+        self._group = {name: i // (room // 2) for i, name in enumerate(embeddings)}
         self._blocks: dict[frozenset[int], list[tuple[str, str]]] = {}
         for pair in pairs:
             self._blocks.setdefault(self._block_of(*pair), []).append(pair)
@@ -148,11 +148,11 @@ class LocalPairs:
                 pool.shutdown(cancel_futures=True)
 
     def _prepare(self, name: str, limit: int | None) -> None:
-        self._kernel(name, self._members[name].valid, limit)
+        self._kernel(name, self._embeddings[name].valid, limit)
 
     def _compute(self, pair: tuple[str, str], limit: int | None) -> Scores:
         a, b = pair
-        common = self._members[a].shared_with(self._members[b])
+        common = self._embeddings[a].shared_with(self._embeddings[b])
         out: Scores = {}
         entries: dict[tuple[int, ...], Shared] = {}
         for key, ks in self._asked.items():
@@ -187,7 +187,7 @@ class LocalPairs:
         return self._kept.get((name, kind, common.tobytes(), limit), make)
 
     def _kernel(self, name: str, common: BoolArray, limit: int | None) -> LocalKernel:
-        own = self._members[name].valid
+        own = self._embeddings[name].valid
         if not np.array_equal(common, own):
             whole = self._kernel(name, own, limit)
 
@@ -213,12 +213,12 @@ class LocalPairs:
         self, name: str, kind: Neighbours, limit: int | None
     ) -> tuple[IndexArray, BoolArray, tuple[int, ...], bool]:
         """Return lists, their rows, the k to prepare for and whether to leave blocks out."""
-        near, member = self._neighbors(name), self._members[name]
+        near, embedding = self._neighbors(name), self._embeddings[name]
         if limit is not None:
             near = dict(near.leading)[limit]
-        size = member.n if limit is None else limit
+        size = embedding.n if limit is None else limit
         index = (near.euclid_index if kind == "euclid" else near.inner_index)[:size]
-        return index, member.valid[:size], self._ks[kind], self._statistics and limit is None
+        return index, embedding.valid[:size], self._ks[kind], self._statistics and limit is None
 
     def restricted(
         self, name: str, kind: Neighbours, index: IndexArray, common: BoolArray, ks: tuple[int, ...]
@@ -232,25 +232,25 @@ class LocalPairs:
         return part
 
     def _labels_of(self, name: str) -> Labels:
-        """Return the labels of a member's rows, shape (n,); of masked ones zero."""
-        member = self._members[name]
+        """Return the labels of an embedding's rows, shape (n,); of masked ones zero."""
+        embedding = self._embeddings[name]
         if name not in self._labels:
-            labels = np.zeros(member.n, np.uint64)
-            labels[member.valid] = tie_labels(member)
+            labels = np.zeros(embedding.n, np.uint64)
+            labels[embedding.valid] = tie_labels(embedding)
             self._labels[name] = labels
         return self._labels[name]
 
     def _rows(self, name: str, limit: int | None) -> npt.NDArray[Any]:
-        """Return the scaled rows of a member, masked ones zero."""
-        member = self._members[name]
-        size = member.n if limit is None else limit
+        """Return the scaled rows of an embedding, masked ones zero."""
+        embedding = self._embeddings[name]
+        size = embedding.n if limit is None else limit
         # Beyond the range of float32 rows stay in float64.
-        wide = self._double or not 2.0**-60 < member.unit < 2.0**60
-        out = np.zeros((size, member.d), np.float64 if wide else np.float32)
-        for start, stop in member.spans():
+        wide = self._double or not 2.0**-60 < embedding.unit < 2.0**60
+        out = np.zeros((size, embedding.d), np.float64 if wide else np.float32)
+        for start, stop in embedding.spans():
             if start < size:
                 end = min(stop, size)
-                out[start:end] = member.block(start, end) * member.unit
+                out[start:end] = embedding.block(start, end) * embedding.unit
         return out
 
 

@@ -64,17 +64,17 @@ class Spread:
 
 
 class Run:
-    """Checks of one call, and its members in working form.
+    """Checks of one call, and its embeddings in working form.
 
     Parameters
     ----------
-    members, pairs, split, seed, names, block
+    embeddings, pairs, split, seed, names, block
         As `gfre_all`.
     """
 
     def __init__(
         self,
-        members: Sequence[FloatArray],
+        embeddings: Sequence[FloatArray],
         pairs: Sequence[tuple[int, int]],
         split: Split | None,
         seed: int,
@@ -82,13 +82,13 @@ class Run:
         block: Blocks | None,
     ) -> None:
         for a, b in pairs:
-            if not (0 <= a < len(members) and 0 <= b < len(members)):
-                raise MetricInputError(f"pair {(a, b)} is not two of {len(members)} members")
-        called = list(names) or [f"member {i}" for i in range(len(members))]
-        self.n = len(members[0]) if members else 0
-        for x, name in zip(members, called, strict=True):
+            if not (0 <= a < len(embeddings) and 0 <= b < len(embeddings)):
+                raise MetricInputError(f"pair {(a, b)} is not two of {len(embeddings)} embeddings")
+        called = list(names) or [f"embedding {i}" for i in range(len(embeddings))]
+        self.n = len(embeddings[0]) if embeddings else 0
+        for x, name in zip(embeddings, called, strict=True):
             require_same_rows(self.n, len(x), called[0], name)
-        self._members, self._pairs = members, pairs
+        self._embeddings, self._pairs = embeddings, pairs
         self._block = block_of(self.n) if block is None else block
         self.split = default_split(self.n, seed) if split is None else split
         self._none: dict[int, Scored] = {}
@@ -96,9 +96,9 @@ class Run:
             if self.n < LEAST_ROWS:
                 reason = f"reconstruction needs {LEAST_ROWS} rows, got {self.n}"
                 self._none[m] = self.nothing(reason)
-            elif is_constant(members[m][self.split.train]):
+            elif is_constant(embeddings[m][self.split.train]):
                 self._none[m] = self.nothing(f"training rows: {constant_reason(called[m])}")
-            elif is_constant(pow2_scaled(members[m])[self.split.train]):
+            elif is_constant(pow2_scaled(embeddings[m])[self.split.train]):
                 # All its training rows are nothing beside the largest test row.
                 self._none[m] = self.nothing(_OVERFLOW)
 
@@ -107,11 +107,11 @@ class Run:
         return Scored.not_applicable(reason, self.n)
 
     def sources(self) -> list[int]:
-        """Members that some pair reconstructs from."""
+        """Embeddings that some pair reconstructs from."""
         return [a for a in dict.fromkeys(a for a, _ in self._pairs) if self.targets(a)]
 
     def targets(self, a: int) -> list[int]:
-        """Members to reconstruct from `a`."""
+        """Embeddings to reconstruct from `a`."""
         if a in self._none:
             return []
         return [b for c, b in dict.fromkeys(self._pairs) if c == a and b not in self._none]
@@ -123,14 +123,14 @@ class Run:
         ----------
         m : int
         order : ndarray of int64, optional
-            Rows of the member that stand at each place.
+            Rows of the embedding that stand at each place.
 
         Returns
         -------
         tuple of ndarray, or None
             None where the training rows are constant.
         """
-        x = pow2_scaled(self._members[m])
+        x = pow2_scaled(self._embeddings[m])
         train, test = self.split.train, self.split.test
         if order is not None:
             train, test = order[train], order[test]
@@ -141,15 +141,15 @@ class Run:
         return spread.applied(rows), spread.applied(x[test])
 
     def sound_parts(self, m: int) -> Parts:
-        """Return `parts` of a member that `sources` or `targets` gave."""
+        """Return `parts` of an embedding that `sources` or `targets` gave."""
         parts = self.parts(m)
         if parts is None:
-            raise ValueError(f"member {m} has constant training rows")
+            raise ValueError(f"embedding {m} has constant training rows")
         return parts
 
     def whole(self, m: int) -> FloatArray:
         """Return all rows, centred and scaled as `parts`."""
-        x = pow2_scaled(self._members[m])
+        x = pow2_scaled(self._embeddings[m])
         return np.ascontiguousarray(Spread.of(x[self.split.train]).applied(x))
 
     def compared(self, m: int) -> FloatArray:
@@ -157,7 +157,7 @@ class Run:
 
         Training rows are spread by about 1; rows far beyond them may overflow.
         """
-        x = pow2_scaled(self._members[m])
+        x = pow2_scaled(self._embeddings[m])
         with np.errstate(over="ignore"):
             return np.ldexp(x, -math.frexp(Spread.of(x[self.split.train]).root)[1])
 

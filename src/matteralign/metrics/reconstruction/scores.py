@@ -21,7 +21,7 @@ from matteralign.metrics.base.inputs import ArrayLike, FloatArray, as_matrix, re
 from matteralign.metrics.base.resources import DEFAULTS, Resources
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.metrics.base.workers import Workers
-from matteralign.metrics.embedding.members import open_member
+from matteralign.metrics.embedding.embedding import open_embedding
 from matteralign.metrics.embedding.near_rows import Precision, merge_near
 from matteralign.metrics.embedding.standard import first_of_both, row_codes
 from matteralign.metrics.embedding.ties import tie_labels
@@ -119,7 +119,7 @@ def local_reconstruction_error(
 
 
 def gfre_all(
-    members: Sequence[Annotated[FloatArray, "n d_m"]],
+    embeddings: Sequence[Annotated[FloatArray, "n d_m"]],
     pairs: Sequence[tuple[int, int]],
     *,
     permutations: int = 0,
@@ -134,7 +134,7 @@ def gfre_all(
 
     Parameters
     ----------
-    members : sequence of ndarray of float64, shapes (n, d_m)
+    embeddings : sequence of ndarray of float64, shapes (n, d_m)
     pairs : sequence of (int, int)
     permutations : int
         Random orders of the target's rows behind the null. The fit of a source serves all,
@@ -146,13 +146,13 @@ def gfre_all(
     split : Split, optional
         Instead of `default_split` with `seed`.
     names : sequence of str, optional
-        What to call the members in reasons.
+        What to call the embeddings in reasons.
     block : ndarray of int16, shape (n,), optional
         Of each row, for the interval; by default drawn for n rows.
     resources : Resources
     """
     MetricSpec("gfre", "", {"seed": seed, "permutations": permutations})
-    run = Run(members, pairs, split, seed, names, block)
+    run = Run(embeddings, pairs, split, seed, names, block)
 
     def fit(a: int) -> Source:
         train, test = run.sound_parts(a)
@@ -187,7 +187,7 @@ def gfre_all(
 
 
 def lfre_all(
-    members: Sequence[Annotated[FloatArray, "n d_m"]],
+    embeddings: Sequence[Annotated[FloatArray, "n d_m"]],
     pairs: Sequence[tuple[int, int]],
     ks: Sequence[int],
     *,
@@ -207,7 +207,7 @@ def lfre_all(
     specs = {
         k: MetricSpec("lfre", "", {"k": k, "seed": seed, "permutations": permutations}) for k in ks
     }
-    run = Run(members, pairs, split, seed, names, block)
+    run = Run(embeddings, pairs, split, seed, names, block)
     rows = len(run.split.train)
     usable = [k for k in specs if k <= rows]
     found: dict[int, dict[int, list[Scored]]] = {
@@ -225,7 +225,7 @@ def lfre_all(
         for a in run.sources() if usable else ():
             source, *targets = (run.whole(m) for m in (a, *run.targets(a)))
             train, test = run.split.train, run.split.test
-            labels = tie_labels(open_member(members[a], "x"))
+            labels = tie_labels(open_embedding(embeddings[a], "x"))
             near = nearest(
                 run.compared(a), train, test, labels, max(usable), resources.memory_bytes
             )

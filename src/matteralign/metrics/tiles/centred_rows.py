@@ -1,4 +1,4 @@
-"""Centred rows of the members of a pass: as they are multiplied, their lengths and offsets."""
+"""Centred rows of the embeddings of a pass: as they are multiplied, their lengths and offsets."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.base.inputs import FloatArray, SingleArray
+from matteralign.metrics.embedding.embedding import Embedding
 from matteralign.metrics.embedding.exact_loops import row_norms
-from matteralign.metrics.embedding.members import Member
 from matteralign.metrics.tiles.backend import Array, Backend
 
 # Columns from which a row's mean distance is estimated.
@@ -18,31 +18,31 @@ _OFFSET_ROWS = 16
 
 
 class CentredRows:
-    """Rows of every member less their mean, masked rows zero.
+    """Rows of every embedding less their mean, masked rows zero.
 
-    Every panel meets the rows of all panels before it: where all rows of all members fit in
+    Every panel meets the rows of all panels before it: where all rows of all embeddings fit in
     `room` bytes they are centred once, elsewhere read and centred whenever they are asked for.
-    Places count along `order`, shape (m,), which names the rows of the members that take part.
+    Places count along `order`, shape (m,), which names the rows of the embeddings that take part.
     """
 
     def __init__(
         self,
         backend: Backend,
-        members: Sequence[Member],
+        embeddings: Sequence[Embedding],
         order: npt.NDArray[np.integer[Any]],
         dtype: np.dtype[Any],
         room: int,
     ) -> None:
-        self._backend, self._members, self._dtype = backend, members, dtype
+        self._backend, self._embeddings, self._dtype = backend, embeddings, dtype
         self._order = order
         self._held: list[npt.NDArray[Any]] = []
         self._there: list[Array] = []
-        if sum(len(order) * m.d for m in members) * dtype.itemsize <= room:
-            held = [self._all(place) for place in range(len(members))]
+        if sum(len(order) * m.d for m in embeddings) * dtype.itemsize <= room:
+            held = [self._all(place) for place in range(len(embeddings))]
             self._held, self._there = held, [backend.array(rows) for rows in held]
 
     def on_device(self, place: int, start: int, stop: int) -> Array:
-        """Return rows ``start:stop`` of the member at `place`, where the backend multiplies."""
+        """Return rows ``start:stop`` of the embedding at `place`, where the backend multiplies."""
         if self._there:
             return self._there[place][start:stop]
         return self._backend.array(self._rows(place, start, stop))
@@ -62,7 +62,7 @@ class CentredRows:
         precision. Means would do as well but for rows far out, which would leave their own
         distance in every entry. `squares` are the squared lengths.
         """
-        valid = np.flatnonzero(self._members[place].valid[self._order])
+        valid = np.flatnonzero(self._embeddings[place].valid[self._order])
         if not len(valid):
             return np.zeros(len(self._order))
         chosen = valid[np.linspace(0, len(valid) - 1, min(_OFFSET_ROWS, len(valid))).astype(int)]
@@ -84,14 +84,18 @@ class CentredRows:
     def _rows(self, place: int, start: int, stop: int) -> npt.NDArray[Any]:
         if self._held:
             return self._held[place][start:stop]
-        return self._members[place].centred_at(self._order[start:stop], self._dtype)
+        return self._embeddings[place].centred_at(self._order[start:stop], self._dtype)
 
     def _spans(self, place: int) -> list[tuple[int, int]]:
         m = len(self._order)
-        return [(start, min(stop, m)) for start, stop in self._members[place].spans() if start < m]
+        return [
+            (start, min(stop, m)) for start, stop in self._embeddings[place].spans() if start < m
+        ]
 
     def _all(self, place: int) -> npt.NDArray[Any]:
-        out = np.empty((len(self._order), self._members[place].d), self._dtype)
+        out = np.empty((len(self._order), self._embeddings[place].d), self._dtype)
         for start, stop in self._spans(place):
-            out[start:stop] = self._members[place].centred_at(self._order[start:stop], self._dtype)
+            out[start:stop] = self._embeddings[place].centred_at(
+                self._order[start:stop], self._dtype
+            )
         return out

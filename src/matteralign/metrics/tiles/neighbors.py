@@ -11,8 +11,8 @@ import numpy as np
 from matteralign.metrics.base.errors import MetricInputError
 from matteralign.metrics.base.inputs import BoolArray, FloatArray, IndexArray
 from matteralign.metrics.base.resources import DEFAULTS, Resources
+from matteralign.metrics.embedding.embedding import Embedding
 from matteralign.metrics.embedding.exact_loops import EUCLID, INNER
-from matteralign.metrics.embedding.members import Member
 from matteralign.metrics.embedding.ties import tie_labels
 from matteralign.metrics.tiles.search import Asked, Effort, Found, search
 from matteralign.stats.blocks import BLOCKS, block_edges, sweep_blocks
@@ -89,7 +89,7 @@ class Neighbors:
 
 
 def find_neighbors(
-    member: Member,
+    embedding: Embedding,
     *,
     euclid: int = 0,
     inner: int = 0,
@@ -97,11 +97,11 @@ def find_neighbors(
     double: bool | None = None,
     resources: Resources = DEFAULTS,
 ) -> Neighbors:
-    """Find the neighbours of every valid row of a member, all kinds in one pass.
+    """Find the neighbours of every valid row of an embedding, all kinds in one pass.
 
     Parameters
     ----------
-    member : Member
+    embedding : Embedding
     euclid, inner : int
         Neighbours of each kind; capped at the number of other valid rows.
     sweep : bool
@@ -113,12 +113,12 @@ def find_neighbors(
         See `search`; the lists are the same on every backend.
     """
     lengths = {EUCLID: euclid, INNER: inner}
-    return _find(member, lengths, [], sweep=sweep, double=double, resources=resources)[0]
+    return _find(embedding, lengths, [], sweep=sweep, double=double, resources=resources)[0]
 
 
 def find_scaled(
-    unit: Member,
-    members: Sequence[Member],
+    unit: Embedding,
+    embeddings: Sequence[Embedding],
     lengths: Sequence[tuple[int, int]],
     *,
     sweep: bool = False,
@@ -129,65 +129,65 @@ def find_scaled(
 
     Parameters
     ----------
-    unit : Member
+    unit : Embedding
         The embedding with its rows scaled to unit length (``l2``).
-    members : sequence of Member
+    embeddings : sequence of Embedding
         It under scalings that divide each row by one number, all with the valid rows of `unit`.
     lengths : sequence of (int, int)
-        For each member how many neighbours by distance and by inner product.
+        For each embedding how many neighbours by distance and by inner product.
     sweep, double, resources
         As `find_neighbors`, which finds the same lists.
     """
     own, others = {}, []
-    for member, (euclid, inner) in zip(members, lengths, strict=True):
+    for embedding, (euclid, inner) in zip(embeddings, lengths, strict=True):
         wanted = {EUCLID: euclid, INNER: inner}
-        if member.mode == unit.mode:
+        if embedding.mode == unit.mode:
             own = wanted
         else:
-            others.append((member, wanted))
+            others.append((embedding, wanted))
     first, *rest = _find(unit, own, others, sweep=sweep, double=double, resources=resources)
     left = iter(rest)
-    return [first if member.mode == unit.mode else next(left) for member in members]
+    return [first if embedding.mode == unit.mode else next(left) for embedding in embeddings]
 
 
 def _find(
-    member: Member,
+    embedding: Embedding,
     own: Mapping[int, int],
-    others: Sequence[tuple[Member, Mapping[int, int]]],
+    others: Sequence[tuple[Embedding, Mapping[int, int]]],
     *,
     sweep: bool,
     double: bool | None,
     resources: Resources,
 ) -> list[Neighbors]:
-    """Find lists of a member, and of others with its rows at other lengths."""
-    rows = np.flatnonzero(member.valid).astype(np.int32)
-    counts = np.concatenate([[0], np.cumsum(member.valid)])
-    edges = counts[block_edges(member.n)].tolist()
-    cuts = [int(block_edges(member.n)[b]) for b in sweep_blocks(len(edges) - 1)[:-1]]
+    """Find lists of an embedding, and of others with its rows at other lengths."""
+    rows = np.flatnonzero(embedding.valid).astype(np.int32)
+    counts = np.concatenate([[0], np.cumsum(embedding.valid)])
+    edges = counts[block_edges(embedding.n)].tolist()
+    cuts = [int(block_edges(embedding.n)[b]) for b in sweep_blocks(len(edges) - 1)[:-1]]
     limits = {limit: int(counts[limit]) for limit in (cuts if sweep else [])}
     if double is None:
         double = len(rows) <= DOUBLE_ROWS
 
-    def asked(one: Member, lengths: Mapping[int, int]) -> Asked:
+    def asked(one: Embedding, lengths: Mapping[int, int]) -> Asked:
         capped = {kind: min(k, len(rows) - 1) for kind, k in lengths.items()}
         return Asked(one.compact, one.mean, {kind: k for kind, k in capped.items() if k > 0})
 
-    base, further = asked(member, own), [asked(*other) for other in others]
+    base, further = asked(embedding, own), [asked(*other) for other in others]
     found: list[tuple[dict[int, list[Found]], Effort]] = [({}, Effort()) for _ in (base, *further)]
     if any(one.wanted for one in (base, *further)):
         found = search(
             base,
-            tie_labels(member),
+            tie_labels(embedding),
             further,
-            length=member.factor,
+            length=embedding.factor,
             edges=_distinct(edges),
             limits=[count for count in limits.values() if 0 < count < len(rows)],
             dtype=np.float64 if double else np.float32,
             resources=resources,
         )
     out = []
-    for one, (lists, effort) in zip((member, *(m for m, _ in others)), found, strict=True):
-        place = _Placing(rows, member.valid, one.unit)
+    for one, (lists, effort) in zip((embedding, *(m for m, _ in others)), found, strict=True):
+        place = _Placing(rows, embedding.valid, one.unit)
         result = place.at(lists, -1)
         # Masked rows may leave a leading sample nothing, or everything.
         number = {entry.limit: i for i, entry in enumerate(next(iter(lists.values()), []))}

@@ -61,7 +61,7 @@ class NumbaBackend:
         return Cut(PIECE, PANEL)
 
     def pass_cut(self, lines: int, features: int, itemsize: int, memory_bytes: int) -> Cut:
-        """Tiles and columns of all members in at most half of the memory bound."""
+        """Tiles and columns of all embeddings in at most half of the memory bound."""
         widest = memory_bytes // (2 * itemsize * (lines * PIECE + features))
         panel = int(max(64, min(PANEL, widest)))
         return Cut(min(PIECE, panel), panel)

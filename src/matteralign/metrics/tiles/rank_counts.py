@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from matteralign.metrics.base.inputs import BoolArray, IndexArray, LongArray
+from matteralign.metrics.embedding.embedding import Embedding, place_of
 from matteralign.metrics.embedding.exact_loops import row_norms
-from matteralign.metrics.embedding.members import Member, place_of
 from matteralign.metrics.tiles.loops.rank_loops import edge_bounds
 from matteralign.metrics.tiles.scores import SUMMED_AGAIN, likely_rounding
 
@@ -175,28 +175,28 @@ def _add(
 
 
 def rank_bounds(
-    member: Member, nearest: Annotated[IndexArray, "n F"], dtype: npt.DTypeLike
+    embedding: Embedding, nearest: Annotated[IndexArray, "n F"], dtype: npt.DTypeLike
 ) -> Annotated[npt.NDArray[Any], "n F 2"]:
     """Return the `bounds` of edges in a target for tiles of type `dtype`, shape (n, F, 2).
 
     Parameters
     ----------
-    member : Member
+    embedding : Embedding
     nearest : ndarray of int32, shape (n, F)
         Far ends, -1 where absent.
     """
-    x = member.compact()
+    x = embedding.compact()
     out = np.zeros((*nearest.shape, 2), dtype)
     if nearest.size:
         lengths = np.concatenate(
             [
-                row_norms(member.centred(start, stop, np.float64)[member.valid[start:stop]])
-                for start, stop in member.spans()
+                row_norms(embedding.centred(start, stop, np.float64)[embedding.valid[start:stop]])
+                for start, stop in embedding.spans()
             ]
         )
         edge_bounds(
-            x, lengths, place_of(member.valid), nearest,
+            x, lengths, place_of(embedding.valid), nearest,
             float(np.finfo(dtype).eps) / 2.0, float(SUMMED_AGAIN[np.dtype(dtype)]),
-            *likely_rounding(member.d, dtype), out,
+            *likely_rounding(embedding.d, dtype), out,
         )  # fmt: skip
     return out

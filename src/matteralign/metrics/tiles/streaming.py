@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from matteralign.metrics.base.inputs import BoolArray, LongArray
 from matteralign.metrics.base.resources import Resources
 from matteralign.metrics.base.workers import Workers
-from matteralign.metrics.embedding.members import Member
+from matteralign.metrics.embedding.embedding import Embedding
 from matteralign.metrics.tiles.backend import Array, Backend, Counting, backend_of
 from matteralign.metrics.tiles.centred_rows import CentredRows
 from matteralign.metrics.tiles.loops.tile_loops import GRAM_SIDE
@@ -66,7 +66,7 @@ class _Kind:
 
 
 def stream(
-    members: Sequence[Member],
+    embeddings: Sequence[Embedding],
     *,
     distances: bool,
     kernels: bool,
@@ -81,30 +81,30 @@ def stream(
 
     Parameters
     ----------
-    members : sequence of Member
+    embeddings : sequence of Embedding
         All on the same n rows.
     distances, kernels : bool
         Gather sums of Euclidean distances; of linear kernels of mean-centred rows.
     pairs : ndarray of bool, shape (M, M), optional
         Pairs whose products are needed; all by default.
     ranks : sequence of sequence of RankRequest
-        Per member, what to count in its tiles, with rows as `order_of_pass` puts them; the
+        Per embedding, what to count in its tiles, with rows as `order_of_pass` puts them; the
         counts are added to the requests' sums.
     leading : int, optional
         Take so many leading rows alone, as one block.
     dtype : float32 or float64
         Of the tiles; sums are float64.
     resources : Resources
-        Memory bounds the tiles of all members and what is held of their rows. Each backend
+        Memory bounds the tiles of all embeddings and what is held of their rows. Each backend
         cuts the rows and adds up in its own order, so sums of two differ by the rounding of
         `dtype`.
     pass_state : PassState, optional
         The pass continues from the state that it has, and saves its state now and then.
     """
-    order, edges = order_of_pass(members[0].n, leading)
+    order, edges = order_of_pass(embeddings[0].n, leading)
     backend = backend_of(resources)
     run = _Pass(
-        backend, members, order, edges, distances, kernels, pairs, ranks, dtype,
+        backend, embeddings, order, edges, distances, kernels, pairs, ranks, dtype,
         resources.memory_bytes,
     )  # fmt: skip
     walk = list(steps(edges.tolist(), (), run.cut.panel, run.cut.piece))
@@ -120,7 +120,7 @@ def stream(
             step = walk[number]
             before = sum(sizes[:number]) / sum(sizes)
             share = sizes[number] / sum(sizes)
-            columns = pool.map(partial(run.columns, step=step), range(len(members)))
+            columns = pool.map(partial(run.columns, step=step), range(len(embeddings)))
             for place, piece in enumerate(step.rows):
                 run.piece(piece, step, columns, pool)
                 resources.tell(before + share * (place + 1) / len(step.rows))
@@ -148,7 +148,7 @@ class _Pass:
     def __init__(
         self,
         backend: Backend,
-        members: Sequence[Member],
+        embeddings: Sequence[Embedding],
         order: LongArray,
         edges: LongArray,
         distances: bool,
@@ -158,26 +158,26 @@ class _Pass:
         dtype: npt.DTypeLike,
         memory_bytes: int,
     ) -> None:
-        self.backend, self.members = backend, members
+        self.backend, self.embeddings = backend, embeddings
         self.dtype, self.n, self.edges = np.dtype(dtype), len(order), edges
         blocks = np.repeat(np.arange(len(edges) - 1, dtype=np.int16), np.diff(edges))
         self.ranks: list[list[Counting]] = [
             [backend.counting(request, blocks) for request in requests]
-            for requests in (ranks or [() for _ in members])
+            for requests in (ranks or [() for _ in embeddings])
         ]
-        self.complete = [m.complete for m in members]
+        self.complete = [m.complete for m in embeddings]
         patterns, pattern_of = np.unique(
-            np.stack([m.valid[order] for m in members]), axis=0, return_inverse=True
+            np.stack([m.valid[order] for m in embeddings]), axis=0, return_inverse=True
         )
         self.masks = backend.array(patterns.astype(dtype))
         self.patterns, self.pattern_of = patterns, pattern_of.reshape(-1)
-        self.padded = -(-len(members) // GRAM_SIDE) * GRAM_SIDE
+        self.padded = -(-len(embeddings) // GRAM_SIDE) * GRAM_SIDE
         lines = self.padded * max(int(distances) + int(kernels), 1)
-        features = sum(member.d for member in members)
+        features = sum(embedding.d for embedding in embeddings)
         self.cut = backend.pass_cut(lines, features, self.dtype.itemsize, memory_bytes)
-        self.rows = CentredRows(backend, members, order, self.dtype, memory_bytes // 4)
-        squares = np.stack([self.rows.squared_lengths(m) for m in range(len(members))])
-        offsets = np.zeros((len(members), self.n), dtype)
+        self.rows = CentredRows(backend, embeddings, order, self.dtype, memory_bytes // 4)
+        squares = np.stack([self.rows.squared_lengths(m) for m in range(len(embeddings))])
+        offsets = np.zeros((len(embeddings), self.n), dtype)
         if distances:
             for place, own in enumerate(squares):
                 offsets[place] = self.rows.offsets(place, own)
@@ -187,7 +187,7 @@ class _Pass:
         self.kernels = self._kind(pairs, squares) if kernels else None
 
     def _kind(self, pairs: BoolArray | None, diagonal: npt.NDArray[Any]) -> _Kind:
-        count, patterns = len(self.members), len(self.patterns)
+        count, patterns = len(self.embeddings), len(self.patterns)
         edges, blocks = self.edges, len(self.edges) - 1
         valid = self.patterns[self.pattern_of]
         sums = MatrixSums(
@@ -203,7 +203,7 @@ class _Pass:
         return _Kind(sums, self.backend.array(sums.rows), empty, _gram_blocks(pairs, count))
 
     def columns(self, place: int, step: Step) -> Array:
-        """Return a member's centred rows of the panel."""
+        """Return an embedding's centred rows of the panel."""
         return self.rows.on_device(place, step.start, step.stop)
 
     def piece(
@@ -213,7 +213,7 @@ class _Pass:
         columns: Sequence[Array],
         pool: Workers,
     ) -> None:
-        """Take one piece of rows against the panel, all members."""
+        """Take one piece of rows against the panel, all embeddings."""
         parts = step.columns_of(piece)
         width = sum(p.size for p in parts)
         for kind in self._kinds():
@@ -221,11 +221,11 @@ class _Pass:
                 # The old ones go before the new ones come.
                 kind.lines = None
                 kind.lines = self.backend.zeros((self.padded, piece.size * width), self.dtype)
-            shape = (len(parts), len(self.members), len(self.patterns))
+            shape = (len(parts), len(self.embeddings), len(self.patterns))
             kind.squares = self.backend.zeros(shape, np.float64)
         fill = partial(self._fill, piece=piece, step=step, parts=parts, columns=columns)
-        pool.map(fill, range(len(self.members)))
-        count = len(self.members)
+        pool.map(fill, range(len(self.embeddings)))
+        count = len(self.embeddings)
         for kind in self._kinds():
             start, squares = 0, self.backend.numpy(kind.squares)
             for number, part in enumerate(parts):

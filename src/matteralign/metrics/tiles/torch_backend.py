@@ -165,7 +165,7 @@ class TorchBackend:
         return Cut(piece, panel)
 
     def pass_cut(self, lines: int, features: int, itemsize: int, memory_bytes: int) -> Cut:
-        """Tiles and columns of all members in at most half of the memory bound."""
+        """Tiles and columns of all embeddings in at most half of the memory bound."""
         per_column = (lines + _WORKERS * _TEMPORARIES) * _PASS_PIECE + features
         widest = memory_bytes // (2 * itemsize * per_column)
         panel = int(max(64, min(_SEARCH.panel, widest)))

@@ -8,7 +8,7 @@ from matteralign.metrics.base.jit import jit_sums
 from matteralign.metrics.embedding.exact_loops import squared_difference
 
 GRAM_SIDE = 3
-"""Members of a block of the Gram product: 3 x 3 sums fit the registers."""
+"""Embeddings of a block of the Gram product: 3 x 3 sums fit the registers."""
 
 _GRAM_RUN = 1024
 
@@ -268,16 +268,16 @@ def _gram_block(lines, i, j, start, stop, out):
 
 @jit_sums
 def gram(lines, start, stop, blocks, out):
-    """Add products of members, summed over ``start:stop`` of their lines, in float64.
+    """Add products of embeddings, summed over ``start:stop`` of their lines, in float64.
 
-    Runs of 1,024 products are summed in the precision of the lines. Every pair of members
+    Runs of 1,024 products are summed in the precision of the lines. Every pair of embeddings
     is summed by the same instructions in the same order, whichever others are there.
 
     Parameters
     ----------
     lines : (M, L), M a multiple of 3
     blocks : (n, 2)
-        First members of the 3 x 3 blocks to compute.
+        First embeddings of the 3 x 3 blocks to compute.
     out : (M, M) of float64
     """
     for low in range(start, stop, _GRAM_RUN):

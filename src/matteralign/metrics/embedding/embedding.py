@@ -64,7 +64,7 @@ class RowSource(Protocol):
 
 
 @dataclass(frozen=True)
-class Member:
+class Embedding:
     """An embedding, read by blocks of rows.
 
     Rows come in *working units*: scaled as `mode` says and by the power of two that brings
@@ -150,7 +150,7 @@ class Member:
         """Precision of the numbers as they were given; reads those of float64."""
         return Precision.of(self.source)
 
-    def shared_with(self, other: Member) -> BoolArray:
+    def shared_with(self, other: Embedding) -> BoolArray:
         """Return which rows, shape (n,), both have."""
         both: BoolArray = self.valid & other.valid
         return both
@@ -221,14 +221,14 @@ class Member:
         return out
 
 
-def open_member(
+def open_embedding(
     x: Annotated[ArrayLike | RowSource, "n d"],
     name: str,
     *,
     valid: Annotated[BoolArray, "n"] | None = None,
     mode: Scaling = "none",
-) -> Member:
-    """Read an embedding once, check it, and return it as a member.
+) -> Embedding:
+    """Read an embedding once, check it, and return it as an embedding.
 
     Parameters
     ----------
@@ -280,12 +280,12 @@ def open_member(
     factor = math.ldexp(1.0, -exponent)
     unit = 1.0 / factor if mode != "max" or largest == 0.0 else 1.0 / (factor * largest)
     refused = taken - int(mask.sum())
-    member = Member(
+    embedding = Embedding(
         name, source, mask, mode, factor, unit, np.zeros(d),
         constant=False, refused=refused, clamp=clamp,
     )  # fmt: skip
-    mean, constant = _facts(member)
-    return replace(member, mean=mean, constant=constant)
+    mean, constant = _facts(embedding)
+    return replace(embedding, mean=mean, constant=constant)
 
 
 @dataclass(frozen=True)
@@ -302,19 +302,19 @@ class _Elements:
             yield _rows(self.source, start, stop, self.name)[self.valid[start:stop]]
 
 
-def far_out(member: Member) -> bool:
+def far_out(embedding: Embedding) -> bool:
     """Return whether some rows lie so far out that float32 tiles lose the digits of the others.
 
     A distance of the others is then a small difference of large squares, and one of the far
     rows is rounded by as much as distances of the others vary.
     """
-    valid = np.flatnonzero(member.valid)
+    valid = np.flatnonzero(embedding.valid)
     chosen = valid[np.linspace(0, len(valid) - 1, min(_SPREAD_ROWS, len(valid))).astype(int)]
-    some = np.concatenate([member.block(row, row + 1) for row in chosen.tolist()])
+    some = np.concatenate([embedding.block(row, row + 1) for row in chosen.tolist()])
     middle = np.median(some, axis=0)
     spread, furthest = spread_about(some, middle), 0.0
-    for start, stop in member.spans():
-        rows = member.block(start, stop)[member.valid[start:stop]] - middle
+    for start, stop in embedding.spans():
+        rows = embedding.block(start, stop)[embedding.valid[start:stop]] - middle
         furthest = max(furthest, float(row_norms(rows).max(initial=0.0)))
     return furthest > FAR_OUT * spread
 
@@ -324,22 +324,22 @@ def place_of(valid: Annotated[BoolArray, "n"]) -> Annotated[IndexArray, "n"]:
     return np.where(valid, np.cumsum(valid) - 1, -1).astype(np.int32)
 
 
-def _facts(member: Member) -> tuple[FloatArray, bool]:
+def _facts(embedding: Embedding) -> tuple[FloatArray, bool]:
     """Return the mean of the valid rows and whether they are all equal, as none are."""
-    total = np.zeros(member.d)
+    total = np.zeros(embedding.d)
     first: FloatArray | None = None
     constant = True
-    for start, stop in member.spans():
-        rows = member.block(start, stop)
-        if not member.valid[start:stop].all():
-            rows = rows[member.valid[start:stop]]
+    for start, stop in embedding.spans():
+        rows = embedding.block(start, stop)
+        if not embedding.valid[start:stop].all():
+            rows = rows[embedding.valid[start:stop]]
         if not len(rows):
             continue
         first = rows[0].copy() if first is None else first
         constant = constant and bool((rows[-1] == first).all() and (rows == first).all())
         total += rows.sum(axis=0)
-    mean = total / max(1, int(member.valid.sum()))
-    return mean.astype(np.float32).astype(np.float64) if member.single else mean, constant
+    mean = total / max(1, int(embedding.valid.sum()))
+    return mean.astype(np.float32).astype(np.float64) if embedding.single else mean, constant
 
 
 def _reads_rows(x: object) -> bool:
