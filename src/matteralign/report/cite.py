@@ -28,7 +28,7 @@ def works_of(view: SliceView) -> list[Citation]:
         metrics=dict.fromkeys(m.spec.metric for m in measures),
         dataset=(dataset, info["citation"]) if info.get("citation") else None,
         models=[(card.name, card.reference) for card in cards],
-        tree=not isinstance(tree_of(view), str),
+        tree=not isinstance(tree_of(view, support=False), str),
     )
 
 

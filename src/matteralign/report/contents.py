@@ -246,7 +246,7 @@ def _hubs(view: SliceView) -> list[str]:
 
 
 def _no_tree(view: SliceView) -> list[str]:
-    found = tree_of(view)
+    found = tree_of(view, support=False)
     return [f"There is no tree of the models: {found}."] if isinstance(found, str) else []
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from matteralign.findings import matrices as findings
+from matteralign.findings.estimates import FloatArray
 from matteralign.metrics.base.registry import METRICS
 from matteralign.report.analysis.calibration import has_debiased, once_per_pair
 from matteralign.report.analysis.dimensions import dimension_estimates
@@ -51,20 +53,47 @@ def matrices(view: SliceView) -> list[ScoreMatrix]:
     return found
 
 
-def tree_of(view: SliceView) -> tuple[ModelTree, ScoreMatrix] | str:
-    """Return the tree of the first CKNNA of the configuration, or why there is none."""
+def tree_of(view: SliceView, *, support: bool = True) -> tuple[ModelTree, ScoreMatrix] | str:
+    """Return the tree of the first CKNNA of the configuration, or why there is none.
+
+    Parameters
+    ----------
+    support
+        Count the support of its clades too, which takes seconds.
+    """
     chosen = [m for m in matrices(view) if m.metric == TREE_METRIC and m.column == "value"]
     if not chosen:
         return "it is made of CKNNA, which metrics.pair of the configuration does not ask for"
     baselines = [fact.model for fact in view.facts if fact.baseline]
     settings = view.study.config.tree
+    left, why = None, ""
+    if support:
+        left = _replicates_of(view, chosen[0])
+        if not left.size:
+            left, why = None, "the study asks for no statistics, or has too few rows"
     try:
         tree = model_tree(
-            chosen[0], exclude=baselines, alpha=settings.alpha, epsilon=settings.epsilon
+            chosen[0],
+            exclude=baselines,
+            alpha=settings.alpha,
+            epsilon=settings.epsilon,
+            replicates=left,
+            no_support=why,
         )
     except TreeError as error:
         return str(error)
     return tree, chosen[0]
+
+
+def _replicates_of(view: SliceView, matrix: ScoreMatrix) -> FloatArray:
+    """Return a matrix without each block of rows, shape (m, m, B), the mean of both directions."""
+    rows = view.replicates
+    same = rows[
+        (rows["metric"] == matrix.metric)
+        & (rows["definition"] == matrix.definition)
+        & (rows["params"] == matrix.params)
+    ]
+    return findings.ScoreMatrix.of(same, matrix.models).undirected().replicates
 
 
 def draw(view: SliceView) -> Iterator[Drawing]:

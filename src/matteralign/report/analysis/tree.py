@@ -7,7 +7,7 @@ neighbour joining (Saitou and Nei 1987) turns the distances into a tree.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from skbio import DistanceMatrix, TreeNode
 from skbio.tree import nj
 
 from matteralign.core.errors import MatterAlignError, UserError
+from matteralign.findings.estimates import FloatArray
+from matteralign.findings.support import DRAWS, Split, clade_support, split_of
 from matteralign.report.analysis.matrices import ScoreMatrix, complete_models
 
 ALPHA = 0.5
@@ -41,7 +43,7 @@ class ModelTree:
     ----------
     newick
         Unrooted tree (three branches at the top), branch lengths as neighbour joining gave
-        them, negative ones included.
+        them, negative ones included. Inner nodes are named by their support in percent.
     distances
         Square frame of the distances the tree was built from.
     layout
@@ -54,6 +56,10 @@ class ModelTree:
         Number of negative branch lengths, drawn as zero.
     alpha, epsilon
         The constants used.
+    support_draws
+        Number of drawn matrices behind the support of the clades, 0 where they have none.
+    no_support
+        Why they have none; empty where they have.
     """
 
     newick: str
@@ -64,6 +70,8 @@ class ModelTree:
     negative_branches: int
     alpha: float
     epsilon: float
+    support_draws: int = 0
+    no_support: str = ""
 
 
 def jensen_shannon(p: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -152,17 +160,24 @@ def neighbour_joining(distances: pd.DataFrame) -> TreeNode:
     return nj(DistanceMatrix(data, names), neg_as_zero=False)
 
 
-def tree_layout(tree: TreeNode) -> pd.DataFrame:
+def tree_layout(tree: TreeNode, support: Mapping[Split, float] | None = None) -> pd.DataFrame:
     """Lay a tree out as a midpoint-rooted phylogram.
 
     Negative branch lengths are drawn as zero (`clamped`); smaller subtrees come first.
+
+    Parameters
+    ----------
+    support
+        Share of trees that have a split; splits that are not there have none of them.
 
     Returns
     -------
     DataFrame
         One row per node, parents before children: node (int), parent (int, −1 for the
         root), model (key, "" for inner nodes), length (as drawn), clamped (bool), x
-        (distance from the root), y (leaves at 0, 1, …; inner nodes between their children).
+        (distance from the root), y (leaves at 0, 1, …; inner nodes between their children),
+        support (of the clade that begins there; NaN for tips, and once at the root, where two
+        branches are one).
     """
     clamped: set[str] = set()
     drawn = tree.copy()
@@ -195,6 +210,13 @@ def tree_layout(tree: TreeNode) -> pd.DataFrame:
         if i not in set(tip_rows):
             below_y = [y[j] for j, (_, parent, _) in enumerate(order) if parent == i]
             y[i] = (min(below_y) + max(below_y)) / 2.0
+    told: set[Split] = set()
+    shares = []
+    for node, _, _ in order:
+        split = split_of((tip.name for tip in node.tips()), tips)
+        known = support is not None and split is not None and split not in told
+        shares.append(support.get(split, 0.0) if known and support and split else np.nan)
+        told |= {split} if split is not None else set()
     return pd.DataFrame(
         {
             "node": np.arange(len(order)),
@@ -204,6 +226,7 @@ def tree_layout(tree: TreeNode) -> pd.DataFrame:
             "clamped": [node.name in clamped for node, _, _ in order],
             "x": [x for _, _, x in order],
             "y": y,
+            "support": shares,
         }
     )
 
@@ -214,6 +237,8 @@ def model_tree(
     exclude: Collection[str] = (),
     alpha: float = ALPHA,
     epsilon: float = EPSILON,
+    replicates: FloatArray | None = None,
+    no_support: str = "",
 ) -> ModelTree:
     """Build the tree of the models of a similarity matrix.
 
@@ -223,6 +248,10 @@ def model_tree(
         CKNNA in the study; any similarity metric works.
     exclude
         Random baselines: they take no part.
+    replicates : (m, m, B)
+        The matrix without each block of rows, for the support of the clades.
+    no_support
+        Why there are none.
 
     Raises
     ------
@@ -235,17 +264,45 @@ def model_tree(
     chosen = matrix.values.loc[list(kept), list(kept)]
     distances = profile_distances(chosen, alpha=alpha, epsilon=epsilon)
     tree = neighbour_joining(distances)
+    support: dict[Split, float] | None = None
+    if replicates is not None:
+        at = [matrix.models.index(name) for name in kept]
+        left = replicates[np.ix_(at, at)]
+        if np.isnan(left[~np.eye(len(at), dtype=bool)]).any() or not left.size:
+            no_support = "a pair has no score without each block of rows"
+        else:
+
+            def build(drawn: FloatArray) -> TreeNode:
+                similarity = pd.DataFrame(drawn, index=list(kept), columns=list(kept))
+                return neighbour_joining(
+                    profile_distances(similarity, alpha=alpha, epsilon=epsilon)
+                )
+
+            support = clade_support(chosen.to_numpy(dtype=np.float64), left, build)
     negative = sum(1 for n in tree.preorder() if n.length is not None and n.length < 0.0)
     return ModelTree(
-        newick=str(tree).strip(),
+        newick=_newick(tree, support),
         distances=distances,
-        layout=tree_layout(tree),
+        layout=tree_layout(tree, support),
         dropped=dropped,
         excluded=tuple(name for name in matrix.models if name in exclude),
         negative_branches=negative,
         alpha=alpha,
         epsilon=epsilon,
+        support_draws=0 if support is None else DRAWS,
+        no_support=no_support if support is None else "",
     )
+
+
+def _newick(tree: TreeNode, support: Mapping[Split, float] | None) -> str:
+    """Return a tree as text, inner nodes named by their support in percent."""
+    named = tree.copy()
+    every = named.subset()
+    for node in named.non_tips():
+        split = split_of(node.subset(), every)
+        if support is not None and split is not None:
+            node.name = f"{100 * support.get(split, 0.0):.0f}"
+    return str(named).strip()
 
 
 def _too_few(kept: Sequence[str], dropped: Sequence[str] = (), excluded: Sequence[str] = ()) -> str:

@@ -198,6 +198,14 @@ def tree_caption(tree: ModelTree, matrix: ScoreMatrix, dataset: str) -> str:
         f"column-normalised matrix (α = {tree.alpha:g}, ε = {tree.epsilon:g}). The root "
         "is drawn at the midpoint; it does not stand for an ancestor. "
     )
+    if tree.support_draws:
+        text += (
+            "Numbers are support: in how many percent of "
+            f"{tree.support_draws} trees of matrices, drawn to vary as those of other samples of "
+            "structures would, the models to the right stand together. "
+        )
+    elif tree.no_support:
+        text += f"Clades have no support: {tree.no_support}. "
     if tree.excluded:
         text += f"Without random baselines ({', '.join(tree.excluded)}). "
     if tree.dropped:

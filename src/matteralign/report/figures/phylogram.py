@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from matteralign.report.analysis.tree import ModelTree
 from matteralign.report.figures.legend import bottom_legend, legend_height
@@ -27,6 +30,9 @@ from matteralign.report.figures.style import (
 )
 
 PLOT_WIDTH, EDGE, ROW, TIP_FONT = 4.4, 0.2, 0.26, 8.5
+SUPPORT_FONT = 6.0
+SURE = 0.7
+"""Support below this is drawn pale."""
 
 
 def tree_figure(
@@ -47,13 +53,7 @@ def _draw(tree: ModelTree, labels: Mapping[str, ModelLabel], title: str, subtitl
     layout = tree.layout
     tips = [str(m) for m in layout["model"] if m]
     shown = {m: label_for(labels, m) for m in tips}
-    notes = ["Rooted at the midpoint for drawing only."]
-    if tree.negative_branches:
-        notes.append("Dotted: negative branch length, drawn as zero.")
-    if tree.dropped:
-        notes.append(f"Left out, pairs without a score: {len(tree.dropped)} (see caption).")
-    if any(label.untrained for label in shown.values()):
-        notes.append(UNTRAINED_NOTE)
+    notes = _notes(tree, shown.values())
     handles = family_handles(labels, tips)
     tip_room = widest([label.text for label in shown.values()], TIP_FONT) + 0.25
     width = max(2 * EDGE + PLOT_WIDTH + tip_room, 5.5)
@@ -81,6 +81,7 @@ def _draw(tree: ModelTree, labels: Mapping[str, ModelLabel], title: str, subtitl
         ax.plot([px, x], [y, y], color=INK, linewidth=1.1, solid_capstyle="projecting")
         dots = ":" if clamped else "-"
         ax.plot([px, px], [py, y], color=INK, linewidth=1.1, linestyle=dots)
+    _supports(ax, layout, place)
     for node, model in layout[["node", "model"]].itertuples(index=False, name=None):
         if not model:
             continue
@@ -128,6 +129,37 @@ def _draw(tree: ModelTree, labels: Mapping[str, ModelLabel], title: str, subtitl
     bottom_legend(fig, handles, EDGE, footnote_height(notes))
     footnotes(fig, notes, EDGE)
     return fig
+
+
+def _notes(tree: ModelTree, shown: Iterable[ModelLabel]) -> list[str]:
+    notes = ["Rooted at the midpoint for drawing only."]
+    if tree.negative_branches:
+        notes.append("Dotted: negative branch length, drawn as zero.")
+    if tree.support_draws:
+        notes.append("Numbers: support of the clade to the right, in percent; pale below 70.")
+    if tree.dropped:
+        notes.append(f"Left out, pairs without a score: {len(tree.dropped)} (see caption).")
+    if any(label.untrained for label in shown):
+        notes.append(UNTRAINED_NOTE)
+    return notes
+
+
+def _supports(ax: Axes, layout: pd.DataFrame, place: Mapping[int, tuple[float, float]]) -> None:
+    """Write the support of each clade behind the node where it begins."""
+    for node, support in layout[["node", "support"]].itertuples(index=False, name=None):
+        if not math.isnan(support):
+            x, y = place[int(node)]
+            ax.annotate(
+                f"{100 * support:.0f}",
+                (x, y),
+                xytext=(2.5, 0),
+                textcoords="offset points",
+                va="center_baseline",
+                size=SUPPORT_FONT,
+                color=MUTED if support < SURE else INK,
+                path_effects=[withStroke(linewidth=1.6, foreground="white")],
+                zorder=4,
+            )
 
 
 def _round_down(value: float) -> float:
