@@ -114,5 +114,26 @@ class Planes(AnalysisSection):
         return {"plane": ("pair", [self.plane]), "colours": ("pair", self.colours)}
 
 
-Analysis = Annotated[PairedScores | Dimensions | Planes, Field(discriminator="kind")]
+class Maps(AnalysisSection):
+    """Maps (UMAP) of each model's latents of all slices together, coloured by slice."""
+
+    needs = ("latents",)
+    version = 1
+
+    kind: Literal["maps"]
+    rows: int | None = Field(
+        default=None, ge=8, description="take the first so many rows of each slice; null: all"
+    )
+    neighbors: int = Field(default=15, ge=2, description="neighbours of a row, itself not counted")
+    min_dist: float = Field(
+        default=0.1, ge=0, le=1, description="how closely points may lie together"
+    )
+    seed: int = Field(default=0, ge=0, description="of the layout")
+    normalize: Literal["none", "row_max", "row_max_abs", "l2"] = Field(
+        default="none",
+        description="scaling of each row. Scalings by one number for a whole array change no map",
+    )
+
+
+Analysis = Annotated[PairedScores | Dimensions | Planes | Maps, Field(discriminator="kind")]
 """One analysis; its key `kind` says which."""

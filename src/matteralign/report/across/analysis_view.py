@@ -54,9 +54,13 @@ class Missing:
 
 @dataclass
 class Findings:
-    """What an analysis found: tables by file stem, figures, and what is missing."""
+    """What an analysis found: tables by file stem, figures, and what is missing.
+
+    Tables that are `large` are written as Parquet only.
+    """
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    large: frozenset[str] = frozenset()
     drawings: list[Drawing] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
 
