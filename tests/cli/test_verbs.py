@@ -15,7 +15,7 @@ from matteralign.cli.shared.verbs import VERBS, Verb, registered
 
 HEAVY = {
     "ase", "biotite", "gemmi", "jinja2", "jsonschema", "lmdb", "matplotlib", "numba", "pandas",
-    "rdkit", "requests", "scipy", "selfies", "skbio", "snakemake", "torch",
+    "rdkit", "requests", "scipy", "selfies", "skbio", "sklearn", "snakemake", "torch", "umap",
 }  # fmt: skip
 OF_A_STUDY = {"numpy", "pydantic", "yaml"}
 OF_A_FILE = {"pyarrow"}

@@ -117,7 +117,7 @@ class Planes(AnalysisSection):
 class Maps(AnalysisSection):
     """Maps (UMAP) of each model's latents of all slices together, coloured by slice."""
 
-    needs = ("latents",)
+    needs: ClassVar[tuple[Need, ...]] = ("latents",)
     version = 1
 
     kind: Literal["maps"]
@@ -135,5 +135,15 @@ class Maps(AnalysisSection):
     )
 
 
-Analysis = Annotated[PairedScores | Dimensions | Planes | Maps, Field(discriminator="kind")]
+class EnergyMaps(Maps):
+    """Maps as `maps`, coloured by the error of each model's energies as well."""
+
+    needs = ("latents", "predictions")
+
+    kind: Literal["energy_maps"]  # type: ignore[assignment]
+
+
+Analysis = Annotated[
+    PairedScores | Dimensions | Planes | Maps | EnergyMaps, Field(discriminator="kind")
+]
 """One analysis; its key `kind` says which."""

@@ -43,6 +43,13 @@ ANALYSES: dict[str, Any] = {
         "plane": {"metric": "information_imbalance", "definition": "rank", "params": {"k": 1}},
         "colours": METRICS["pair"][:2],
     },
+    "maps": {"kind": "maps", "slices": ["omat24-syn", "omol25-syn"], "models": ["orb-v2"]},
+    "energy-maps": {
+        "kind": "energy_maps",
+        "slices": ["omat24-syn", "omol25-syn"],
+        "models": ["mace-mp-small", "composition"],
+        "normalize": "l2",
+    },
     "alone": {
         "kind": "paired_scores",
         "slices": ["omat24-syn"],

@@ -54,13 +54,9 @@ class Missing:
 
 @dataclass
 class Findings:
-    """What an analysis found: tables by file stem, figures, and what is missing.
-
-    Tables that are `large` are written as Parquet only.
-    """
+    """What an analysis found: tables by file stem, figures, and what is missing."""
 
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    large: frozenset[str] = frozenset()
     drawings: list[Drawing] = field(default_factory=list)
     missing: list[Missing] = field(default_factory=list)
 

@@ -63,8 +63,25 @@ class Taken:
 
 def find(view: AnalysisView) -> Findings:
     """Draw a map of every model that the slices have."""
+    out = place_all(view)
+    maps = out.tables["maps"]
+    if len(maps):
+        labels = labels_of(one_per_model(view.facts))
+        out.drawings.append(
+            Drawing(
+                "maps",
+                "Maps of latents",
+                maps_caption(maps, out.tables["separation"], labels),
+                maps_figure(out.tables["coordinates"], maps, labels, view.asked.slices),
+            )
+        )
+    return out
+
+
+def place_all(view: AnalysisView) -> Findings:
+    """Return the tables of the maps: coordinates, maps, separation; and what is missing."""
     asked = view.section(Maps)
-    out = Findings(large=frozenset({"coordinates"}))
+    out = Findings()
     ids = {name: _ids(view, name) for name in view.slices}
     coordinates, maps, apart = [], [], []
     for key in view.models:
@@ -85,16 +102,6 @@ def find(view: AnalysisView) -> Findings:
         "maps": pd.DataFrame(maps, columns=MAP_COLUMNS),
         "separation": pd.DataFrame(apart, columns=SEPARATION_COLUMNS),
     }
-    if coordinates:
-        labels = labels_of(one_per_model(view.facts))
-        out.drawings.append(
-            Drawing(
-                "maps",
-                "Maps of latents",
-                maps_caption(out.tables["maps"], out.tables["separation"], labels),
-                maps_figure(table, out.tables["maps"], labels, view.asked.slices),
-            )
-        )
     return out
 
 

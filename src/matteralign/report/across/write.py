@@ -30,8 +30,7 @@ def write_analysis(view: AnalysisView) -> str:
     layout.record.unlink(missing_ok=True)
     tables: list[Path] = []
     for stem, frame in found.tables.items():
-        large = stem in found.large
-        tables += write_table(frame, layout.tables / stem, made_of, csv=not large)
+        tables += write_table(frame, layout.tables / stem, made_of)
     keep_only(layout.tables, tables)
     figures: list[Path] = []
     captions = []

@@ -33,6 +33,8 @@ def small_plots(
     handles: Sequence[Artist],
     notes: Sequence[str],
     side: float = SIDE,
+    across: int = ACROSS,
+    gap: float = GAP_Y,
 ) -> Grid:
     """Make the empty plots; call inside `style`.
 
@@ -44,18 +46,22 @@ def small_plots(
         Title and subtitle of the figure.
     side
         Width and height of a plot in inches.
+    across
+        Plots of a row, at most.
+    gap
+        Height between two rows in inches.
     """
-    across = min(ACROSS, max(len(titles), 1))
+    across = min(across, max(len(titles), 1))
     down = max(1, math.ceil(len(titles) / across))
     width = max(LEFT + across * side + (across - 1) * GAP_X + EDGE, 6.2)
     bottom = footnote_height(notes) + legend_height(handles, width - 2 * EDGE) + 0.5
-    height = bottom + down * side + (down - 1) * GAP_Y + 0.95
+    height = bottom + down * side + (down - 1) * gap + 0.95
     fig = new_figure(width, height)
     heading(fig, *heads)
     plots = []
     for i, title in enumerate(titles):
         left = LEFT + (i % across) * (side + GAP_X)
-        low = bottom + (down - 1 - i // across) * (side + GAP_Y)
+        low = bottom + (down - 1 - i // across) * (side + gap)
         ax = fig.add_axes((left / width, low / height, side / width, side / height))
         ax.set_title(title, size=8.5, loc="left", pad=5)
         ax.grid(color=FAINT, linewidth=0.5)

@@ -22,6 +22,8 @@ from matteralign.report.figures.style import (
 )
 
 SIDE = 2.15
+FEW = 9
+"""Of more maps six stand in a row."""
 DPI = 200
 """Points of a map are pixels, also in an SVG; there may be millions."""
 
@@ -58,17 +60,25 @@ def maps_figure(
         f"n = {row['n']:,}{_trust(row['trustworthiness'])}"
         for row in maps.to_dict("records")
     ]
+    with style():
+        about = settings(maps)
+        across = 3 if len(titles) <= FEW else 6
+        grid = small_plots(
+            titles, ("Maps of latents", about), handles, notes, side=SIDE, across=across
+        )
+        grid.figure.set_dpi(DPI)
+        for ax, model in zip(grid.plots, maps["model"], strict=True):
+            draw_slices(ax, coordinates[coordinates["model"] == model], colour)
+        return grid.figure
+
+
+def settings(maps: pd.DataFrame) -> str:
+    """Return in a line how the maps were made."""
     first = maps.iloc[0]
-    about = (
+    return (
         f"UMAP, {first['neighbors']} neighbours, min_dist = {first['min_dist']:g}, "
         f"start: principal components, seed {first['seed']}"
     )
-    with style():
-        grid = small_plots(titles, ("Maps of latents", about), handles, notes, side=SIDE)
-        grid.figure.set_dpi(DPI)
-        for ax, model in zip(grid.plots, maps["model"], strict=True):
-            _draw(ax, coordinates[coordinates["model"] == model], colour)
-        return grid.figure
 
 
 def maps_caption(
@@ -102,14 +112,29 @@ def _trust(value: float) -> str:
     return "" if np.isnan(value) else f", T = {value:.3f}"
 
 
-def _draw(ax: Axes, rows: pd.DataFrame, colour: Mapping[str, str]) -> None:
-    order = np.random.default_rng(0).permutation(len(rows))
-    shown = rows.iloc[order]
-    size = float(np.clip(6000.0 / max(len(rows), 1), 0.15, 9.0))
+def shuffled(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the points in the order in which they are drawn, the same every time."""
+    return rows.iloc[np.random.default_rng(0).permutation(len(rows))]
+
+
+def point_size(rows: pd.DataFrame) -> float:
+    """Return the area of a point: small where there are many."""
+    return float(np.clip(6000.0 / max(len(rows), 1), 0.15, 9.0))
+
+
+def draw_slices(ax: Axes, rows: pd.DataFrame, colour: Mapping[str, str]) -> None:
+    """Draw the points of one map, coloured by slice."""
+    shown = shuffled(rows)
     ax.scatter(
-        shown["x"], shown["y"], s=size, c=[to_rgb(colour[name]) for name in shown["slice"]],
+        shown["x"], shown["y"], s=point_size(rows),
+        c=[to_rgb(colour[name]) for name in shown["slice"]],
         linewidths=0, alpha=0.8, rasterized=True,
     )  # fmt: skip
+    no_scale(ax)
+
+
+def no_scale(ax: Axes) -> None:
+    """Take ticks and grid away: a map has no scale."""
     ax.grid(visible=False)
     ax.set_xticks([])
     ax.set_yticks([])
