@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import linalg, stats
 from sklearn.linear_model import LinearRegression
 
-from matteralign.findings.energies import (
+from matteralign.findings.energies.regression import (
     CompositionSpace,
     EnergyRegression,
     element_counts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matteralign.core.errors import IntegrityError
+from matteralign.config.slices import Convergence
+from matteralign.core.errors import IntegrityError, UserError
 from matteralign.report.analysis.energies import SliceEnergies
 from matteralign.report.contents import report_data
 from matteralign.report.drawing import draw
@@ -19,10 +21,11 @@ from matteralign.report.figures.findings.energy_panels import composition_figure
 from matteralign.report.figures.render import render
 from matteralign.report.figures.style import ModelLabel, labels_of
 from matteralign.report.page.energies_html import energies_html, no_energies
-from matteralign.report.slice_findings import findings_absent
+from matteralign.report.slice_findings import convergence, findings_absent
 from matteralign.report.slice_view import SliceView
 from matteralign.stages.score import score_slice
 from matteralign.stages.study.standing import require_today
+from matteralign.stages.study.study import Study
 from matteralign.stages.summarize import summarize_model
 from matteralign.store.predictions import read_energies, write_predictions
 from matteralign.store.structures import Compositions, read_compositions
@@ -31,7 +34,13 @@ from tests.synthetic import Planted, build, quality, slice_of
 
 PANEL = ["mace-mp-small", "chgnet-0.3.0", "orb-v2", "uma-medium", "chemberta", "random"]
 WITH = PANEL[:4]
-METRICS = {"pair": [{"metric": "cka", "definition": "plain"}], "model": []}
+METRICS: dict[str, Any] = {
+    "pair": [
+        {"metric": "cka", "definition": "plain"},
+        {"metric": "dcor", "definition": "squared"},
+    ],
+    "model": [],
+}
 
 
 @pytest.fixture(scope="module")
@@ -221,3 +230,64 @@ def test_the_report_says_why_there_are_none(done: Any, monkeypatch: pytest.Monke
     data = report_data(SliceView(done.study, done.layout))
     assert data.energies is None  # the structures are copies of water without an energy
     assert any("energies: the structures of this slice have no DFT" in note for note in data.notes)
+
+
+def test_alignment_to_the_best_model(view: SliceView) -> None:
+    points = view.tables["convergence"].set_index("model")
+    told = view.tables["convergence_correlation"]
+    assert set(points.index) == set(WITH)
+    assert list(points.index[points["best"]]) == ["uma-medium"]
+    assert np.isnan(points.loc["uma-medium", "value"])
+    assert set(told["metric"]) == {"dcor"}
+    assert set(told["column"]) == {"value", "debiased"}
+    assert set(told["chosen_by"]) == {"smallest MAE"}
+    scores = view.scores[view.scores["metric"] == "dcor"]
+    pair = scores[(scores["model_a"] == "orb-v2") & (scores["model_b"] == "uma-medium")].iloc[0]
+    for name, column in (("value", "value"), ("floor", "null_mean"), ("debiased", "debiased")):
+        assert points.loc["orb-v2", name] == pytest.approx(pair[column])
+    (drawn,) = [d for d in draw(view) if d.stem == "convergence"]
+    assert "UMA medium 1.1 has the smallest error" in drawn.caption
+    assert len(drawn.figure.axes) == 2
+    render(drawn.figure, "a")
+
+
+def test_a_named_best_model_and_a_score_that_is_not_there(
+    planted: Planted, view: SliceView
+) -> None:
+    name = slice_of("qm9")
+
+    def study(**asked_of: Any) -> Study:
+        asked = Convergence.model_validate(asked_of)
+        chosen = planted.study.slice(name).model_copy(update={"convergence": asked})
+        config = planted.study.config.model_copy(update={"slices": {name: chosen}})
+        return Study(config, planted.study.cards)
+
+    cka = {"metric": "cka", "definition": "plain"}
+    other = SliceView(study(score=cka, best="orb-v2"), planted.layout(name))
+    told = other.tables["convergence_correlation"]
+    assert set(told["best"]) == {"orb-v2"}
+    assert set(told["metric"]) == {"cka"}
+    with pytest.raises(UserError, match=r"convergence\.best: unknown model 'orb-v'.*'orb-v2'"):
+        study(score=cka, best="orb-v").convergence(name)
+    with pytest.raises(UserError, match=r"convergence\.score: must be one score of the slice's"):
+        study(score={"metric": "cka", "definition": "debiased"}).convergence(name)
+    results = replace(view.results, convergence=(view.results.convergence[0], "chemberta"))
+    assert "chemberta, which convergence.best names" in str(convergence.absent(results))
+
+
+def test_untrained_models_are_drawn_and_not_correlated(view: SliceView) -> None:
+    facts = [
+        replace(fact, weights="untrained") if fact.model == "uma-medium" else fact
+        for fact in view.results.facts
+    ]
+    results = replace(view.results, facts=facts)
+    made = convergence.tables(results)
+    points = made["convergence"].set_index("model")
+    assert not points.loc["uma-medium", "best"]
+    assert not points.loc["uma-medium", "correlated"]
+    assert np.isfinite(points.loc["uma-medium", "value"])
+    (drawn,) = convergence.drawings(results)
+    assert "untrained weights are drawn and not correlated" in drawn.caption
+    every = replace(results, facts=[replace(fact, weights="untrained") for fact in facts])
+    (drawn,) = convergence.drawings(every)
+    assert "No model is trained" in drawn.caption

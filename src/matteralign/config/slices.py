@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from matteralign.config.metrics import SliceMetrics
+from matteralign.config.metrics import MetricRequest, SliceMetrics
 from matteralign.config.strict import StrictSection
 from matteralign.core.patterns import SYMBOL
 from matteralign.core.suggest import unknown
@@ -174,6 +174,17 @@ Rows = Annotated[
 ]
 
 
+class Convergence(StrictSection):
+    """Which score is compared with the errors of energies, and with which model."""
+
+    score: MetricRequest = Field(description="one of the slice's metrics of two models")
+    best: str | None = Field(
+        default=None,
+        description="key of the model that the others are compared with; null: the one with the "
+        "smallest error of energies",
+    )
+
+
 class Slice(StrictSection):
     """A named, seeded sample of a dataset with its panel of models: the unit a user reruns."""
 
@@ -202,6 +213,11 @@ class Slice(StrictSection):
     )
     metrics: SliceMetrics | None = Field(
         default=None, description="overrides the study's lists of metrics for this slice"
+    )
+    convergence: Convergence | None = Field(
+        default=None,
+        description="whether models with smaller errors of energies agree more with the best; "
+        "null: by the first cknna of the slice, or else its first dcor",
     )
 
     @model_validator(mode="after")

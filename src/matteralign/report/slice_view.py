@@ -176,7 +176,12 @@ class SliceView:
         """What the findings of the slice are made of."""
         specs = [(m.spec.metric, m.spec.definition, m.params) for m in self.pair_measures]
         dataset = self.study.slice(self.layout.slice).dataset
-        return SliceResults(dataset, self.facts, self.scores, specs, self.energies)
+        measure, best = self.study.convergence(self.layout.slice)
+        known = dict(zip(self.pair_measures, specs, strict=True))
+        compared = None if measure is None else known[measure]
+        return SliceResults(
+            dataset, self.facts, self.scores, specs, self.energies, (compared, best)
+        )
 
 
 def _require_columns(rows: Any, where: Path) -> None:

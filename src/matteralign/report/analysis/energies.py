@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from matteralign.findings.energies import (
+from matteralign.findings.energies.regression import (
     EnergyRegression,
     Estimate,
     element_counts,

@@ -16,6 +16,7 @@ from matteralign.report.analysis.tables import with_weights
 from matteralign.report.slice_findings import (
     aspects,
     condensed,
+    convergence,
     energies,
     local_global,
     over_k,
@@ -35,7 +36,15 @@ class Finding:
 
 FINDINGS = tuple(
     Finding(module.absent, module.tables, module.drawings)
-    for module in (condensed, local_global, over_k, aspects, variance, energies)
+    for module in (
+        condensed,
+        local_global,
+        over_k,
+        aspects,
+        variance,
+        energies,
+        convergence,
+    )
 )
 """In the order of the report."""
 

@@ -42,6 +42,9 @@ class SliceResults:
         configuration.
     energies
         Energies of DFT and of the models; None where they were not read.
+    convergence
+        The score that is compared with errors of energies (None: there is none), and the model
+        that the others are compared with (None: the best).
     """
 
     dataset: str
@@ -49,6 +52,7 @@ class SliceResults:
     scores: pd.DataFrame
     specs: Sequence[tuple[str, str, str]]
     energies: SliceEnergies | None = None
+    convergence: tuple[tuple[str, str, str] | None, str | None] = (None, None)
 
     @cached_property
     def models(self) -> pd.DataFrame:

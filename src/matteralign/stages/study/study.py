@@ -59,6 +59,31 @@ class Study:
         """Return the metrics of each model on a slice."""
         return measures_of(self.config.metrics_of(slice_name), "model")
 
+    def convergence(self, slice_name: str) -> tuple[Measure | None, str | None]:
+        """Return the score that is compared with errors of energies, and with which model.
+
+        None for a slice without such a score; None for the model with the smallest error.
+
+        Raises
+        ------
+        UserError
+            If the slice does not compute the score, or the model is not on its panel.
+        """
+        asked, known = self.slice(slice_name).convergence, self.pair_measures(slice_name)
+        if asked is None:
+            names = [m.spec.metric for m in known]
+            first = next((name for name in ("cknna", "dcor") if name in names), None)
+            return (None if first is None else known[names.index(first)]), None
+        where, normalize = "convergence.score", self.config.metrics.normalize
+        found = measures_asked([asked.score], where, "pair", normalize)
+        if len(found) != 1 or found[0] not in known:
+            told = unknown("score", str(found[0]), [str(m) for m in known])
+            raise UserError(f"{where}: must be one score of the slice's metrics.pair: {told}")
+        keys = [card.key for card in self.panel(slice_name)]
+        if asked.best is not None and asked.best not in keys:
+            raise UserError(f"convergence.best: {unknown('model', asked.best, keys)}")
+        return found[0], asked.best
+
     def slice(self, name: str) -> Slice:
         """Return a slice by name."""
         return get_slice(self.config, name)
@@ -281,6 +306,8 @@ def open_study(config: StudyConfig, base: Path = Path()) -> Study:
                     checked.add(card.key)
             if chosen.metrics is not None:
                 _ = study.pair_measures(name), study.model_measures(name)
+            if chosen.convergence is not None:
+                _ = study.convergence(name)
         except UserError as error:
             raise UserError(f"slice {name!r}: {error}") from error
     for name in config.analyses:
