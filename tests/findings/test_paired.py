@@ -9,7 +9,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from matteralign.findings.paired import difference_summary, over_models, paired
+from matteralign.findings.paired import (
+    difference_summary,
+    independent_interval,
+    over_models,
+    paired,
+)
 
 SCORE = {"metric": "cka", "definition": "plain", "params": "{}"}
 
@@ -106,3 +111,40 @@ def test_baselines_are_left_out_and_few_models_have_no_interval() -> None:
     assert row["difference"] == pytest.approx(0.1)
     assert np.isnan(row["difference_low"])
     assert np.isnan(row["rank_correlation"])
+
+
+def replicates(value: float, spread: float, rng: np.random.Generator) -> np.ndarray:
+    """Return 16 values without a block each, of a mean whose standard error is `spread`."""
+    blocks = value + spread * 4.0 * rng.normal(size=16)
+    return (blocks.sum() - blocks) / 15.0
+
+
+def test_the_interval_over_structures_covers_the_planted_difference() -> None:
+    rng = np.random.default_rng(2)
+    hits = 0
+    for _ in range(400):
+        first, second = replicates(0.4, 0.01, rng), replicates(0.3, 0.02, rng)
+        low, high = independent_interval(second.mean() - first.mean(), first, second)
+        hits += low <= -0.1 <= high
+    assert 367 <= hits <= 393  # 95 % of 400, three standard errors
+
+
+def test_its_width_is_that_of_welch() -> None:
+    rng = np.random.default_rng(3)
+    one, two = rng.normal(size=16), rng.normal(size=16) * 3
+    left = [(blocks.sum() - blocks) / 15.0 for blocks in (one, two)]
+    low, high = independent_interval(two.mean() - one.mean(), *left)
+    expected = stats.ttest_ind(two, one, equal_var=False).confidence_interval(0.95)
+    assert (low, high) == pytest.approx((expected.low, expected.high))
+
+
+def test_slices_that_may_share_structures_have_no_interval_over_structures() -> None:
+    rng = np.random.default_rng(4)
+    sides = [
+        table({("a", "b"): 0.5}, name).assign(replicates=[replicates(0.5, 0.01, rng)])
+        for name in ("in", "out")
+    ]
+    assert paired(*sides)["difference_low"].notna().all()
+    assert paired(*sides, independent=False)["difference_low"].isna().all()
+    summary = difference_summary(paired(*sides))
+    assert summary["difference_structures_low"].notna().all()

@@ -26,6 +26,8 @@ def test_every_pair_of_both_slices_stands_in_the_table_with_its_own_scores(
     scores = scores[scores["metric"] == "cka"].set_index(["model_a", "model_b"])["value"]
     for a, b, value in own[["model_a", "model_b", "value_2"]].itertuples(index=False, name=None):
         assert value == scores[(a, b)]
+    assert (own["difference_low"] <= own["difference"]).all()
+    assert (own["difference"] <= own["difference_high"]).all()
     assert found.missing == []
     assert len(found.drawings) == 1
     # The random baseline is in the table and not in the summary.

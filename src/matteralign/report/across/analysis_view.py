@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from matteralign.config.analyses import Analysis, AnalysisSection
@@ -162,11 +164,12 @@ class AnalysisView:
 
         One row per pair, of a metric with a direction one per direction. Where the two
         directions of a similarity differ, the mean of both; too far apart, no value. Rows
-        without a value are among them.
+        without a value are among them. The column `replicates` has the value without each
+        block of structures, an array or None.
         """
         spec, models = measure.spec, self.models_in(slice_name)
         score = spec.metric, spec.definition, measure.params
-        rows = select_scores(self.slices[slice_name].scores, *score)
+        rows = select_scores(self.slices[slice_name].replicates, *score)
         once = once_per_pair(rows, models).reset_index(drop=True)
         if spec.info.directional or spec.definition_info.symmetric:
             return once
@@ -200,6 +203,14 @@ def one_per_model(facts: pd.DataFrame) -> pd.DataFrame:
     return out.reset_index(drop=True)
 
 
+def _mean(
+    one: npt.NDArray[np.float32] | None, other: npt.NDArray[np.float32] | None
+) -> npt.NDArray[np.float64] | None:
+    if one is None or other is None:
+        return None
+    return (np.asarray(one, np.float64) + np.asarray(other, np.float64)) / 2.0
+
+
 def _mean_of_directions(
     rows: pd.DataFrame, matrix: ScoreMatrix, models: Sequence[str]
 ) -> pd.DataFrame:
@@ -212,6 +223,8 @@ def _mean_of_directions(
     numbers = [name for name in ("value", *STATISTICS) if name in one]
     out = one.copy()
     out[numbers] = (one[numbers].astype(float) + back[numbers].astype(float)) / 2.0
+    both = zip(one["replicates"], back["replicates"], strict=True)
+    out["replicates"] = pd.Series([_mean(*pair) for pair in both], out.index, dtype=object)
     for a, b, status, reason in matrix.missing.itertuples(index=False, name=None):
         if (a, b) in out.index:
             out.loc[(a, b), ["value", "status", "reason"]] = [float("nan"), status, reason]

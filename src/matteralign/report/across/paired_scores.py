@@ -20,7 +20,7 @@ PAIRED_COLUMNS = [
     "metric", "definition", "params", "model_a", "model_b", "weights_a", "weights_b",
     "slice_1", "dataset_1", "n_1", "value_1", "ci_low_1", "ci_high_1", "null_mean_1",
     "slice_2", "dataset_2", "n_2", "value_2", "ci_low_2", "ci_high_2", "null_mean_2",
-    "difference",
+    "difference", "difference_low", "difference_high",
 ]  # fmt: skip
 
 
@@ -35,18 +35,25 @@ def find(view: AnalysisView) -> Findings:
     for measure in measures:
         for name in view.asked.slices:
             out.missing += no_score(view.scores(name, measure), name, str(measure))
-    parts = [
-        paired(view.scores(first, measure), view.scores(other, measure)).assign(
-            dataset_1=view.dataset(first), dataset_2=view.dataset(other)
-        )
-        for other in others
-        for measure in measures
-    ]
-    empty = pd.DataFrame(columns=PAIRED_COLUMNS)
-    pairs = pd.concat(parts, ignore_index=True)[PAIRED_COLUMNS] if parts else empty
+    parts = []
+    for other in others:
+        # Slices of one dataset may draw the same structures.
+        apart = _source(view, first) != _source(view, other)
+        if not apart:
+            what, reason = "interval of differences", "both slices draw from one dataset"
+            out.missing.append(Missing(other, "", "", what, "not_applicable", reason))
+        for measure in measures:
+            both = paired(
+                view.scores(first, measure), view.scores(other, measure), independent=apart
+            )
+            both["dataset_1"], both["dataset_2"] = view.dataset(first), view.dataset(other)
+            parts.append(both)
+    empty = pd.DataFrame(columns=[*PAIRED_COLUMNS, "replicates_1", "replicates_2"])
+    pairs = pd.concat(parts, ignore_index=True) if parts else empty
     labels = labels_of(one_per_model(view.facts))
     baselines = [model for model, label in labels.items() if label.baseline]
     summary = difference_summary(pairs, baselines)
+    pairs = pairs[PAIRED_COLUMNS]
     out.tables = {"pairs": pairs, "summary": summary}
     for other in others:
         chosen = pairs[pairs["slice_2"] == other]
@@ -65,3 +72,7 @@ def find(view: AnalysisView) -> Findings:
             )
         )
     return out
+
+
+def _source(view: AnalysisView, slice_name: str) -> str:
+    return view.dataset(slice_name).partition("@")[0]

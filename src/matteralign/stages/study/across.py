@@ -32,6 +32,7 @@ def _inputs(study: Study, layout: AnalysisLayout, slice_name: str) -> Iterator[P
     yield place.structures
     if "scores" in needs:
         yield place.scores
+        yield place.replicates
     for key in study.analysis_models(layout.analysis):
         if key in panel:
             yield place.latent_sidecar(key)

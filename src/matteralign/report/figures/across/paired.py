@@ -89,7 +89,8 @@ def paired_caption(pairs: pd.DataFrame, summary: pd.DataFrame) -> str:
     for title, row in zip(titles, summary.to_dict("records"), strict=True):
         parts.append(
             f"{title}: mean {row['mean_1']:.3f} and {row['mean_2']:.3f}, difference "
-            f"{_with_interval(row, 'difference', '+.3f')}; {row['share_lower']:.0%} of "
+            f"{_with_interval(row, 'difference', '+.3f')}{_structures(row)}; "
+            f"{row['share_lower']:.0%} of "
             f"{row['pairs']} pairs are lower in the second."
         )
     parts.append(
@@ -103,6 +104,11 @@ def _with_interval(row: Mapping[Hashable, Any], name: str, form: str) -> str:
     value, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
     text = format(value, form)
     return text if np.isnan(low) else f"{text} [{low:{form}}, {high:{form}}]"
+
+
+def _structures(row: Mapping[Hashable, Any]) -> str:
+    low, high = (row[f"difference_structures_{end}"] for end in ("low", "high"))
+    return "" if np.isnan(low) else f" (over structures [{low:+.3f}, {high:+.3f}])"
 
 
 def _say(ax: Axes, row: Mapping[Hashable, Any]) -> None:
