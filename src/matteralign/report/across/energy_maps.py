@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from matteralign.findings.energies import EnergyRegression
+from matteralign.findings.energies.regression import EnergyRegression
 from matteralign.report.across.analysis_view import AnalysisView, Findings, Missing, one_per_model
 from matteralign.report.across.maps import place_all
 from matteralign.report.figures.across.energy_maps import energy_maps_caption, energy_maps_figure

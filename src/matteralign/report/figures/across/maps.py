@@ -56,7 +56,7 @@ def maps_figure(
     if any(label_for(labels, str(model)).untrained for model in maps["model"]):
         notes.append(f"{UNTRAINED_NOTE}.")
     titles = [
-        f"{shorten(label_for(labels, row['model']).text, 30)}\n"
+        f"{shorten(label_for(labels, row['model']).text, 36)}\n"
         f"n = {row['n']:,}{_trust(row['trustworthiness'])}"
         for row in maps.to_dict("records")
     ]
