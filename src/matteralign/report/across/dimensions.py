@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from matteralign.findings.bands import dimension_bands
+from matteralign.findings.across.bands import dimension_bands
 from matteralign.report.across.analysis_view import AnalysisView, Findings, Missing, one_per_model
 from matteralign.report.analysis.dimensions import estimator_label
 from matteralign.report.figures.across.violins import violins_caption, violins_figure

@@ -14,7 +14,7 @@ import pandas as pd
 from matteralign.config.analyses import Maps
 from matteralign.core.errors import IntegrityError
 from matteralign.core.scaling import Scaling
-from matteralign.findings.maps import (
+from matteralign.findings.across.maps import (
     LEAST_ROWS,
     exact_neighbors,
     separation,

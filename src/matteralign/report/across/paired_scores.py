@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from matteralign.findings.paired import difference_summary, paired
+from matteralign.findings.across.paired import difference_summary, paired
 from matteralign.report.across.analysis_view import (
     AnalysisView,
     Findings,

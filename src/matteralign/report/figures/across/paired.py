@@ -45,7 +45,7 @@ def paired_figure(
     Parameters
     ----------
     pairs, summary
-        From `matteralign.findings.paired.paired` and `difference_summary`, of two slices.
+        From `matteralign.findings.across.paired.paired` and `difference_summary`, of two slices.
     """
     groups = list(pairs.groupby(SPEC, sort=False))
     first, second = (str(pairs[f"slice_{i}"].iloc[0]) for i in (1, 2))

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from matteralign.findings.paired import (
+from matteralign.findings.across.paired import (
     difference_summary,
     independent_interval,
     over_models,

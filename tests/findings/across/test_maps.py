@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import distance_matrix
 from sklearn import manifold
 
-from matteralign.findings.maps import (
+from matteralign.findings.across.maps import (
     exact_neighbors,
     map_neighbors,
     separation,

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matteralign.findings.bands import dimension_bands
-from matteralign.findings.corners import CORNERS, corner_of, corner_table, share_over_models
+from matteralign.findings.across.bands import dimension_bands
+from matteralign.findings.across.corners import CORNERS, corner_of, corner_table, share_over_models
 
 
 def test_quartiles_are_those_of_the_models_without_the_baseline() -> None:

@@ -1,0 +1,1 @@
+"""Findings of several slices together: pairs, corners, bands of dimensions, maps."""
