@@ -19,7 +19,7 @@ from matteralign.models.base.wrapper import Embedded, Refusal, Wrapper
 from matteralign.models.running.jobs import Job, _embed
 from matteralign.registry.card import ModelCard
 from matteralign.stages import embed
-from matteralign.stages.study.layout import Layout
+from matteralign.stages.study.layout import AnalysisLayout, Layout
 from matteralign.stages.study.nested import longer, of_models, of_one_draw, source_of
 from matteralign.stages.study.standing import Standing
 from matteralign.stages.study.study import Study
@@ -331,3 +331,17 @@ def test_a_run_needs_latents_of_the_models_that_its_results_show(place: Place) -
         "long": {"alpha", "beta"}
     }
     assert needed("long/neighbors/gamma.json", "_shared/datasets/qm9.json") == {"long": {"gamma"}}
+
+
+def test_an_analysis_needs_what_it_reads_of_its_slices(place: Place) -> None:
+    analysis = {
+        "kind": "paired_scores",
+        "slices": ["short", "long"],
+        "scores": [{"metric": "cka", "definition": "plain"}],
+    }
+    raw = place.study.config.model_dump(mode="json", include={"slices", "results"})
+    config = StudyConfig.model_validate(raw | {"analyses": {"both": analysis}})
+    study = Study(config, place.study.cards)
+    record = AnalysisLayout(place.folder, "both").record
+    # Scores need every model of the panel, whichever the analysis shows.
+    assert of_models(study, place.folder, [str(record)]) == {"short": {*KEYS}, "long": {*KEYS}}

@@ -73,7 +73,7 @@ def source_of(
             continue
         if key not in {card.key for card in study.panel(other)}:
             continue
-        if study.embed_identity(key, other) != study.embed_identity(key, name):
+        if not _made_alike(study, key, name, other):
             continue
         wanted = not standing and other in requested
         if wanted or _has_latents(study, Layout(results, other), key):
@@ -106,8 +106,18 @@ def of_models(study: Study, results: Path, files: Iterable[str]) -> dict[str, se
     return found
 
 
+def _made_alike(study: Study, key: str, name: str, other: str) -> bool:
+    """Return whether a model's latents on two slices are made with the same."""
+    # Slices differ in nothing but in whether untrained networks may stand in.
+    return study.weights(name) == study.weights(other) or (
+        study.embed_identity(key, name) == study.embed_identity(key, other)
+    )
+
+
 def _has_latents(study: Study, layout: Layout, key: str) -> bool:
     """Return whether a model's latents on a slice are there and of today."""
+    if not layout.latent_sidecar(key).exists():
+        return False  # most often, and told without reading what decides them
     standing = Standing(study, layout)
     results = [standing.sampled(), standing.embedded(study.cards[key])]
     return all(result.there and result.differs() is None for result in results)
