@@ -24,8 +24,9 @@ from matteralign.store.tidy import (
 COLUMNS = [
     "slice", "dataset", "sample_set_id", "n", "model_a", "model_b", "weights_a", "weights_b",
     "metric", "definition", "params", "scaling", "value", "status", "reason", "note",
-    "metric_version", "debiased", "debiased_low", "debiased_high", "null_mean", "null_sd",
-    "null_p", "p_adjusted", "p_holm", "ci_low", "ci_high", "latent_sha256_a", "latent_sha256_b",
+    "metric_version", "debiased", "debiased_low", "debiased_high", "calibrated", "null_mean",
+    "null_sd", "null_p", "p_adjusted", "p_holm", "ci_low", "ci_high", "latent_sha256_a",
+    "latent_sha256_b",
 ]  # fmt: skip
 INTEGERS = {"n", "metric_version"}
 FLOATS = {"value", *STATISTICS}

@@ -13,6 +13,7 @@ from matteralign.metrics.base.errors import NotApplicable
 from matteralign.metrics.base.registry import definition_of
 from matteralign.metrics.base.specs import Scored, interval_fields
 from matteralign.metrics.tiles.sums import MatrixSums, Sample
+from matteralign.stats.calibrated import calibrated_score
 from matteralign.stats.jackknife import interval
 from matteralign.stats.trace import CentredMoments, Null, gamma_null, root_of, trace_null
 
@@ -81,6 +82,7 @@ class GlobalScores:
             if null is not None:
                 null = root_of(null) if definition == "root" else null
                 fields |= {"null_mean": null.mean, "null_sd": null.sd, "null_p": null.p}
+                fields["calibrated"] = calibrated_score(value, null.threshold)
             fields |= self._intervals(a, b, definition, value, debiased)
             fields["note"] = self._few_rows(a, b, n) if "ci_low" in fields else ""
         return self._swept(a, b, definition, Scored.ok(value, n, **fields))

@@ -15,7 +15,7 @@ from itertools import combinations
 from typing import Any
 
 from matteralign.core.scaling import SCALINGS, Scaling
-from matteralign.metrics.base.specs import MetricSpec, Scored
+from matteralign.metrics.base.specs import STATISTICS, MetricSpec, Scored
 from matteralign.stages.assemble import adjust, check_scores, ordered_pairs
 from matteralign.stages.progress import Progress
 from matteralign.stages.study.layout import Layout
@@ -79,8 +79,8 @@ class _Work:
         stored = ledger.get(self.key(measure, a, b))
         if stored is None or (self.sweep and stored["sweep"] is None):
             return False
-        # Ledgers of earlier versions did not keep them.
-        return not self.statistics or all(name in stored for name in BOTH)
+        # Ledgers of earlier versions did not keep all of them.
+        return not self.statistics or all(name in stored for name in (*BOTH, *STATISTICS))
 
 
 def score_slice(

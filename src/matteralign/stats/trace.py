@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from matteralign.stats.calibrated import gamma_threshold
 from matteralign.stats.pairing import gamma_p
 
 
@@ -37,11 +38,12 @@ class CentredMoments:
 
 @dataclass(frozen=True)
 class Null:
-    """Law of a score under random pairing: mean, standard deviation, upper tail."""
+    """Law of a score under random pairing: mean, deviation, upper tail, 95 % quantile."""
 
     mean: float
     sd: float
     p: float
+    threshold: float
 
 
 def trace_null(a: CentredMoments, b: CentredMoments, n: int) -> tuple[float, float] | None:
@@ -67,14 +69,17 @@ def gamma_null(value: float, mean: float, sd: float) -> Null:
     Without a third moment the gamma law through zero is taken, as for HSIC in Gretton et al.
     (NeurIPS 20, 2008); its skewness is 2 sd / mean.
     """
-    return Null(mean, sd, gamma_p(value, mean, sd, 2.0 * sd / mean if mean > 0.0 else 0.0))
+    skewness = 2.0 * sd / mean if mean > 0.0 else 0.0
+    threshold = gamma_threshold(mean, sd, skewness)
+    return Null(mean, sd, gamma_p(value, mean, sd, skewness), threshold)
 
 
 def root_of(null: Null) -> Null:
     """Return the law of the square root of a variable with the gamma law of `null`."""
+    threshold = math.sqrt(max(0.0, null.threshold))
     if not (null.sd > 0.0 and null.mean > 0.0):
-        return Null(math.sqrt(max(0.0, null.mean)), 0.0, null.p)
+        return Null(math.sqrt(max(0.0, null.mean)), 0.0, null.p, threshold)
     shape = (null.mean / null.sd) ** 2
     log_ratio = float(special.gammaln(shape + 0.5) - special.gammaln(shape))
     mean = math.sqrt(null.mean / shape) * math.exp(log_ratio)
-    return Null(mean, math.sqrt(max(0.0, null.mean - mean**2)), null.p)
+    return Null(mean, math.sqrt(max(0.0, null.mean - mean**2)), null.p, threshold)

@@ -64,6 +64,7 @@ def _columns(outcome: Outcome) -> dict[str, str]:
         "95 % interval": interval(scored.ci_low, scored.ci_high),
         "debiased": number(scored.debiased),
         "its 95 % interval": interval(scored.debiased_low, scored.debiased_high),
+        "calibrated": number(scored.calibrated),
         "null mean ± sd": _null(scored.null_mean, scored.null_sd),
         "p": p_value(scored.null_p),
     }

@@ -12,6 +12,7 @@ from matteralign.metrics.base.card import Rows
 from matteralign.metrics.base.errors import NotApplicable
 from matteralign.metrics.base.specs import MetricSpec, Scored
 from matteralign.stats.blocks import LEAST_ROWS
+from matteralign.stats.calibrated import LEAST_DRAWS
 
 LOCAL_SHARE = 0.1
 """Share of the rows above which k neighbours are no neighbourhood: the floor is as large."""
@@ -51,6 +52,7 @@ def with_note(spec: MetricSpec, scored: Scored) -> Scored:
         )
     if scored.n < LEAST_ROWS:
         notes.append(f"fewer than {LEAST_ROWS} rows: chance moves it, and it has no interval")
+    notes += _not_calibrated(spec, scored)
     low, high = spec.definition_info.value_range
     above = spec.definition_info.above_one
     if above and scored.value > 1.0 + _ROUNDING:
@@ -62,6 +64,18 @@ def with_note(spec: MetricSpec, scored: Scored) -> Scored:
         return noted
     bare = replace(noted, replicates=(), debiased_replicates=())
     return replace(bare, ci_low=None, ci_high=None, debiased_low=None, debiased_high=None)
+
+
+def _not_calibrated(spec: MetricSpec, scored: Scored) -> list[str]:
+    """Say why a similarity with a null has no calibrated score."""
+    without = scored.null_p is None or scored.calibrated is not None
+    # A debiased definition has its floor at 0 already.
+    if without or not spec.info.larger_is_closer or scored.debiased == scored.value:
+        return []
+    drawn = spec.params.get("permutations")
+    if drawn is not None and spec.integer("permutations") < LEAST_DRAWS:
+        return [f"no calibrated score: it takes {LEAST_DRAWS} permutations, there are {drawn}"]
+    return ["no calibrated score: 5 % of random pairings reach 1 as well"]
 
 
 def few_rows_note(share: float, n: int) -> str:

@@ -115,6 +115,7 @@ class SweepPoint:
 
 STATISTICS = (
     "debiased",
+    "calibrated",
     "null_mean",
     "null_sd",
     "null_p",
@@ -144,6 +145,9 @@ class Scored:
     debiased : float or None
         Value with the finite-sample bias removed, where the definition has one; about 0 for
         independent data.
+    calibrated : float or None
+        What is left above the 95 % quantile of the null, as a share of the way from there to 1,
+        see `stats.calibrated`; None for errors and where 1 is no upper end.
     null_mean, null_sd, null_p : float or None
         Mean (the finite-sample floor) and standard deviation under random pairing of the
         rows, and the one-sided p-value against it.
@@ -165,6 +169,7 @@ class Scored:
     reason: str
     n: int
     debiased: float | None = None
+    calibrated: float | None = None
     null_mean: float | None = None
     null_sd: float | None = None
     null_p: float | None = None

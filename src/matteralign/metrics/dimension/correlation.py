@@ -62,6 +62,8 @@ class IdCor:
     ci_low, ci_high : float or None
         95 % interval from the pull of each row on the value and its products with those of
         its nearest neighbours, see `stats.neighbours`. None below 32 rows.
+    calibrated : float or None
+        See `stats.calibrated`; None with fewer than 19 permutations.
     """
 
     value: float
@@ -75,10 +77,11 @@ class IdCor:
     null_p: float | None = None
     ci_low: float | None = None
     ci_high: float | None = None
+    calibrated: float | None = None
 
     def scored(self) -> Scored:
         """Return the score without its parts."""
-        names = ("null_mean", "null_sd", "null_p", "ci_low", "ci_high")
+        names = ("null_mean", "null_sd", "null_p", "ci_low", "ci_high", "calibrated")
         return Scored.ok(self.value, self.n, **{name: getattr(self, name) for name in names})
 
 
@@ -382,7 +385,8 @@ class _Run:
         found = permutation_null(value, permuted, smaller_is_closer=False)
         mean, sd, p = (found.mean, found.sd, found.p) if found else (None, None, None)
         dims = one.value, two.value, joint.value
-        return IdCor(value, *dims, n, self._n - n, mean, sd, p, low, high)
+        calibrated = found.calibrated if found else None
+        return IdCor(value, *dims, n, self._n - n, mean, sd, p, low, high, calibrated)
 
 
 @dataclass(frozen=True)

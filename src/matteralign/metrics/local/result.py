@@ -7,6 +7,7 @@ from typing import Any
 
 from matteralign.metrics.base.specs import Scored, interval_fields
 from matteralign.stats import jackknife
+from matteralign.stats.calibrated import calibrated_score, gamma_threshold
 from matteralign.stats.pairing import gamma_p
 
 Null = tuple[float, float, float]
@@ -24,7 +25,7 @@ def calibrated(
 
     The latter is (value - mean) / (1 - mean) with the mean under random pairing: 0 on average
     for independent embeddings, 1 where the value is 1 (the correction of Cohen's kappa for
-    chance; Gröger et al. 2026 calibrate similarity scores so).
+    chance). The calibrated score takes the 95 % quantile instead of the mean.
 
     Parameters
     ----------
@@ -42,6 +43,7 @@ def calibrated(
         return Scored.ok(value, n, **fields)
     mean, sd, skewness = null
     fields |= {"null_mean": mean, "null_sd": sd, "null_p": gamma_p(value, mean, sd, skewness)}
+    fields["calibrated"] = calibrated_score(value, gamma_threshold(mean, sd, skewness))
     debiased = _corrected(value, mean)
     corrected = [_corrected(v, m) for v, m in zip(replicates, floors, strict=True)]
     # None of them or all: a jackknife with a hole has no standard error.
