@@ -99,7 +99,7 @@ def build(
     datasets
         One slice each, named ``<dataset>-syn``.
     panel
-        As in a configuration; None: every row of the study.
+        Keys of the models, or such a list by dataset; None: every row of the study.
     metrics
         In place of `METRICS`.
     extra
@@ -110,7 +110,7 @@ def build(
             "dataset": dataset,
             "n": n,
             "seed": 0,
-            "panel": panel or {"study": True},
+            "panel": (panel.get(dataset) if isinstance(panel, dict) else panel) or {"study": True},
         }
         for dataset in datasets
     }

@@ -143,7 +143,16 @@ class EnergyMaps(Maps):
     kind: Literal["energy_maps"]  # type: ignore[assignment]
 
 
+class Claims(AnalysisSection):
+    """The study's claims, each tested under every choice that the slices offer."""
+
+    needs = ("scores", "lists", "predictions")
+    version = 1
+
+    kind: Literal["claims"]
+
+
 Analysis = Annotated[
-    PairedScores | Dimensions | Planes | Maps | EnergyMaps, Field(discriminator="kind")
+    PairedScores | Dimensions | Planes | Maps | EnergyMaps | Claims, Field(discriminator="kind")
 ]
 """One analysis; its key `kind` says which."""
