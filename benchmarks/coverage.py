@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from matteralign.findings.estimates import difference
+from matteralign.findings.replicates.estimates import difference
 from matteralign.metrics import MetricSpec, compare, summarize
 from matteralign.stats.blocks import BLOCKS
 from matteralign.stats.neighbours import ROWS_PER_DEGREE

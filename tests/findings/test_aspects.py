@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from matteralign.findings.aspects import corner_of, corner_shares, mean_difference, relation
+from matteralign.findings.aspects import corner_shares, mean_difference, relation
 
 MODELS = pd.DataFrame(
     {
@@ -31,11 +31,6 @@ def test_a_model_that_learnt_no_energies_has_no_level_of_theory() -> None:
     found = relation(MODELS, "functional")
     assert found.of("a", "b") == "same"
     assert found.of("c", "d") is None
-
-
-def test_corners_are_cut_in_the_middle() -> None:
-    forward, backward = np.array([0.1, 0.1, 0.9, 0.6]), np.array([0.2, 0.8, 0.1, 0.7])
-    assert corner_of(forward, backward).tolist() == [0, 1, 1, 2]
 
 
 def planted(same: float, other: float, noise: float = 0.02) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -64,8 +59,8 @@ def test_shares_of_the_corners_are_counted() -> None:
     found = corner_shares(pairs, relation(models, "training_sets")).set_index("corner")
     assert found.loc["equivalent", ["pairs", "same", "share"]].tolist() == [30, 30, 1.0]
     assert found.loc["orthogonal", ["pairs", "same", "share"]].tolist() == [36, 0, 0.0]
-    assert found.loc["one-sided", "pairs"] == 0
-    assert np.isnan(found.loc["one-sided", "share"])
+    assert found.loc["one contains the other", "pairs"] == 0
+    assert np.isnan(found.loc["one contains the other", "share"])
     assert found.loc["equivalent", "p"] < 0.01
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from matteralign.core.errors import IntegrityError
-from matteralign.findings.contrasts import contrasts
-from matteralign.findings.matrices import ScoreMatrix, with_replicates
+from matteralign.findings.replicates.contrasts import contrasts
+from matteralign.findings.replicates.matrices import ScoreMatrix, with_replicates
 
 MODELS = ["a", "b", "c", "d"]
 PARAMS = '{"normalize":"max"}'

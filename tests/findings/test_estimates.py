@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from matteralign.findings.estimates import (
+from matteralign.findings.replicates.estimates import (
     Estimate,
     NoEstimate,
     difference,
@@ -17,7 +17,7 @@ from matteralign.findings.estimates import (
     ratio,
     slope,
 )
-from matteralign.findings.ranking import ranks
+from matteralign.findings.replicates.ranking import ranks
 from matteralign.metrics import MetricSpec, compare
 
 B, ROWS = 16, 20
@@ -170,7 +170,7 @@ def test_ranks_are_those_of_the_planted_order() -> None:
 
 def test_all_ranks_lie_in_their_intervals_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """At least 95 of 100 times; 90 and more by chance."""
-    monkeypatch.setattr("matteralign.findings.ranking.DRAWS", 10)
+    monkeypatch.setattr("matteralign.findings.replicates.ranking.DRAWS", 10)
     true = np.array([0.0, 0.1, 0.1, 0.2, 0.3, 0.3])
     least, most = 1 + (true[:, None] < true).sum(axis=1), (true[:, None] <= true).sum(axis=1)
     held = 0

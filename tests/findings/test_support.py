@@ -10,7 +10,7 @@ import pytest
 from skbio import DistanceMatrix, TreeNode
 from skbio.tree import nj
 
-from matteralign.findings.support import clade_support, split_of, splits
+from matteralign.findings.replicates.support import clade_support, split_of, splits
 from matteralign.report.analysis.matrices import ScoreMatrix
 from matteralign.report.analysis.tree import model_tree
 

@@ -57,7 +57,7 @@ def contrast(
     narrower than those of the scores. Where a metric has a direction, KEY,KEY is the score from
     the first to the second model.
     """
-    from matteralign.findings.contrasts import contrasts
+    from matteralign.findings.replicates.contrasts import contrasts
 
     view = view_of(slice_name, config)
     first = [_group("--a", text, view.keys, slice_name) for text in a]

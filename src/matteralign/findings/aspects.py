@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from matteralign.findings.corners import CORNERS, corner_of
+
 SAME, SOME, OTHER = "same", "some", "other"
 ASPECTS: Mapping[str, str] = {
     "training_sets": "training data",
@@ -24,7 +26,6 @@ ASPECTS: Mapping[str, str] = {
 
 MIDDLE = 0.5
 """Information imbalance half way between perfect (0) and nothing (1)."""
-CORNERS = ("equivalent", "one-sided", "orthogonal")
 CORNER_COLUMNS = [
     "aspect",
     "corner",
@@ -88,18 +89,6 @@ def _fact(text: object) -> frozenset[str]:
     return frozenset(part for part in parts if part and part != "none")
 
 
-def corner_of(
-    forward: npt.NDArray[np.float64], backward: npt.NDArray[np.float64]
-) -> npt.NDArray[np.int64]:
-    """Return the corner of each pair in the plane of information imbalance, a place in `CORNERS`.
-
-    The plane is cut at `MIDDLE`: both directions below it are equivalent, both above it are
-    orthogonal, and one of each is one-sided.
-    """
-    below = (forward < MIDDLE).astype(int) + (backward < MIDDLE).astype(int)
-    return np.asarray(2 - below, dtype=np.int64)
-
-
 @dataclass(frozen=True)
 class _Known:
     """Pairs of which both models have the fact, by their places in the relation."""
@@ -158,7 +147,9 @@ def corner_shares(
         p-value. Share and p are NaN in an empty corner.
     """
     known = _known(pairs, related)
-    corner = corner_of(known.forward, known.backward)
+    corner = np.array(
+        [CORNERS.index(c) for c in corner_of(known.forward, known.backward, MIDDLE)], dtype=np.int64
+    )
     observed = _shares(known.found, corner)
     drawn = np.array([_shares(found, corner) for found in known.permuted(permutations, seed)])
     rows = []

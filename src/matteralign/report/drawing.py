@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from matteralign.findings import matrices as findings
-from matteralign.findings.estimates import FloatArray
+from matteralign.findings.replicates import matrices as findings
+from matteralign.findings.replicates.estimates import FloatArray
 from matteralign.metrics.base.registry import METRICS
 from matteralign.report.analysis.calibration import has_debiased, once_per_pair
 from matteralign.report.analysis.dimensions import dimension_estimates

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from matteralign.core.errors import IntegrityError
-from matteralign.findings.matrices import with_replicates
+from matteralign.findings.replicates.matrices import with_replicates
 from matteralign.registry.card import ModelCard
 from matteralign.report.analysis.energies import SliceEnergies
 from matteralign.report.analysis.tables import ModelFacts, build_tables, facts_of, told_apart

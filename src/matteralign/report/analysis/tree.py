@@ -18,8 +18,8 @@ from skbio import DistanceMatrix, TreeNode
 from skbio.tree import nj
 
 from matteralign.core.errors import MatterAlignError, UserError
-from matteralign.findings.estimates import FloatArray
-from matteralign.findings.support import DRAWS, Split, clade_support, split_of
+from matteralign.findings.replicates.estimates import FloatArray
+from matteralign.findings.replicates.support import DRAWS, Split, clade_support, split_of
 from matteralign.report.analysis.matrices import ScoreMatrix, complete_models
 
 ALPHA = 0.5

@@ -9,8 +9,8 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 
-from matteralign.findings.estimates import FloatArray, difference
-from matteralign.findings.matrices import Kind, ScoreMatrix
+from matteralign.findings.replicates.estimates import FloatArray, difference
+from matteralign.findings.replicates.matrices import Kind, ScoreMatrix
 from matteralign.stats.multiple import benjamini_hochberg, holm
 
 COLUMNS = (

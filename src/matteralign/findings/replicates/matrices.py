@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from matteralign.core.errors import IntegrityError
-from matteralign.findings.estimates import FloatArray
+from matteralign.findings.replicates.estimates import FloatArray
 from matteralign.metrics.base.registry import METRICS
 
 Kind = Literal["value", "debiased"]

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from matteralign.findings.estimates import FloatArray, difference
+from matteralign.findings.replicates.estimates import FloatArray, difference
 from matteralign.stats.jackknife import LEVEL, resampled
 from matteralign.stats.multiple import holm
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from skbio import TreeNode
 
-from matteralign.findings.estimates import FloatArray
+from matteralign.findings.replicates.estimates import FloatArray
 from matteralign.stats.jackknife import resampled
 
 DRAWS = 200
