@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from matteralign.config.load import load_config
-from matteralign.findings.claims import (
+from matteralign.findings.across.claims import (
     DEPENDS,
     FAILS,
     HOLDS,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from matteralign.findings.corners import CORNERS, corner_of
+from matteralign.findings.across.corners import CORNERS, corner_of
 
 SAME, SOME, OTHER = "same", "some", "other"
 ASPECTS: Mapping[str, str] = {

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from matteralign.findings.claims import SPECIFICATION_COLUMNS, UNTESTED, outcome, summary
-from matteralign.findings.paired import over_models
+from matteralign.findings.across.claims import SPECIFICATION_COLUMNS, UNTESTED, outcome, summary
+from matteralign.findings.across.paired import over_models
 from matteralign.findings.pairwise import LEAST_MODELS, matrix_correlation, spearman
 from matteralign.metrics.base.registry import METRICS
 from matteralign.report.across.analysis_view import AnalysisView, Findings

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from matteralign.findings.claims import CHOICES, FAILS, HOLDS, UNDECIDED
+from matteralign.findings.across.claims import CHOICES, FAILS, HOLDS, UNDECIDED
 from matteralign.report.figures.legend import bottom_legend, legend_height
 from matteralign.report.figures.style import (
     FAINT,
@@ -34,7 +34,7 @@ def specification_figure(
     Parameters
     ----------
     specifications
-        Columns of `matteralign.findings.claims.SPECIFICATION_COLUMNS`, of one claim, tested.
+        Columns of `matteralign.findings.across.claims.SPECIFICATION_COLUMNS`, of one claim, tested.
     heads
         Title and subtitle.
     border
