@@ -103,6 +103,12 @@ def test_few_models_have_neither_interval_nor_p() -> None:
     assert "3 models beside the best are too few" in one.note
 
 
+def test_two_models_are_always_in_order_and_have_no_correlation() -> None:
+    one = first(convergence(*planted(3, 0.5), ["a"] * 3))
+    assert np.isnan(one.spearman)
+    assert one.note == "2 models beside the best are too few for a correlation"
+
+
 def test_pairs_without_a_score_and_equal_scores() -> None:
     errors, scores = planted(12, 0.5)
     scores[0, 5] = scores[5, 0] = np.nan

@@ -21,7 +21,8 @@ Floats = npt.NDArray[np.float64]
 
 LEAST_MODELS = 5
 """With fewer models beside the best neither an interval nor a p-value says anything."""
-LEAST_OF_FAMILY = 3
+LEAST_CORRELATED = 3
+"""Two models are always in perfect order."""
 RESAMPLES, PERMUTATIONS = 1999, 9999
 _LEVEL = 0.95
 _USABLE = 0.9
@@ -99,11 +100,12 @@ def convergence(
     points = np.flatnonzero(np.isfinite(scores[chosen]) & (np.arange(m) != chosen))
     x, y = errors[points], scores[chosen, points]
     low, high, note = _bootstrap(errors, scores, best, rng)
-    value = spearman(x, y)
+    value = spearman(x, y) if len(points) >= LEAST_CORRELATED else math.nan
     p = math.nan
     if len(points) < LEAST_MODELS:
         low = high = math.nan
-        note = f"{len(points)} models beside the best are too few for an interval and a p-value"
+        lacking = "a correlation" if math.isnan(value) else "an interval and a p-value"
+        note = f"{len(points)} models beside the best are too few for {lacking}"
     else:
         p = _permuted([(x, y)], rng)
     found = [Convergence("all models", len(points), value, low, high, p, note)]
@@ -118,7 +120,7 @@ def convergence(
 def _groups(families: npt.NDArray[np.object_]) -> dict[str, npt.NDArray[np.intp]]:
     names = sorted(set(families))
     rows = {name: np.flatnonzero(families == name) for name in names}
-    return {name: found for name, found in rows.items() if len(found) >= LEAST_OF_FAMILY}
+    return {name: found for name, found in rows.items() if len(found) >= LEAST_CORRELATED}
 
 
 def _one(name: str, x: Floats, y: Floats, rng: np.random.Generator) -> Convergence:

@@ -164,6 +164,8 @@ def drawings(results: SliceResults) -> Iterator[Drawing]:
 
 
 def _told(row: pd.Series) -> str:
+    if np.isnan(row["spearman"]):
+        return f"no correlation ({row['models']} models)"
     text = f"Spearman {row['spearman']:.2f}"
     if np.isfinite(row["ci_low"]):
         text += f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"

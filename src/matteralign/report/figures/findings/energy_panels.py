@@ -78,7 +78,7 @@ def composition_figures(
         told = f"R² {_share(row['composition_r2'])}, n = {row['n']:,}"
         both = np.concatenate([energy, fitted])
         panels.append(_Panel(str(row["model"]), energy, fitted, told, _padded(both)))
-    axes = ("energy of the model, eV per structure", "linear function of the composition, eV")
+    axes = ("energy of the model, eV per structure", "composition fit, eV per structure")
     return _pages(panels, labels, ("Energies and composition", subtitle), axes, [])
 
 
