@@ -124,6 +124,11 @@ VERBS = (
         "Make the tables and figures of an analysis from slices that are finished.",
     ),
     Verb(
+        "plot",
+        "plot",
+        "Draw one figure of a slice or an analysis again, from what lies there.",
+    ),
+    Verb(
         "cite",
         "cite",
         "Print BibTeX and a paragraph on the methods for what a slice shows.",
