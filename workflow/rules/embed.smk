@@ -1,19 +1,3 @@
-def longer_latents(wildcards):
-    """Return what a longer slice of the same draw has of a model, to take the first rows from.
-
-    Where there is no such slice, a file that nothing makes: Snakemake then takes `embed`.
-    """
-    name, key = wildcards.slice, wildcards.model
-    others = [other for other, keys in requested().items() if key in keys]
-    source = source_of(STUDY, RESULTS, name, key, others)
-    if source is None:
-        return [str(layout(name).root / ".no-longer-slice")]
-    place = layout(source)
-    files = [place.latent(key), place.latent_sidecar(key), place.predictions(key)]
-    # Only their order counts: whether rows are to be taken again is decided by content.
-    return [ancient(str(path)) for path in files]
-
-
 EMBED_INPUT = {
     "structures": PATTERN.structures,
     "weights": weights_record,

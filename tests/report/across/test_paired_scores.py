@@ -10,6 +10,7 @@ import pytest
 
 from matteralign.report.across.kinds import find
 from matteralign.report.across.paired_scores import PAIRED_COLUMNS
+from matteralign.stages.study.study import Study
 from tests.report.across.conftest import PANEL, View
 
 
@@ -88,3 +89,21 @@ def test_no_pair_with_a_score_gives_no_figure_and_no_crash(view: View) -> None:
     found = find(chosen)
     assert found.drawings == []
     assert "no pair of models has a score in both" in set(found.tables["missing"]["reason"])
+
+
+def test_slices_of_one_dataset_may_share_structures_and_have_no_interval_over_them(
+    view: View, across: Any
+) -> None:
+    config = across.study.config
+    same = config.slices["omol25-syn"].model_copy(update={"dataset": "omat24@train"})
+    study = Study(
+        config.model_copy(update={"slices": {**config.slices, "omol25-syn": same}}),
+        across.study.cards,
+    )
+    read = view("in-and-out")
+    chosen = view("in-and-out", study)
+    vars(chosen)["slices"] = read.slices
+    found = find(chosen)
+    assert found.tables["pairs"]["difference_low"].isna().all()
+    assert found.tables["summary"]["difference_structures_low"].isna().all()
+    assert "both slices draw from one dataset" in set(found.tables["missing"]["reason"])
