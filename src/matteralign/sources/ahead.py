@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from queue import Full, Queue
 from threading import Event, Thread
-from types import TracebackType
 from typing import Protocol
 
 _BLOCK = 1 << 20
@@ -80,12 +79,7 @@ class Ahead:
     def __enter__(self) -> Ahead:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join()
         self._stream.close()

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TextIO
 
 from matteralign.core.files import atomic_path, writing
@@ -62,12 +61,7 @@ class Ledger:
             self._handle = open(self.path, "a", encoding="utf-8")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         handle, self._handle = self._handle, None
         if handle is not None:
             with writing(self.path):  # what a full disk refused is tried once more

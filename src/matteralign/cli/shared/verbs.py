@@ -74,7 +74,7 @@ VERBS = (
         "contrast",
         "Compare scores of a slice: a - b with its 95 % interval and adjusted p-value.",
     ),
-    Verb("dimension", "compare", "Estimate the intrinsic dimension of an array."),
+    Verb("dimension", "dimension", "Estimate the intrinsic dimension of an array."),
     Verb(
         "metrics",
         "listing.metrics",

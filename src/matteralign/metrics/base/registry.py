@@ -25,6 +25,7 @@ LISTS_VERSION = 3
 _RIGID = frozenset({"rotation", "permutation"})
 _EUCLID = _RIGID | {"scale", "translation"}
 _UNBOUNDED = (-math.inf, math.inf)
+_PERMUTED = {"permutations": ParamInfo(20, low=0), "seed": ParamInfo(0, low=0)}
 
 _HUH = Citation(
     "CKNNA",
@@ -413,73 +414,68 @@ _IDCOR = MetricInfo(
     ),
 )
 
-_GFRE = MetricInfo(
-    name="gfre",
-    kind="pair",
-    version=4,
-    cost="O(N d^2) per source model, and per pair and permutation",
-    display_name="Global reconstruction error",
-    short_name="GFRE",
-    citation=_GOSCINSKI,
-    figure="heat map",
-    larger_is_closer=False,
-    direction="error of b rebuilt from a",
-    no_better=1.0,
-    function="reconstruction.scores:global_reconstruction_error",
-    definitions=_by_name(
-        DefinitionInfo(
-            "goscinski2021",
-            "root mean square error of a linear map fitted to half of the rows",
-            "Goscinski et al. 2021, Mach. Learn.: Sci. Technol. 2, 025028",
-            reads=Rows(split=True),
-            code="reconstruction.scores:gfre_of_rows",
-            symmetric=False,
-            value_range=(0.0, math.inf),
-            identical=None,
-            identical_words="0 where the training rows span those of the test",
-            invariances=frozenset({"scale", "translation"}),
-            min_n=4,
-            params={
-                "permutations": ParamInfo(20, low=0),
-                "seed": ParamInfo(0, low=0),
-            },
+
+def _reconstruction(
+    name: str,
+    version: int,
+    scope: str,
+    *,
+    cost: str,
+    summary: str,
+    identical_words: str,
+    params: Mapping[str, ParamInfo],
+) -> MetricInfo:
+    """Return the card of a reconstruction error of Goscinski et al., ``global`` or ``local``."""
+    return MetricInfo(
+        name=name,
+        kind="pair",
+        version=version,
+        cost=cost,
+        display_name=f"{scope.capitalize()} reconstruction error",
+        short_name=name.upper(),
+        citation=_GOSCINSKI,
+        figure="heat map",
+        larger_is_closer=False,
+        direction="error of b rebuilt from a",
+        no_better=1.0,
+        function=f"reconstruction.scores:{scope}_reconstruction_error",
+        definitions=_by_name(
+            DefinitionInfo(
+                "goscinski2021",
+                summary,
+                "Goscinski et al. 2021, Mach. Learn.: Sci. Technol. 2, 025028",
+                reads=Rows(split=True),
+                code=f"reconstruction.scores:{name}_of_rows",
+                symmetric=False,
+                value_range=(0.0, math.inf),
+                identical=None,
+                identical_words=identical_words,
+                invariances=frozenset({"scale", "translation"}),
+                min_n=4,
+                params={**params, **_PERMUTED},
+            ),
         ),
-    ),
+    )
+
+
+_GFRE = _reconstruction(
+    "gfre",
+    4,
+    "global",
+    cost="O(N d^2) per source model, and per pair and permutation",
+    summary="root mean square error of a linear map fitted to half of the rows",
+    identical_words="0 where the training rows span those of the test",
+    params={},
 )
 
-_LFRE = MetricInfo(
-    name="lfre",
-    kind="pair",
-    version=5,
+_LFRE = _reconstruction(
+    "lfre",
+    5,
+    "local",
     cost="O(N k d min(k, d)) per source model, O(N k d min(k, d)) per pair and permutation",
-    display_name="Local reconstruction error",
-    short_name="LFRE",
-    citation=_GOSCINSKI,
-    figure="heat map",
-    larger_is_closer=False,
-    direction="error of b rebuilt from a",
-    no_better=1.0,
-    function="reconstruction.scores:local_reconstruction_error",
-    definitions=_by_name(
-        DefinitionInfo(
-            "goscinski2021",
-            "the same with one linear map per test row, fitted to its k nearest rows",
-            "Goscinski et al. 2021, Mach. Learn.: Sci. Technol. 2, 025028",
-            reads=Rows(split=True),
-            code="reconstruction.scores:lfre_of_rows",
-            symmetric=False,
-            value_range=(0.0, math.inf),
-            identical=None,
-            identical_words="0 where the k nearest training rows span the test row",
-            invariances=frozenset({"scale", "translation"}),
-            min_n=4,
-            params={
-                "k": ParamInfo(25, low=2),
-                "permutations": ParamInfo(20, low=0),
-                "seed": ParamInfo(0, low=0),
-            },
-        ),
-    ),
+    summary="the same with one linear map per test row, fitted to its k nearest rows",
+    identical_words="0 where the k nearest training rows span the test row",
+    params={"k": ParamInfo(25, low=2)},
 )
 
 _PROCRUSTES = MetricInfo(
@@ -513,10 +509,7 @@ _PROCRUSTES = MetricInfo(
             identical=1.0,
             invariances=_EUCLID,
             min_n=3,
-            params={
-                "permutations": ParamInfo(20, low=0),
-                "seed": ParamInfo(0, low=0),
-            },
+            params=_PERMUTED,
         ),
     ),
 )
