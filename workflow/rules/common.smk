@@ -89,7 +89,9 @@ def requested():
     targets = workflow.dag_settings.targets or [workflow.default_target]
     files = []
     for target in filter(None, targets):
-        files += workflow.get_rule(target).input if workflow.is_rule(target) else [target]
+        files += (
+            workflow.get_rule(target).input if workflow.is_rule(target) else [target]
+        )
     return of_models(STUDY, RESULTS, map(str, files))
 
 

@@ -37,13 +37,13 @@ rule take:
         longer=longer_latents,
     output:
         **EMBED_OUTPUT,
+    log:
+        RESULTS / "_logs" / "{slice}" / "embed" / "{model}.log",
     wildcard_constraints:
         slice="|".join(name for name in STUDY.config.slices if longer(STUDY, name))
         or "none",
-    log:
-        RESULTS / "_logs" / "{slice}" / "embed" / "{model}.log",
-    threads: 1
     localrule: True
+    threads: 1
     shell:
         "matteralign embed {wildcards.slice:q} {wildcards.model:q} --threads {threads} 2>&1 | tee {log:q}"
 
