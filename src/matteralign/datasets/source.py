@@ -41,7 +41,7 @@ class Source(Protocol):
         """Return what is fetched before rows are drawn."""
 
     def inputs(self) -> list[Path]:
-        """Return the local files that it is read from, as far as they exist and are few."""
+        """Return the local files it is read from that exist, unless they are too many."""
 
     def listing(self) -> str | None:
         """Return what changes when a local file does that `inputs` does not name; None: nothing."""

@@ -1,4 +1,4 @@
-"""A stream that is unpacked ahead of its reader, by a thread of its own.
+"""A stream that a thread unpacks ahead of its reader.
 
 The codecs of the standard library work outside of the interpreter's lock, so a second core
 unpacks while the first looks at what is there.

@@ -226,7 +226,7 @@ def _single_member(
 
 
 class _Guarded:
-    """A member's stream: damage is told by the archive's name, and a bomb is not unpacked."""
+    """A member's stream: errors name the archive, and a decompression bomb is not unpacked."""
 
     def __init__(self, stream: Readable, most: int, archive: Path) -> None:
         self._stream, self._left, self._archive = stream, most, archive

@@ -22,14 +22,14 @@ Report = Callable[[str], None]
 
 
 def cached_path(pinned: PinnedFile) -> Path:
-    """Return where a file of known hash lies in the cache once it is there."""
+    """Return the path in the cache of a file of known hash."""
     if pinned.sha256 is None:
         raise FetchError(f"{pinned.name}: its hash is not known yet; fetch it first")
     return cache_root() / "files" / pinned.sha256[:2] / pinned.sha256 / pinned.name
 
 
 def in_cache(pinned: PinnedFile) -> bool:
-    """Return whether the file can be had without a network."""
+    """Return whether the file is available without a network."""
     found = known(pinned)
     return hand_path(pinned).exists() if found is None else cached_path(found).exists()
 

@@ -31,7 +31,7 @@ class Cost:
     download, disk
         Bytes over the network, and bytes that the disk will hold more.
     unknown
-        Files whose size nobody says; they are in neither sum.
+        Files of unknown size; they are in neither sum.
     seconds
         By the speed that each server gave last; None where one of them is new.
     """

@@ -1,4 +1,4 @@
-"""Files whose hash no card knows: locked by the user, or recorded at the first download."""
+"""Files without a hash on a card: locked by the user, or recorded at the first download."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def accepted(pinned: PinnedFile) -> bool:
 
 
 def record_path(pinned: PinnedFile) -> Path:
-    """Return where the record of a file of unknown hash lies."""
+    """Return the path of the record of a file of unknown hash."""
     return cache_root() / "recorded" / f"{pinned.origin()}.json"
 
 

@@ -38,7 +38,7 @@ def ensure_unpacked(pinned: PinnedFile, patterns: Sequence[str], report: Report 
     Raises
     ------
     FetchError
-        If the archive cannot be had, or the disk is too small.
+        If the archive cannot be fetched, or the disk is too small.
     IntegrityError
         If the archive is damaged or unsafe, holds no such member, or a member changed since
         it was unpacked.

@@ -53,7 +53,7 @@ class Wanted:
         Raises
         ------
         FetchError, IntegrityError
-            If it cannot be had or is damaged.
+            If it cannot be fetched or is damaged.
         """
         if self.unpack:
             return ensure_unpacked(self.pinned, self.unpack, report)

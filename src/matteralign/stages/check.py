@@ -103,7 +103,7 @@ class _Run:
         self._samples: dict[str, Path] = {}
 
     def prepare(self, card: ModelCard) -> _Task | None:
-        """Return what the worker is told of a model, or report why it has no weights."""
+        """Return the worker's input for a model, or report why the model has no weights."""
         result = self.folder / f"{card.key}.json"
         job: dict[str, Any] = {"structures": str(self._sample(card)), "result": str(result)}
         try:

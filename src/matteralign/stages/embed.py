@@ -25,7 +25,7 @@ from matteralign.store.structures import SampleSet, read_structures
 def identity_of(
     study: Study, layout: Layout, card: ModelCard, sample_set_id: str
 ) -> dict[str, object]:
-    """Return what a model's sidecar must say: whose rows these are and what made them."""
+    """Return what a model's sidecar must hold: the sample set, and what made the latents."""
     return {
         "slice": layout.slice,
         "dataset": study.slice(layout.slice).dataset,

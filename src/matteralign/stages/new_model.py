@@ -25,7 +25,7 @@ UNSTATED = "not stated"
 
 
 def template_of(cards: Mapping[str, ModelCard], family: str) -> ModelCard:
-    """Return the first card of a family, whose wrapper, layer and claims a new one shares.
+    """Return the first card of a family; a new card copies its wrapper, layer and claims.
 
     Raises
     ------

@@ -16,7 +16,7 @@ class Progress:
     Parameters
     ----------
     what
-        What is at work, the start of every line.
+        Name of the work, at the start of every line.
     report
         Called with a line.
     clock

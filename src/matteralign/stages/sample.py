@@ -37,7 +37,7 @@ def sample_slice(
     UserError
         If the dataset has fewer rows than asked for.
     FetchError, IntegrityError
-        If a raw file cannot be had or is damaged.
+        If a raw file cannot be fetched or is damaged.
     """
     chosen = study.slice(layout.slice)
     source = study.dataset(chosen.dataset)

@@ -40,7 +40,7 @@ class RecordWarning(UserWarning):
 
 
 class DamagedFileError(IntegrityError):
-    """A file that is damaged where a record lies: it ends the reading, no record is skipped."""
+    """A file that is damaged at a record: reading stops and no record is skipped."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def attempt(read: Callable[[], T], place: str, before: Sequence[str] = ()) -> At
     Parameters
     ----------
     read
-        Returns the record. Any exception it raises is the record's, but for those below.
+        Returns the record. Any exception it raises belongs to the record, except those below.
     place
         File and record, for messages.
     before
@@ -117,7 +117,7 @@ def whole_file(path: Path, kind: str) -> Iterator[None]:
     Raises
     ------
     IntegrityError
-        If the file cannot be told apart into records.
+        If the file cannot be split into records.
     UserError
         As `attempt`.
     """

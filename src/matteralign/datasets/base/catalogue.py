@@ -65,11 +65,11 @@ class Chosen:
         return self.version.later
 
     def inputs(self) -> list[Path]:
-        """Return local files that it is read from: none, what is fetched lies in the cache."""
+        """Return no local files: fetched files are in the cache."""
         return []
 
     def listing(self) -> str | None:
-        """Return what stands for local files that are too many to be named: nothing."""
+        """Return None: there are no local files."""
         return None
 
     def open(self, report: Report) -> Dataset:
@@ -82,7 +82,7 @@ class Chosen:
         Raises
         ------
         FetchError, IntegrityError
-            If a file cannot be had or is damaged.
+            If a file cannot be fetched or is damaged.
         """
         _bring(self, report, jobs)
         files = [known(pinned) or pinned for pinned in self.version.files]
@@ -137,7 +137,7 @@ def open_dataset(chosen: Chosen, report: Report, jobs: int = JOBS) -> Dataset:
     Raises
     ------
     FetchError, IntegrityError
-        If a file cannot be had or is damaged.
+        If a file cannot be fetched or is damaged.
     """
     return reader_class(chosen.version.reader)(
         chosen.card, chosen.version, _bring(chosen, report, jobs)

@@ -108,7 +108,7 @@ class Dataset(Rows):
         Raises
         ------
         IntegrityError
-            If a file cannot be told apart into records.
+            If a file cannot be split into records.
         """
 
     def read(self, ids: Sequence[str]) -> list[Structure]:

@@ -46,7 +46,7 @@ def canonical(molecule: Chem.Mol, *, stereo: bool = True) -> str:
 
 
 def read_smiles(smiles: str) -> Chem.Mol:
-    """Return the molecule of a SMILES, one that stands for certain atoms.
+    """Return the molecule of a SMILES in which every atom and bond is definite.
 
     Raises
     ------
@@ -73,7 +73,7 @@ def read_smiles(smiles: str) -> Chem.Mol:
 
 
 def left_open(molecule: Chem.Mol) -> str | None:
-    """Return what in a molecule stands for no certain atom or bond, None where all are certain."""
+    """Describe an atom or bond of a molecule that is not definite; None if all are."""
     for atom in molecule.GetAtoms():
         if atom.HasQuery():
             return f"an atom of several possible elements ({atom.GetSmarts()})"

@@ -31,7 +31,7 @@ def draw(ids: Sequence[str], n: int, seed: int) -> list[str]:
 
 
 def ranked(ids: Sequence[str], seed: int, first: int = _FIRST) -> Iterator[str]:
-    """Yield ids in the order of `draw`, ranking no more of millions than is asked for.
+    """Yield ids in the order of `draw`; of millions only those asked for are ranked.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ _MOST_RESIDUES = 100_000
 
 @dataclass
 class _Entry:
-    """A header without its ``>``, and the lines below it as far as they are kept."""
+    """A header without its ``>``, and the lines below it that are kept."""
 
     header: str
     lines: list[str] = field(default_factory=list)

@@ -101,7 +101,7 @@ def _smiles(drawn: Chem.Mol, given: str | None) -> str:
 
 
 def _with_hydrogens(molecule: Chem.Mol, *, add: bool) -> Chem.Mol:
-    """Return a molecule whose every atom has coordinates."""
+    """Return a molecule in which every atom has coordinates."""
     there = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
     wrong = other_atoms(there, atoms_drawn(molecule))
     if wrong is None:

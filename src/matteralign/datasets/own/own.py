@@ -31,7 +31,7 @@ class Record:
         Parses the record; where `Format.records` was asked for names, it may be `unread`. Any
         exception it raises is the reason for which the record is skipped, see `attempt`.
     warnings
-        What was warned of before, while the file was read that the record is from.
+        Warnings given before, while the file of this record was read.
     """
 
     place: str
@@ -46,7 +46,7 @@ def unread() -> Structure:
 
 
 def refused(reason: str) -> Make:
-    """Return what stands for the contents of a record that cannot be read, and says why."""
+    """Return a parser for a record that cannot be read: it raises `reason` as an error."""
 
     def make() -> Structure:
         raise BadRecordError(reason)

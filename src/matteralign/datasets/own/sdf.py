@@ -31,7 +31,7 @@ _LONGEST = 1 << 26
 
 @dataclass
 class _Text:
-    """The lines of a record, as far as they are kept."""
+    """The lines of a record that are kept."""
 
     lines: list[str] = field(default_factory=list)
     length: int = 0

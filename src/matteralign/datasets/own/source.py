@@ -77,14 +77,14 @@ class OwnSource:
         return {"dataset": self.name, "reader": _REVISIONS[self.config.kind], "own": own}
 
     def inputs(self) -> list[Path]:
-        """Return the files as far as they exist, in the order of their paths."""
+        """Return the files that exist, in the order of their paths."""
         path = Path(self.config.path)
         if self.config.kind not in SUFFIXES or not path.is_dir():
             return [path] if path.is_file() else []
         return files_of(self.config.kind, path)
 
     def listing(self) -> str | None:
-        """Return what stands for files that are too many to be named: nothing, all are inputs."""
+        """Return None: every file is an input, so no hash of a listing is needed."""
         return None
 
     def open(self, report: Callable[[str], None]) -> Rows:

@@ -136,7 +136,7 @@ class Entry:
     polymers
         Sequences by `AtomTable.entity`.
     parents
-        Letter of each component whose parent the file names.
+        Letter of each component for which the file names a parent.
     complete
         Whether an entity that is not in `polymers` is no polymer.
     numbering

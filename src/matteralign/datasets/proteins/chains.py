@@ -159,7 +159,7 @@ def _name(letter: str, count: int, taken: set[str]) -> str:
 
 
 def _polymers(entry: Entry, mine: AtomTable, polymer: Polymer | None) -> Iterator[_Placed | str]:
-    """Yield the polypeptides of one letter, or why one cannot be had."""
+    """Yield the polypeptides of one letter, or why one cannot be read."""
     if polymer is None:
         if not entry.complete or not str(mine.entity[0]):
             yield from _without_sequence(entry, mine)

@@ -101,7 +101,7 @@ def read_entry(block: Any, path: Path) -> Entry:
 
 
 def _parents(block: Any, path: Path) -> dict[str, str]:
-    """Return the letter of each modified amino acid whose parent is named."""
+    """Return the letter of each modified amino acid that names its parent."""
     found: dict[str, str] = {}
     for category, comp, parent in (
         ("chem_comp", "id", "mon_nstd_parent_comp_id"),

@@ -40,7 +40,7 @@ def by_sequence(
     Parameters
     ----------
     told
-        Where the sequence stands in the file.
+        Where the sequence is in the file.
 
     Raises
     ------

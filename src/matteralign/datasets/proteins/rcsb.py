@@ -61,7 +61,7 @@ class ProteinDataBank(Dataset):
         self._clusters = {str(min(members)): members for members in kept if members}
 
     def ids(self) -> Sequence[str]:
-        """Return the name of every cluster of which an entry can be had."""
+        """Return the name of every cluster with at least one available entry."""
         return list(self._clusters)
 
     def take(self, ids: Sequence[str]) -> list[Structure | Skipped]:

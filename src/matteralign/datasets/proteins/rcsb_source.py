@@ -87,12 +87,12 @@ class ProteinSource:
         return [place for place in self._lists.values() if isinstance(place, Wanted)]
 
     def inputs(self) -> list[Path]:
-        """Return the lists on this machine, as far as they exist; for entries see `listing`."""
+        """Return the lists that exist on this machine; for entries see `listing`."""
         paths = [place for place in self._lists.values() if isinstance(place, Path)]
         return [path for path in paths if path.is_file()]
 
     def listing(self) -> str | None:
-        """Return what stands for the entries of a folder; None: they are fetched, or not there."""
+        """Return a hash of a folder's entries; None if they are fetched or missing."""
         folder = Path(self._whole.files)
         return (
             None
@@ -101,9 +101,9 @@ class ProteinSource:
         )
 
     def _entries_here(self) -> dict[str, Any]:
-        """Return the number of entries in the folder, their size, and one hash of how they lie.
+        """Return the number of entries in the folder, their size, and a hash of the listing.
 
-        It is made of paths, sizes and times, as a copy of the archive takes hours to read.
+        The hash covers paths, sizes and times, because a copy of the archive takes hours to read.
         Contents enter the slice's ``sample_set_id``: of the rows that are drawn, and no others.
         """
         folder, lies = Path(self._whole.files), {}
@@ -121,7 +121,7 @@ class ProteinSource:
         UserError
             If a file does not exist.
         FetchError, IntegrityError
-            If a list cannot be had or is damaged.
+            If a list cannot be fetched or is damaged.
         """
         card, version = self._published.card, self._published.version
         options = self._whole.model_dump(include=set(version.options))
@@ -137,7 +137,7 @@ class ProteinSource:
         UserError
             If a file does not exist.
         FetchError, IntegrityError
-            If a list cannot be had or is damaged.
+            If a list cannot be fetched or is damaged.
         """
         found: dict[str, dict[str, object]] = {
             place: {"sha256": sha256_file(path), "size": path.stat().st_size}

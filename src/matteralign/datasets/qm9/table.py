@@ -30,7 +30,7 @@ class Qm9Table(Dataset):
         self._index: dict[str, tuple[str, int]] | None = None
 
     def ids(self) -> Sequence[str]:
-        """Return ``gdb_1`` … ``gdb_133885`` as far as they are in the files."""
+        """Return ``gdb_1`` … ``gdb_133885`` that are in the files."""
         return list(self._rows())
 
     def take(self, ids: Sequence[str]) -> list[Structure | Skipped]:

@@ -14,7 +14,7 @@ _SPARE = 256 << 20  # a disk filled to the last byte breaks more than a download
 
 
 def free_bytes(folder: Path) -> int:
-    """Return the free bytes where `folder` lies or will lie."""
+    """Return the free bytes on the disk of `folder`, which need not exist yet."""
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free

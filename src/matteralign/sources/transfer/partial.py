@@ -10,7 +10,7 @@ from matteralign.core.files import read_json, write_json
 
 
 def part_path(target: Path) -> Path:
-    """Return where the part of a file lies until the file is whole and checked."""
+    """Return the path of a partial file, used until the file is whole and checked."""
     return target.parent / f".{target.name}.part"
 
 

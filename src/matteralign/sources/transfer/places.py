@@ -1,4 +1,4 @@
-"""Where a file can be had, in the order in which the places are asked."""
+"""Where a file can be fetched from, in the order in which the places are tried."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Place:
 
 
 def places(pinned: PinnedFile, settings: Settings) -> list[Place]:
-    """Return where a file can be had: mirrors first, folders of them before servers.
+    """Return the places of a file: mirrors first, and of these folders before servers.
 
     Offline, only folders are left.
     """
@@ -58,7 +58,7 @@ def places(pinned: PinnedFile, settings: Settings) -> list[Place]:
 
 
 def address(source: Source, endpoint: str = HUB) -> str | None:
-    """Return the address of a source, or None when it has none of its own."""
+    """Return the address of a source, or None if it has none."""
     if isinstance(source, HubSource):
         return source.address(endpoint)
     return source.url if isinstance(source, UrlSource) else None

@@ -35,7 +35,7 @@ def fetch_weights(
     Raises
     ------
     FetchError
-        If the weights cannot be had and nothing may stand in for them.
+        If the weights cannot be fetched and no replacement is allowed.
     UserError
         If the format executes code and nobody has vouched for its hash.
     """

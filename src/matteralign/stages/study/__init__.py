@@ -1,1 +1,1 @@
-"""A study: its slices, panels and measures, and whether results are of today."""
+"""A study: its slices, panels and measures, and whether results are up to date."""

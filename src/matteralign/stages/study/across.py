@@ -1,4 +1,4 @@
-"""What an analysis is made from, and whether what lies in its folder is of today."""
+"""What an analysis is made from, and whether the results in its folder are up to date."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ class Layout:
         return self.root / "warnings.json"
 
     def latent(self, key: str) -> Path:
-        """Latents of a model; its sidecar lies beside them."""
+        """Latents of a model; the sidecar is in the same folder."""
         return self.root / "latents" / f"{key}.npy"
 
     def latent_sidecar(self, key: str) -> Path:

@@ -115,7 +115,7 @@ def _made_alike(study: Study, key: str, name: str, other: str) -> bool:
 
 
 def _has_latents(study: Study, layout: Layout, key: str) -> bool:
-    """Return whether a model's latents on a slice are there and of today."""
+    """Return whether a model's latents on a slice exist and are up to date."""
     if not layout.latent_sidecar(key).exists():
         return False  # most often, and told without reading what decides them
     standing = Standing(study, layout)

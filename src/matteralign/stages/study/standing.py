@@ -1,4 +1,4 @@
-"""Whether what lies in a slice's folder is what the configuration asks for today.
+"""Whether the results in a slice's folder match the current configuration.
 
 Every result carries what it was made from. Here that is compared with what it would be made
 from now, without a model and without reading an array.
@@ -62,7 +62,7 @@ class Result:
         return all(path.exists() for path in self.outputs)
 
     def differs(self) -> str | None:
-        """Return why what is there is not of today; None where it is, or nothing is there."""
+        """Return why the results are out of date; None if they are up to date or missing."""
         if not self.there:
             return None
         try:
@@ -78,7 +78,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Standing:
-    """A slice as it lies there, seen from the configuration of today."""
+    """The results of a slice on disk, compared with the current configuration."""
 
     study: Study
     layout: Layout
@@ -144,7 +144,7 @@ class Standing:
         return read_header(self.layout.structures) if self.layout.structures.exists() else None
 
     def of_sample(self) -> str | None:
-        """Return why the structures are not those of today's draw; None: they are.
+        """Return why the structures are out of date; None if they are up to date.
 
         Raises
         ------
@@ -169,7 +169,7 @@ class Standing:
         return None if contents == contents_digest(read_record(record)) else "the data changed"
 
     def of_latent(self, card: ModelCard) -> str | None:
-        """Return why a model's latents are not those of today; None: they are.
+        """Return why a model's latents are out of date; None if they are up to date.
 
         Raises
         ------
@@ -198,7 +198,7 @@ class Standing:
         return None
 
     def of_summary(self, key: str) -> str | None:
-        """Return why a model's neighbour lists are not those of today; None: they are.
+        """Return why a model's neighbour lists are out of date; None if up to date.
 
         Raises
         ------
@@ -283,7 +283,7 @@ def energies_made_by(sidecar: Mapping[str, Any]) -> dict[str, str]:
 
 
 def check_weights(card: ModelCard, sidecar: Mapping[str, Any], where: Path) -> None:
-    """Refuse latents of trained weights whose files are not those of the card or the lock.
+    """Raise an error for latents made with other weights than the card or the lock names.
 
     Parameters
     ----------

@@ -89,7 +89,7 @@ def find_rows(study: Study, layout: Layout, card: ModelCard, sample: SampleSet) 
 def take_rows(
     layout: Layout, card: ModelCard, sample: SampleSet, found: Found, identity: dict[str, object]
 ) -> None:
-    """Write a model's latents and energies on a sample set whose rows were all found.
+    """Write a model's latents and energies on a sample set after all its rows were found.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def take_rows(
 
 
 def _made_alike(study: Study, layout: Layout, card: ModelCard) -> Iterator[_Candidate]:
-    """Yield what lies there of this model and was made with what would make it today."""
+    """Yield this model's existing latents made as the current configuration would make them."""
     key = card.key
     wanted = study.embed_identity(key, layout.slice)
     for name in (*of_one_draw(study, layout.slice), layout.slice):

@@ -29,7 +29,7 @@ Report = Callable[[str], None]
 
 
 def settle_slice(study: Study, layout: Layout, report: Report) -> None:
-    """Write what is wanted of a slice, and say what of it is there and not of today.
+    """Write what is wanted of a slice, and say which existing results are out of date.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def settle_slice(study: Study, layout: Layout, report: Report) -> None:
 
 
 def settle_analysis(study: Study, layout: AnalysisLayout, report: Report) -> None:
-    """Write what is wanted of an analysis, and say why what is there is not of today."""
+    """Write what is wanted of an analysis, and say why existing results are out of date."""
     result = analysis_result(study, layout)
     why = result.differs()
     if _settle(layout.wanted, result.identity, result.inputs, result.outputs, why):
