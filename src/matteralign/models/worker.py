@@ -1,7 +1,7 @@
 """Run a job of models in their environment: ``python worker.py JOB.json``.
 
 The environment has the model's packages but not this one, so the first lines make the
-package importable from the folder this file lies in, and nothing beside it.
+package importable from the folder of this file, and nothing else.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ with quiet_import(), quiet_logging(), own_index_select():
     from metatrain.utils.data import DatasetInfo
     from metatrain.utils.data.target_info import get_energy_target_info, get_generic_target_info
 
-# What the first PET-MAD has otherwise than metatrain's PET of today.
+# Settings of the first PET-MAD that differ from those of metatrain's current PET.
 _NETWORKS = {
     "pet-mad-1.1": {
         "d_pet": 256, "d_node": 256, "d_feedforward": 512, "d_head": 128, "num_heads": 8,

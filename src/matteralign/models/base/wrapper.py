@@ -1,4 +1,4 @@
-"""What every model wrapper offers, whatever package it stands on."""
+"""The interface of every model wrapper, whatever package it uses."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def extract(
     Finished batches are kept as shards below `shards` and read again after an interruption.
     A batch that raises is halved until the structure at fault is alone; that row is masked
     with code ``model_error``. Where memory runs out, this batch and all that follow are planned
-    anew with half the budget. The same structures give the same batches, so an interrupted and
+    again with half the budget. The same structures give the same batches, so an interrupted and
     an undisturbed run end in the same bytes. Batches are made of `BLOCK_ROWS` rows at a time.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Where a structure lies when a model sees it."""
+"""Where a structure is placed before a model sees it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Whether the results in a slice's folder match the current configuration.
 
-Every result carries what it was made from. Here that is compared with what it would be made
-from now, without a model and without reading an array.
+Every result records what it was made from. This module compares the record with what the
+result would be made from now. It runs no model and reads no array.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class Result:
     Attributes
     ----------
     stage, model
-        What makes it, and of which model; None where it is of all.
+        Stage that makes it, and the model; None if it belongs to all models.
     inputs, outputs
-        Files that it is made from and consists of, as the workflow knows them.
+        Files it is made from, and files it consists of, as the workflow knows them.
     identity
-        What decides it beside its inputs.
+        What else decides the result, besides its inputs.
     why
-        Says in words why what is there is not of today, or returns None where it is. Asked only
-        where every output is there.
+        Returns the reason why the existing result is out of date, or None if it is up to date.
+        Called only if every output exists.
     """
 
     stage: str

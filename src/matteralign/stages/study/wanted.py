@@ -1,10 +1,10 @@
-"""Tell the workflow what is to be made again, by files alone.
+"""Tell the workflow which results must be made again, by files alone.
 
-Snakemake decides by times of files and by records of its own below ``.snakemake``, which a copy
-or a clean-up leaves behind. So each result has one more input, a small file that says what it
-must be made from. It is rewritten, and so becomes the newest, exactly when the result that
-is there is of something else. What is of today is brought into the order of times that a copy
-may have lost.
+Snakemake decides by the times of files and by its own records below ``.snakemake``. A copy or a
+clean-up loses those records. So each result has one more input, a small file that says what the
+result must be made from. It is rewritten, and becomes the newest file, only when the existing
+result was made from something else. For results that are up to date, the order of file times is
+restored, since a copy may have lost it.
 """
 
 from __future__ import annotations

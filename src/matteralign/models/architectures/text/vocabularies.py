@@ -66,7 +66,7 @@ def byte_vocabulary(folder: Path, marks: list[str], template: str, in_file: bool
     template
         The chat template, in Jinja.
     in_file
-        Whether it lies in ``chat_template.jinja``, and not in ``tokenizer_config.json``.
+        Whether it is in ``chat_template.jinja``, and not in ``tokenizer_config.json``.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)

@@ -27,7 +27,7 @@ with quiet_import():  # it sends its log to standard output
 class MattersimWrapper(Wrapper):
     """Atom features after the last graph block, the input of the read-out ``final``.
 
-    The network knows crystals only: a molecule lies in a box of its extent plus `vacuum`, in
+    The network knows crystals only: a molecule is put in a box of its extent plus `vacuum`, in
     which no periodic image is within the cutoff.
 
     Options

@@ -46,7 +46,7 @@ def centred(structure: Structure, atoms: int) -> npt.NDArray[np.float32]:
     """Return the backbone about the centre of the residues that `resolved` finds.
 
     Moved in float64 before it is rounded: a chain far from the origin loses no digits, and
-    networks that take a missing atom for one at the origin see the same wherever it lies.
+    networks that take a missing atom for one at the origin see the same wherever the chain is.
 
     Returns
     -------
