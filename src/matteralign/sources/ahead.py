@@ -15,7 +15,7 @@ _AHEAD = 8  # blocks
 
 
 class Closable(Protocol):
-    """What bytes can be read from, and is closed then."""
+    """An object that bytes can be read from and that can be closed."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes."""

@@ -35,7 +35,7 @@ _SINGLE: dict[bytes, Callable[..., Any]] = {
 
 
 class Readable(Protocol):
-    """What bytes can be read from."""
+    """An object that bytes can be read from."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes."""

@@ -1,4 +1,4 @@
-"""What fetching will cost, said before it begins: bytes, disk, time where it is known."""
+"""Cost of fetching, reported before it begins: bytes, disk, and time if known."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Cost:
         )
 
     def _sizes(self) -> str:
-        """Return what is known; a size that nobody says is never 0 bytes."""
+        """Return what is known; an unknown size is never written as 0 bytes."""
         if not self.unknown:
             return f"{decimal(self.download)}; {decimal(self.disk)} on disk"
         if not self.disk:
@@ -65,7 +65,7 @@ class Cost:
         )
 
     def refuse_full_disk(self) -> None:
-        """Raise when the disk cannot hold what is known to come.
+        """Raise if the disk is too small for the files of known size.
 
         Raises
         ------

@@ -76,7 +76,7 @@ def archive_here(source: PackageSource) -> Path | None:
 
 
 def archive_address(source: PackageSource) -> tuple[str, int]:
-    """Ask the package client for the address and size (0: not said) of one archive.
+    """Ask the package client for the address and size (0: unknown) of one archive.
 
     Raises
     ------

@@ -195,7 +195,7 @@ class _Run:
 
 
 def _found(card: ModelCard, report: Report) -> ModelCard | None:
-    """Return the card with the files it runs on here, None when they are to be built."""
+    """Return the card with its files on this machine; None if they must be built."""
     checkpoint = card.checkpoint
     served = all(any(s.kind == "package" for s in f.sources) for f in checkpoint.files)
     trained = checkpoint.weights != "untrained"

@@ -1,4 +1,4 @@
-"""What is kept of the last check of each model, in the cache."""
+"""Records of the last check of each model, in the cache."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def read_check(card: ModelCard) -> Checked | None:
 
 
 def check_state(card: ModelCard, checked: Checked | None) -> State:
-    """Return what the last check says today; outdated when card, code or packages changed."""
+    """Return the state of the last check; outdated if card, code or packages changed."""
     if checked is None:
         return "never"
     if checked.identity != check_identity(card, checked.weights):

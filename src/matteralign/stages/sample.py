@@ -79,7 +79,7 @@ def sample_slice(
 
 
 def _kept(study: Study, layout: Layout, contents: str) -> str | None:
-    """Return the id of the sample set that is there where it is that of this draw."""
+    """Return the id of the existing sample set if it belongs to this draw."""
     if not all(path.exists() for path in (layout.structures, layout.skipped, layout.warnings)):
         return None
     try:
@@ -94,7 +94,7 @@ def _kept(study: Study, layout: Layout, contents: str) -> str | None:
 def _tell_warnings(
     walk: Walk, layout: Layout, kinds: Counter[str], report: Callable[[str], None]
 ) -> None:
-    """Write what was warned of, and say each text once with the number of its records."""
+    """Write the warnings, each text once with its number of records."""
     write_json(
         layout.warnings,
         [{"place": place, "warnings": list(texts)} for place, texts in walk.warned.items()],

@@ -1,4 +1,4 @@
-"""All scores of a slice: what its ledger lacks is computed, the rest is taken from there.
+"""All scores of a slice: those missing from its ledger are computed, the rest are read.
 
 A score is known by both latent hashes, metric, definition, parameters, scaling and version.
 What one call of the engine computes is one batch of the ledger: the last digits of its

@@ -1,4 +1,4 @@
-"""Disturb the structures of a slice by growing amounts, and score what a model makes of them."""
+"""Disturb the structures of a slice by growing amounts, and score a model's latents of them."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def disturbed(structures: Sequence[Structure]) -> dict[Level, list[Structure]]:
 
 @dataclass(frozen=True)
 class SelfTest:
-    """The test of one slice and where its files lie.
+    """The test of one slice, and the paths of its files.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The begun part of a download, and what the server said of the file it belongs to."""
+"""The begun part of a download, and what the server reported about the whole file."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def runnable(card: ModelCard, mode: Weights, report: Report) -> ModelCard:
 
 
 def weights_state(card: ModelCard) -> State:
-    """Return what of a model's weights is here without a network."""
+    """Return which of a model's weights are available without a network."""
     if card.checkpoint.weights == "none":
         return "none"
     if card.checkpoint.weights == "trained" and all(map(in_cache, card.checkpoint.files)):

@@ -60,7 +60,7 @@ class Layout:
 
     @property
     def warnings(self) -> Path:
-        """What libraries warned of while records were read that could be taken."""
+        """Warnings of libraries from records that were read and accepted."""
         return self.root / "warnings.json"
 
     def latent(self, key: str) -> Path:

@@ -39,7 +39,7 @@ class Measure:
         return canonical_json({**self.spec.params, "normalize": self.scaling})
 
     def identity(self) -> Row:
-        """Return what decides a value beside the latents."""
+        """Return what decides a value, besides the latents."""
         return {
             "metric": self.spec.metric,
             "definition": self.spec.definition,
@@ -56,7 +56,7 @@ class Measure:
         return key_of(self.identity(), latent_a, latent_b, statistics=statistics)
 
     def row(self, scored: Scored, statistics: Sequence[str] = STATISTICS) -> Row:
-        """Return the columns that say what was computed and what came out.
+        """Return the columns of what was computed and its result.
 
         Parameters
         ----------

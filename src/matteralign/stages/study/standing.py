@@ -240,7 +240,7 @@ class Standing:
         return sha256_json([__version__, settings, *map(sha256_file, files)])
 
     def _files(self) -> list[Path]:
-        """Return what is shown of the slice beside its settings, or decides it."""
+        """Return what decides the slice or is shown of it, besides its settings."""
         layout = self.layout
         files = [layout.structures, layout.scores, layout.replicates]
         files += [layout.sweep] if self.study.config.metrics.sweep else []

@@ -153,7 +153,7 @@ class Study:
         return self.slice(slice_name).weights or self.config.weights
 
     def dataset_identity(self, name: str) -> dict[str, Any]:
-        """Return what decides which files of a dataset are fetched, and how local ones lie."""
+        """Return what decides which files of a dataset are fetched, with the listing of local ones."""
         source = self.dataset(name)
         return {"dataset": source.identity(), "listing": source.listing()}
 
@@ -196,7 +196,7 @@ class Study:
         return identity
 
     def summary_identity(self, slice_name: str) -> dict[str, Any]:
-        """Return what decides the summary of a model on a slice beside its latents."""
+        """Return what decides the summary of a model on a slice, besides its latents."""
         measures = (*self.model_measures(slice_name), *self.pair_measures(slice_name))
         return {
             "measures": [m.identity() for m in measures],
@@ -205,7 +205,7 @@ class Study:
         }
 
     def score_identity(self, slice_name: str) -> dict[str, Any]:
-        """Return what decides a slice's scores beside the latents."""
+        """Return what decides a slice's scores, besides the latents."""
         from matteralign.store.replicates import REPLICATES
         from matteralign.store.tidy import SCORES
 
@@ -219,7 +219,7 @@ class Study:
         }
 
     def analysis_identity(self, name: str) -> dict[str, Any]:
-        """Return what decides an analysis beside the results that it reads."""
+        """Return what decides an analysis, besides the results that it reads."""
         asked = self.analysis(name)
         models = self.analysis_models(name)
         cards = [self.cards[key].model_dump(mode="json") for key in models]
