@@ -153,7 +153,7 @@ class Study:
         return self.slice(slice_name).weights or self.config.weights
 
     def dataset_identity(self, name: str) -> dict[str, Any]:
-        """Return what decides which files of a dataset are fetched, with the listing of local ones."""
+        """Return what decides the fetched files of a dataset, with a listing of local ones."""
         source = self.dataset(name)
         return {"dataset": source.identity(), "listing": source.listing()}
 
