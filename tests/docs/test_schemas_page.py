@@ -1,4 +1,4 @@
-"""docs/schemas.md names every column and key that is written, and no other."""
+"""docs/schemas.md and docs/schemas-analyses.md name every column and key that is written, and no other."""
 
 from __future__ import annotations
 
@@ -28,7 +28,11 @@ from matteralign.store.replicates import REPLICATES
 from matteralign.store.tidy import DIMENSIONS, SCORES, SWEEP, read_frame
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGE = (DOCS / "schemas.md").read_text(encoding="utf-8")
+PAGE = "".join(
+    # A heading that both have is a pointer in the first.
+    (DOCS / name).read_text(encoding="utf-8")
+    for name in ("schemas.md", "schemas-analyses.md")
+)
 WORKER = Path(matteralign.__file__).parent / "models" / "worker.py"
 Table = dict[str, tuple[str, ...]]
 
