@@ -1,4 +1,4 @@
-"""docs/schemas.md and docs/schemas-analyses.md name every column and key that is written, and no other."""
+"""The pages of schemas name every column and key that is written, and no other."""
 
 from __future__ import annotations
 
