@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 from matteralign.findings.condensed import condense
 
@@ -51,3 +52,16 @@ def test_a_metric_without_a_value_for_identical_inputs_has_no_printed_diagonal()
     found = condense(values, GROUPS)
     assert np.isnan(found.printed.at["A", "A"])
     assert found.values.at["A", "A"] == pytest.approx(0.8)
+
+
+def test_the_interval_of_a_mean_is_the_jackknife_of_its_replicates() -> None:
+    rng = np.random.default_rng(0)
+    replicates = rng.normal(0.4, 0.01, size=(4, 4, 16))
+    replicates += replicates.swapaxes(0, 1)
+    found = condense(scores(), GROUPS, replicates)
+    left = (replicates[0, 2] + replicates[1, 2]) / 2
+    error = np.sqrt(15 / 16 * ((left - left.mean()) ** 2).sum())
+    half = float(t.ppf(0.975, 15)) * error
+    assert found.low.at["A", "B"] == pytest.approx(0.4 - half)
+    assert found.high.at["A", "B"] == pytest.approx(0.4 + half)
+    assert np.isnan(condense(scores(), GROUPS).low.at["A", "B"])

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+
+from matteralign.stats.jackknife import interval
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,9 @@ class Condensed:
         Number of ordered pairs of different models behind each value.
     missing
         Number of ordered pairs without a score, which are left out of the mean.
+    low, high
+        95 % interval of `values` over structures, other structures and the same models; NaN where
+        a pair has no replicates.
     members
         Models of each group, in order.
     """
@@ -34,10 +40,16 @@ class Condensed:
     printed: pd.DataFrame
     pairs: pd.DataFrame
     missing: pd.DataFrame
+    low: pd.DataFrame
+    high: pd.DataFrame
     members: Mapping[str, tuple[str, ...]]
 
 
-def condense(values: pd.DataFrame, groups: Mapping[str, str]) -> Condensed:
+def condense(
+    values: pd.DataFrame,
+    groups: Mapping[str, str],
+    replicates: npt.NDArray[np.float64] | None = None,
+) -> Condensed:
     """Average the rows and columns of the models of one group.
 
     Parameters
@@ -46,6 +58,8 @@ def condense(values: pd.DataFrame, groups: Mapping[str, str]) -> Condensed:
         Square frame of scores by model key; NaN where a pair has none.
     groups
         Group of each model, such as its architecture.
+    replicates
+        The scores without each block of structures, shape (m, m, B), models as in `values`.
 
     Raises
     ------
@@ -62,6 +76,7 @@ def condense(values: pd.DataFrame, groups: Mapping[str, str]) -> Condensed:
     shape = (len(names), len(names))
     mean, printed = np.full(shape, np.nan), np.full(shape, np.nan)
     pairs, missing = np.zeros(shape, dtype=int), np.zeros(shape, dtype=int)
+    low, high = np.full(shape, np.nan), np.full(shape, np.nan)
     for i, first in enumerate(names):
         for j, second in enumerate(names):
             rows = [place[m] for m in members[first]]
@@ -73,6 +88,10 @@ def condense(values: pd.DataFrame, groups: Mapping[str, str]) -> Condensed:
             missing[i, j] = int(different.sum()) - found.size
             if found.size:
                 mean[i, j] = found.mean()
+                if replicates is not None:
+                    left = replicates[np.ix_(rows, columns)][different & ~np.isnan(block)]
+                    ends = interval(float(found.mean()), left.mean(axis=0).tolist())
+                    low[i, j], high[i, j] = ends or (np.nan, np.nan)
             own = block[~different]
             whole = np.concatenate([found, own[~np.isnan(own)]])
             if whole.size and not np.isnan(own).any():
@@ -82,4 +101,6 @@ def condense(values: pd.DataFrame, groups: Mapping[str, str]) -> Condensed:
         index = pd.Index(names, name="group")
         return pd.DataFrame(array, index=index, columns=pd.Index(names, name="group_b"))
 
-    return Condensed(frame(mean), frame(printed), frame(pairs), frame(missing), members)
+    return Condensed(
+        frame(mean), frame(printed), frame(pairs), frame(missing), frame(low), frame(high), members
+    )

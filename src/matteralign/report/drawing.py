@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from matteralign.findings.replicates import matrices as findings
-from matteralign.findings.replicates.estimates import FloatArray
 from matteralign.metrics.base.registry import METRICS
 from matteralign.report.analysis.calibration import has_debiased, once_per_pair
 from matteralign.report.analysis.dimensions import dimension_estimates
@@ -68,9 +66,10 @@ def tree_of(view: SliceView, *, support: bool = True) -> tuple[ModelTree, ScoreM
     settings = view.study.config.tree
     left, why = None, ""
     if support:
-        left = _replicates_of(view, chosen[0])
-        if not left.size:
-            left, why = None, "the study asks for no statistics, or has too few rows"
+        of = chosen[0]
+        left = view.results.without_blocks((of.metric, of.definition, of.params))
+        if left is None:
+            why = "the study asks for no statistics, or has too few rows"
     try:
         tree = model_tree(
             chosen[0],
@@ -83,17 +82,6 @@ def tree_of(view: SliceView, *, support: bool = True) -> tuple[ModelTree, ScoreM
     except TreeError as error:
         return str(error)
     return tree, chosen[0]
-
-
-def _replicates_of(view: SliceView, matrix: ScoreMatrix) -> FloatArray:
-    """Return a matrix without each block of rows, shape (m, m, B), the mean of both directions."""
-    rows = view.replicates
-    same = rows[
-        (rows["metric"] == matrix.metric)
-        & (rows["definition"] == matrix.definition)
-        & (rows["params"] == matrix.params)
-    ]
-    return findings.ScoreMatrix.of(same, matrix.models).undirected().replicates
 
 
 def draw(view: SliceView) -> Iterator[Drawing]:

@@ -180,7 +180,13 @@ class SliceView:
         known = dict(zip(self.pair_measures, specs, strict=True))
         compared = None if measure is None else known[measure]
         return SliceResults(
-            dataset, self.facts, self.scores, specs, self.energies, (compared, best)
+            dataset,
+            self.facts,
+            self.scores,
+            specs,
+            self.energies,
+            (compared, best),
+            self.replicates,
         )
 
 

@@ -28,6 +28,8 @@ COLUMNS = [
     "pairs",
     "missing",
     "mean",
+    "ci_low",
+    "ci_high",
     "printed",
 ]
 Spec = tuple[str, str, str]
@@ -43,9 +45,9 @@ def absent(results: SliceResults) -> str | None:
     return None
 
 
-def _condensed(results: SliceResults, spec: Spec, column: str = "value") -> Condensed:
+def _condensed(results: SliceResults, spec: Spec) -> Condensed:
     groups = {fact.model: fact.group for fact in results.facts}
-    return condense(both_ways(results.matrix(spec, column).values), groups)
+    return condense(both_ways(results.matrix(spec).values), groups, results.without_blocks(spec))
 
 
 def tables(results: SliceResults) -> dict[str, pd.DataFrame]:
@@ -59,7 +61,7 @@ def tables(results: SliceResults) -> dict[str, pd.DataFrame]:
 def _tidy(of: Condensed, results: SliceResults) -> pd.DataFrame:
     untrained = {name: _untrained(members, results) for name, members in of.members.items()}
     names = list(of.values.index)
-    frames = (of.pairs, of.missing, of.values, of.printed)
+    frames = (of.pairs, of.missing, of.values, of.low, of.high, of.printed)
     rows = [
         (
             *(a, b, len(of.members[a]), len(of.members[b]), untrained[a], untrained[b]),
@@ -98,7 +100,8 @@ def drawings(results: SliceResults) -> Iterator[Drawing]:
         "architecture averaged. A cell is the mean over pairs of two different models; the "
         "number of models stands beside the name. A group of one model has no pair of its own "
         "and its diagonal cell is empty. The mean that counts each model's score of 1 with "
-        "itself, as the study prints it, is the column printed of tables/condensed_…."
+        "itself, as the study prints it, is the column printed of tables/condensed_…, beside the "
+        "95 % interval of the mean over structures."
     )
     if any(_untrained(members, results) for members in of.members.values()):
         caption += f" {UNTRAINED_MARK}: with models that ran on untrained weights."

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
+from matteralign.findings.replicates.matrices import ScoreMatrix as Replicated
 from matteralign.report.analysis.energies import SliceEnergies
 from matteralign.report.analysis.matrices import ScoreMatrix, both_ways, score_matrix
 from matteralign.report.analysis.tables import ModelFacts, models_table, score_specs
@@ -45,6 +48,9 @@ class SliceResults:
     convergence
         The score that is compared with errors of energies (None: there is none), and the model
         that the others are compared with (None: the best).
+    replicates
+        The scores with what they are without each block of structures, see
+        `matteralign.findings.replicates.matrices.with_replicates`; None where they were not read.
     """
 
     dataset: str
@@ -53,6 +59,7 @@ class SliceResults:
     specs: Sequence[tuple[str, str, str]]
     energies: SliceEnergies | None = None
     convergence: tuple[tuple[str, str, str] | None, str | None] = (None, None)
+    replicates: pd.DataFrame | None = None
 
     @cached_property
     def models(self) -> pd.DataFrame:
@@ -84,6 +91,18 @@ class SliceResults:
         return score_matrix(
             self.scores, *spec, self.keys, column="debiased" if column == "debiased" else "value"
         )
+
+    def without_blocks(self, spec: tuple[str, str, str]) -> npt.NDArray[np.float64] | None:
+        """Return one score without each block of structures, shape (m, m, B).
+
+        The mean of both directions, models as in `keys`; None where there are no replicates.
+        """
+        rows = self.replicates
+        if rows is None:
+            return None
+        same = rows[(rows[["metric", "definition", "params"]] == list(spec)).all(axis=1)]
+        found = Replicated.of(same, self.keys).undirected().replicates
+        return found if found.size else None
 
     def symmetric(self, spec: tuple[str, str, str], column: str = "value") -> pd.DataFrame:
         """Return one score, the mean of both directions, without the baselines."""
