@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from matteralign.registry.load import load_cards
-from matteralign.stages.check import check_models
-from matteralign.stages.check_records import Checked
+from matteralign.stages.checks.check import check_models
+from matteralign.stages.checks.check_records import Checked
 
 
 @pytest.fixture(scope="session")

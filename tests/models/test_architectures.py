@@ -14,7 +14,7 @@ import pytest
 import matteralign
 from matteralign.datasets.examples import crystals, molecules
 from matteralign.registry.load import load_cards
-from matteralign.stages.check_records import Checked
+from matteralign.stages.checks.check_records import Checked
 from matteralign.store.structures import write_structures
 
 pytestmark = [pytest.mark.models, pytest.mark.network]

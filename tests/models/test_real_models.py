@@ -14,7 +14,7 @@ import pytest
 import matteralign
 from matteralign.registry.card import ModelCard
 from matteralign.registry.load import load_cards
-from matteralign.stages.check_records import Checked
+from matteralign.stages.checks.check_records import Checked
 
 pytestmark = [pytest.mark.models, pytest.mark.network, pytest.mark.slow]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from matteralign.report.probe import write_probe
 from matteralign.report.slice_findings import (
     findings_absent,
     findings_drawings,
@@ -131,3 +132,14 @@ def test_the_page_of_schemas_has_the_columns_of_every_table_of_findings(
     for stem, frame in findings_tables(whole).items():
         named = "condensed_<score>" if stem.startswith("condensed_") else stem
         assert sorted(columns(f"`tables/{named}.parquet`")) == sorted(frame.columns), stem
+
+
+def test_energies_are_read_from_planted_latents(planted: Planted) -> None:
+    layout = planted.layout(slice_of("qm9"))
+    found = write_probe(
+        planted.study, layout, PANEL, rows=500, permutations=9, report=lambda _: None
+    ).set_index("model")
+    assert sorted(columns("`probe/`")) == sorted([*found.columns, "model"])
+    # The energy holds the first coordinate of the planted space, which all but the baseline see.
+    assert found.at["uma-medium", "r2"] > 0.3 > 0.1 > found.at["random", "r2"]
+    assert (layout.probe / "probe.svg").exists()

@@ -16,7 +16,7 @@ from matteralign.core.errors import UserError
 from matteralign.core.files import read_json
 from matteralign.report.sensitivity import write_sensitivity
 from matteralign.stages import sensitivity
-from matteralign.stages.sensitivity import (
+from matteralign.stages.checks.sensitivity import (
     EXCHANGES,
     RATTLES,
     SCORE_COLUMNS,

@@ -9,7 +9,7 @@ import pandas as pd
 from matteralign.findings.sensitivity import verdicts
 from matteralign.report.figures.findings.sensitivity import sensitivity_figure
 from matteralign.report.figures.render import render
-from matteralign.stages.sensitivity import SelfTest
+from matteralign.stages.checks.sensitivity import SelfTest
 from matteralign.store.tidy import write_table
 from matteralign.store.written import keep_only
 

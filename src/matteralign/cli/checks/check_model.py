@@ -26,7 +26,7 @@ from matteralign.registry.load import get_card
 
 if TYPE_CHECKING:
     from matteralign.registry.card import ModelCard
-    from matteralign.stages.check_records import Checked
+    from matteralign.stages.checks.check_records import Checked
 
 _FEW = 3
 
@@ -54,8 +54,8 @@ def check_model(
     Models without weights run on their untrained network, and are labelled so. If it is
     interrupted, finished checks are kept, and --skip-passed continues from there.
     """
-    from matteralign.stages.check import check_models
-    from matteralign.stages.check_records import check_state, read_check, write_check
+    from matteralign.stages.checks.check import check_models
+    from matteralign.stages.checks.check_records import check_state, read_check, write_check
 
     cards = cards_of(study_if_any(config))
     chosen = _chosen(cards.values(), keys or [], every, family, environment)

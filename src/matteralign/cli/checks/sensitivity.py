@@ -36,7 +36,7 @@ def sensitivity(
 
     from matteralign.registry.load import get_card
     from matteralign.report.sensitivity import write_sensitivity
-    from matteralign.stages.sensitivity import SelfTest
+    from matteralign.stages.checks.sensitivity import SelfTest
 
     study = study_of(config)
     keys = [get_card(key, study.cards).key for key in dict.fromkeys(model)]

@@ -76,7 +76,7 @@ def models(
 
 def last_check(card: ModelCard) -> dict[str, Any]:
     """Return what `check-model` last found of a model, as plain values."""
-    from matteralign.stages.check_records import check_state, read_check
+    from matteralign.stages.checks.check_records import check_state, read_check
 
     found = read_check(card)
     described: dict[str, Any] = {"state": check_state(card, found)}

@@ -13,7 +13,7 @@ from matteralign.registry.load import STUDY_ROWS
 
 if TYPE_CHECKING:
     from matteralign.registry.card import ModelCard
-    from matteralign.stages.check_records import Checked
+    from matteralign.stages.checks.check_records import Checked
 
 NONE = "–"
 _SHOWN = {"pass": ("pass", "green"), "fail": ("FAIL", "bold red"), "not_applicable": (NONE, "dim")}

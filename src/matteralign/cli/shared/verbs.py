@@ -60,6 +60,11 @@ VERBS = (
         "Check models against the contract and print the results; exit with 1 if one fails.",
     ),
     Verb(
+        "probe",
+        "checks.probe",
+        "Predict energies from each model's latents, beyond what composition explains.",
+    ),
+    Verb(
         "sensitivity",
         "checks.sensitivity",
         "Disturb structures by growing amounts and test whether every metric answers.",

@@ -123,6 +123,11 @@ class Layout:
         return self.root / "figures"
 
     @property
+    def probe(self) -> Path:
+        """Folder of what energies can be read from latents."""
+        return self.root / "probe"
+
+    @property
     def table_list(self) -> Path:
         """Files of the tables with their hashes."""
         return self.tables / "files.json"

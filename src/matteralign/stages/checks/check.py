@@ -21,7 +21,7 @@ from matteralign.models.contract.clauses import yes
 from matteralign.registry.card import ModelCard
 from matteralign.registry.stand_in import untrained_card
 from matteralign.sources.cache import cached_path
-from matteralign.stages.check_records import Checked, check_identity
+from matteralign.stages.checks.check_records import Checked, check_identity
 from matteralign.stages.runtime.launch import started
 from matteralign.stages.runtime.stand_in import built_files, keep_built
 from matteralign.stages.runtime.weights import fetch_weights, weights_state

@@ -1,0 +1,1 @@
+"""Checks of models: the contract, the answer to disturbances, what energies a latent holds."""
