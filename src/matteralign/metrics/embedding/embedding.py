@@ -228,7 +228,7 @@ def open_embedding(
     valid: Annotated[BoolArray, "n"] | None = None,
     mode: Scaling = "none",
 ) -> Embedding:
-    """Read an embedding once, check it, and return it as an embedding.
+    """Read an array once, check it, and return it as an embedding.
 
     Parameters
     ----------
