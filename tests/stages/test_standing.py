@@ -172,6 +172,28 @@ def test_a_copy_that_lost_its_order_of_times_gets_it_back(done: Any) -> None:
         assert all(p.stat().st_mtime_ns <= oldest for p in inputs), result.name
 
 
+def test_what_was_made_from_a_file_that_is_gone_is_asked_again(done: Any) -> None:
+    settle_slice(done.study, done.layout, lambda _: None)
+    done.layout.structures.unlink()
+    said: list[str] = []
+    settle_slice(done.study, done.layout, said.append)
+    embeds = [line for line in said if "embed alpha" in line]
+    assert embeds and "structures.parquet, which is missing; to be made again" in embeds[0]
+    wanted = done.layout.wanted("embed", "alpha")
+    assert wanted.stat().st_mtime_ns > done.layout.latent("alpha").stat().st_mtime_ns
+
+
+def test_a_result_of_which_one_file_is_gone_is_asked_again(done: Any) -> None:
+    settle_slice(done.study, done.layout, lambda _: None)
+    done.layout.latent("alpha").unlink()
+    said: list[str] = []
+    settle_slice(done.study, done.layout, said.append)
+    assert said[0].endswith("latents/alpha.npy is missing; to be made again")
+    assert said[1].startswith("tiny: then what is made from it, as far as it changes: summarize")
+    wanted = done.layout.wanted("embed", "alpha")
+    assert wanted.stat().st_mtime_ns > done.layout.latent_sidecar("alpha").stat().st_mtime_ns
+
+
 def test_what_differs_is_asked_again_by_a_newer_file_of_other_content(done: Any) -> None:
     settle_slice(done.study, done.layout, lambda _: None)
     wanted = done.layout.wanted("sample")

@@ -101,7 +101,10 @@ class Run:
         """Return the outputs that a dry run lists, relative to the results."""
         text = self.snakemake(target, "--dry-run")
         lines = re.findall(r"^ +output: (.+)$", text, re.MULTILINE)
-        return {name.strip().removeprefix("results/") for line in lines for name in line.split(",")}
+        names = [
+            name.strip().removesuffix(" (update)") for line in lines for name in line.split(",")
+        ]
+        return {name.removeprefix("results/") for name in names}
 
     def kill_when(self, target: str, ready: Callable[[], bool]) -> None:
         """Start the workflow and kill all its processes at once as soon as `ready`."""

@@ -39,9 +39,17 @@ def settle_slice(study: Study, layout: Layout, report: Report) -> None:
     standing = Standing(study, layout)
     asked: list[Result] = []
     after: list[Result] = []
+    gone: set[Path] = set()
     for result in standing.results():
         made_anew = {path for before in (*asked, *after) for path in before.outputs}
         why = result.differs()
+        missing = [path for path in result.outputs if not path.exists()]
+        if missing and len(missing) < len(result.outputs):
+            why = f"{missing[0]} is missing"
+        elif why is None and not missing and gone.intersection(result.inputs):
+            # Snakemake makes what is missing only for a job that is to run.
+            why = f"was made from {min(gone.intersection(result.inputs))}, which is missing"
+        gone.update(missing)
         told = _settle(
             layout.wanted(result.stage, result.model),
             result.identity,
@@ -111,11 +119,12 @@ def _settle(
     """Bring the wanted file of one result up to date; return whether the result is stale."""
     there = _read(wanted)
     same = there is not None and canonical_json(there.get("identity")) == canonical_json(identity)
-    if not all(path.exists() for path in outputs):
+    left = [path for path in outputs if path.exists()]
+    if not left:
         if not same:
             _write(wanted, {"identity": identity})
         return False
-    oldest = min(path.stat().st_mtime_ns for path in outputs)
+    oldest = min(path.stat().st_mtime_ns for path in left)
     if why is None:
         newest = max((p.stat().st_mtime_ns for p in inputs if p.exists()), default=0)
         if newest > oldest:
