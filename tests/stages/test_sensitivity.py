@@ -15,7 +15,7 @@ from scipy.spatial.distance import pdist
 from matteralign.core.errors import UserError
 from matteralign.core.files import read_json
 from matteralign.report.sensitivity import write_sensitivity
-from matteralign.stages import sensitivity
+from matteralign.stages.checks import sensitivity
 from matteralign.stages.checks.sensitivity import (
     EXCHANGES,
     RATTLES,
