@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from matteralign.findings.across.corners import CORNERS, corner_of
+from matteralign.findings.corners import CORNERS, corner_of
 
 SAME, SOME, OTHER = "same", "some", "other"
 ASPECTS: Mapping[str, str] = {
@@ -74,7 +74,7 @@ def relation(models: pd.DataFrame, aspect: str) -> Relation:
     aspect
         A key of `ASPECTS`.
     """
-    facts = [_fact(text) for text in models[aspect]]
+    facts = [fact_of(text) for text in models[aspect]]
     size = len(facts)
     matrix = np.full((size, size), -1, dtype=np.int8)
     for i, first in enumerate(facts):
@@ -84,7 +84,8 @@ def relation(models: pd.DataFrame, aspect: str) -> Relation:
     return Relation(tuple(map(str, models["model"])), matrix)
 
 
-def _fact(text: object) -> frozenset[str]:
+def fact_of(text: object) -> frozenset[str]:
+    """Return the facts in a cell of the table of models: its parts between commas."""
     parts = (part.strip() for part in str(text).split(","))
     return frozenset(part for part in parts if part and part != "none")
 

@@ -7,7 +7,9 @@ m things were drawn. So intervals leave out one model at a time, and p-values pe
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +18,8 @@ from scipy.stats import rankdata
 from matteralign.stats.jackknife import interval
 
 Matrix = npt.NDArray[np.float64]
+Statistic = Callable[[npt.NDArray[np.bool_]], float]
+"""Of pairs of models: takes which of them are kept, shape (m,)."""
 LEAST_MODELS = 5
 """With fewer models neither an interval nor a p-value says anything."""
 
@@ -74,7 +78,7 @@ def matrix_correlation(
     value = spearman(a[upper], b[upper])
     if size < LEAST_MODELS or math.isnan(value):
         return MatrixCorrelation(value, math.nan, math.nan, math.nan, size, len(upper[0]))
-    low, high = _interval(a, b, value)
+    low, high = _interval(a, b)
     p = _mantel(a, b, value, permutations, seed)
     return MatrixCorrelation(value, low, high, p, size, len(upper[0]))
 
@@ -92,20 +96,39 @@ def _pearson(x: Matrix, y: Matrix) -> float:
     return float(np.clip(x @ y / scale, -1, 1)) if scale > 0 else math.nan
 
 
-def _interval(a: Matrix, b: Matrix, value: float) -> tuple[float, float]:
-    size = len(a)
-    without = []
-    for left_out in range(size):
-        kept = np.delete(np.arange(size), left_out)
-        upper = np.triu_indices(size - 1, 1)
-        grid = np.ix_(kept, kept)
-        without.append(spearman(a[grid][upper], b[grid][upper]))
-    if any(math.isnan(found) for found in without):
-        return math.nan, math.nan
-    # arctanh(1) is infinite: a perfect correlation keeps a finite scale.
-    scaled = np.arctanh(np.clip([value, *without], -1 + 1e-12, 1 - 1e-12))
-    found = interval(float(scaled[0]), scaled[1:].tolist())
-    return (math.nan, math.nan) if found is None else (math.tanh(found[0]), math.tanh(found[1]))
+def over_models(
+    statistic: Statistic, model_a: npt.NDArray[Any], model_b: npt.NDArray[Any]
+) -> tuple[float, float, float]:
+    """Return a statistic of pairs with its interval from leaving out one model at a time.
+
+    Parameters
+    ----------
+    statistic
+        Takes which pairs are kept, shape (m,).
+    model_a, model_b
+        The models of each pair, by key or number, shape (m,).
+
+    Returns
+    -------
+    (float, float, float)
+        The value and the ends of its 95 % interval; these are NaN where there is none.
+    """
+    value = statistic(np.ones(len(model_a), bool))
+    kept = [(model_a != model) & (model_b != model) for model in np.unique([model_a, model_b])]
+    ends = interval(value, [statistic(k) for k in kept]) if all(k.any() for k in kept) else None
+    return (value, *(ends or (float("nan"), float("nan"))))
+
+
+def _interval(a: Matrix, b: Matrix) -> tuple[float, float]:
+    first, second = np.triu_indices(len(a), 1)
+    x, y = a[first, second], b[first, second]
+
+    def scaled(kept: npt.NDArray[np.bool_]) -> float:
+        # arctanh(1) is infinite: a perfect correlation keeps a finite scale.
+        return float(np.arctanh(np.clip(spearman(x[kept], y[kept]), -1 + 1e-12, 1 - 1e-12)))
+
+    _, low, high = over_models(scaled, first, second)
+    return math.tanh(low), math.tanh(high)
 
 
 def _mantel(a: Matrix, b: Matrix, value: float, permutations: int, seed: int) -> float:

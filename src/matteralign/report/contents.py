@@ -67,7 +67,7 @@ def report_data(view: SliceView) -> ReportData:
     """
     layout = view.layout
     sample = read_structures(layout.structures)
-    tables = view.tables
+    tables = view.score_tables
     no_tree = _no_tree(view)
     return ReportData(
         slice_name=layout.slice,
@@ -181,7 +181,7 @@ def _licences(view: SliceView) -> list[str]:
 def _few_rows(view: SliceView) -> list[str]:
     """Say which models took fewer of the rows than the slice's threshold."""
     least = view.study.slice(view.layout.slice).min_coverage
-    covered = view.tables["coverage"].set_index("model")["coverage"]
+    covered = view.score_tables["coverage"].set_index("model")["coverage"]
     few = [
         f"{fact.name} ({covered[fact.model]:.0%})"
         for fact in view.facts

@@ -30,7 +30,6 @@ from matteralign.report.figures.captions import (
 from matteralign.report.figures.heatmap import clustered_heatmap
 from matteralign.report.figures.phylogram import tree_figure
 from matteralign.report.figures.plane import imbalance_plane
-from matteralign.report.figures.style import labels_of
 from matteralign.report.figures.sweep import sweep_figure
 from matteralign.report.slice_findings import findings_drawings
 from matteralign.report.slice_findings.results import Drawing
@@ -84,9 +83,17 @@ def tree_of(view: SliceView, *, support: bool = True) -> tuple[ModelTree, ScoreM
     return tree, chosen[0]
 
 
-def draw(view: SliceView) -> Iterator[Drawing]:
-    """Yield the figures of a slice in the order of the report."""
-    labels = labels_of(view.tables["models"])
+def draw(
+    view: SliceView, tree_found: tuple[ModelTree, ScoreMatrix] | str | None = None
+) -> Iterator[Drawing]:
+    """Yield the figures of a slice in the order of the report.
+
+    Parameters
+    ----------
+    tree_found
+        From `tree_of`, for a caller that needs the tree too; None: it is made here.
+    """
+    labels = view.results.labels
     dataset = view.study.slice(view.layout.slice).dataset
     shown = matrices(view)
     for matrix, options in zip(shown, told_apart(shown), strict=True):
@@ -109,7 +116,7 @@ def draw(view: SliceView) -> Iterator[Drawing]:
         caption = dimension_caption(estimates, names, dataset)
         figure = dimension_bars(estimates, labels)
         yield Drawing("intrinsic_dimension", "Intrinsic dimension", caption, figure)
-    found = tree_of(view)
+    found = tree_of(view) if tree_found is None else tree_found
     if not isinstance(found, str):
         tree, matrix = found
         caption = tree_caption(tree, matrix, dataset)
@@ -120,9 +127,9 @@ def draw(view: SliceView) -> Iterator[Drawing]:
 
 def _calibration(view: SliceView) -> Iterator[Drawing]:
     """Yield the scores against their floors and, where there is one, the sweep."""
-    labels = labels_of(view.tables["models"])
+    labels = view.results.labels
     dataset = view.study.slice(view.layout.slice).dataset
-    table = view.tables["calibration"]
+    table = view.score_tables["calibration"]
     counted = count_text(int(table["n"].min()), int(table["n"].max())) if len(table) else ""
     figure = calibration_figure(table, labels, counted)
     if figure is not None:
@@ -137,7 +144,7 @@ def _calibration(view: SliceView) -> Iterator[Drawing]:
 
 
 def _plane(view: SliceView, matrix: ScoreMatrix, options: str) -> Iterator[Drawing]:
-    labels = labels_of(view.tables["models"])
+    labels = view.results.labels
     dataset = view.study.slice(view.layout.slice).dataset
     pairs = imbalance_pairs(view.scores, matrix.params, view.keys, matrix.definition)
     caption = plane_caption(

@@ -168,8 +168,12 @@ class SliceView:
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table of the slice by file stem."""
-        tables = build_tables(self.scores, self.dimensions, self.sidecars, self.facts)
-        return tables | findings_tables(self.results)
+        return self.score_tables | findings_tables(self.results)
+
+    @cached_property
+    def score_tables(self) -> dict[str, pd.DataFrame]:
+        """The tables beside the findings, which take long: figures and page need these alone."""
+        return build_tables(self.scores, self.dimensions, self.sidecars, self.facts)
 
     @cached_property
     def results(self) -> SliceResults:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from matteralign.findings.across.bands import dimension_bands
-from matteralign.findings.across.corners import CORNERS, corner_of, corner_table, share_over_models
+from matteralign.findings.corners import CORNERS, corner_of, corner_table, share_over_models
 
 
 def test_quartiles_are_those_of_the_models_without_the_baseline() -> None:

@@ -12,9 +12,9 @@ from scipy import stats
 from matteralign.findings.across.paired import (
     difference_summary,
     independent_interval,
-    over_models,
     paired,
 )
+from matteralign.findings.pairwise import over_models
 
 SCORE = {"metric": "cka", "definition": "plain", "params": "{}"}
 

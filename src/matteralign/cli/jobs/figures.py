@@ -25,11 +25,11 @@ def figures(slice_name: SliceArgument, config: ConfigOption = DEFAULT_CONFIG) ->
     folder = view.layout.figures
     captions = []
     written: list[Path] = []
-    for drawing in draw(view):
+    found = tree_of(view)
+    for drawing in draw(view, found):
         image = render(drawing.figure, f"{slice_name}-{drawing.stem}")
         written += image.write(folder / drawing.stem)
         captions.append({"stem": drawing.stem, "title": drawing.title, "caption": drawing.caption})
-    found = tree_of(view)
     if isinstance(found, str):
         say(f"figures {slice_name}: no tree of the models: {found}")
     else:

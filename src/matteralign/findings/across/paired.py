@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
-from matteralign.stats.jackknife import LEVEL, interval, standard_error
+from matteralign.findings.pairwise import Statistic, over_models, spearman
+from matteralign.stats.jackknife import LEVEL, standard_error
 
 Rows = npt.NDArray[np.bool_]
-Statistic = Callable[[Rows], float]
 
 SCORE = ["metric", "definition", "params"]
 _PAIR = [*SCORE, "model_a", "model_b"]
@@ -171,29 +171,4 @@ def _statistics(value: npt.NDArray[np.float64]) -> Sequence[Statistic]:
 
 def rank_correlation(one: npt.NDArray[np.float64], two: npt.NDArray[np.float64]) -> float:
     """Return Spearman's rank correlation; NaN where there is none (fewer than three, or equal)."""
-    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(two) == 0:
-        return float("nan")
-    return float(stats.spearmanr(one, two).statistic)
-
-
-def over_models(
-    statistic: Statistic, model_a: npt.NDArray[np.str_], model_b: npt.NDArray[np.str_]
-) -> tuple[float, float, float]:
-    """Return a statistic of pairs with its interval from leaving out one model at a time.
-
-    Parameters
-    ----------
-    statistic
-        Takes which pairs are kept, shape (m,).
-    model_a, model_b
-        The models of each pair, shape (m,).
-
-    Returns
-    -------
-    (float, float, float)
-        The value and the ends of its 95 % interval; these are NaN where there is none.
-    """
-    value = statistic(np.ones(len(model_a), bool))
-    kept = [(model_a != model) & (model_b != model) for model in np.unique([model_a, model_b])]
-    ends = interval(value, [statistic(k) for k in kept]) if all(k.any() for k in kept) else None
-    return (value, *(ends or (float("nan"), float("nan"))))
+    return spearman(one, two) if len(one) >= 3 else float("nan")

@@ -14,8 +14,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from matteralign.findings.across.claims import SPECIFICATION_COLUMNS, UNTESTED, outcome, summary
-from matteralign.findings.across.paired import over_models
-from matteralign.findings.pairwise import LEAST_MODELS, matrix_correlation, spearman
+from matteralign.findings.aspects import MIDDLE, fact_of
+from matteralign.findings.pairwise import (
+    LEAST_MODELS,
+    matrix_correlation,
+    over_models,
+    spearman,
+)
 from matteralign.metrics.base.registry import METRICS
 from matteralign.report.across.analysis_view import AnalysisView, Findings
 from matteralign.report.analysis.calibration import has_debiased
@@ -378,7 +383,7 @@ def _dimensions(
 
 def _data_and_architecture(view: AnalysisView, _: Claim) -> Iterator[_Tested]:
     def sets(fact: ModelFacts) -> frozenset[str]:
-        return frozenset(part.strip() for part in fact.training_sets.split(",") if part.strip())
+        return fact_of(fact.training_sets)
 
     yield from _contrasts(
         view,
@@ -407,7 +412,7 @@ def _collapse(view: AnalysisView, _: Claim) -> Iterator[_Tested]:
                 both = frames[0].merge(frames[1], on=["model_a", "model_b"], suffixes=("_in", ""))
                 both = both.dropna(subset=["forward", "backward", "forward_in", "backward_in"])
                 near = [
-                    (both[[f"forward{s}", f"backward{s}"]] < 0.5).all(axis=1).to_numpy(float)
+                    (both[[f"forward{s}", f"backward{s}"]] < MIDDLE).all(axis=1).to_numpy(float)
                     for s in ("_in", "")
                 ]
                 a, b = (both[c].to_numpy(str) for c in ("model_a", "model_b"))

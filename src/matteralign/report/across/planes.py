@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from matteralign.config.analyses import Planes
-from matteralign.findings.across.corners import corner_of, corner_table
+from matteralign.findings.corners import corner_of, corner_table
 from matteralign.report.across.analysis_view import (
     AnalysisView,
     Findings,

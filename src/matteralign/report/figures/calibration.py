@@ -13,17 +13,17 @@ from matplotlib.lines import Line2D
 from matteralign.report.figures.grid import plot_titles, small_plots
 from matteralign.report.figures.style import (
     BASELINE,
+    CROWD,
     FIRST,
     MUTED,
     UNTRAINED_PAIR,
     ModelLabel,
+    marker_handle,
     pairs_with,
     style,
 )
 
 SPEC = ["metric", "definition", "params"]
-CROWD = 300
-"""Points of one plot from which on they are drawn small."""
 
 
 def calibration_figure(
@@ -50,11 +50,11 @@ def calibration_figure(
     groups = [
         ((str(m), str(d), str(p)), rows) for (m, d, p), rows in known.groupby(SPEC, sort=False)
     ]
-    handles = [_marker("o", FIRST, FIRST, "pair of models")]
+    handles = [marker_handle("o", FIRST, FIRST, "pair of models")]
     if pairs_with(labels, known, "untrained").any():
-        handles.append(_marker("o", "none", FIRST, UNTRAINED_PAIR))
+        handles.append(marker_handle("o", "none", FIRST, UNTRAINED_PAIR))
     handles += [
-        _marker("D", "none", BASELINE, "pair with the random baseline"),
+        marker_handle("D", "none", BASELINE, "pair with the random baseline"),
         Line2D([], [], color=MUTED, linestyle="--", linewidth=0.9, label="score = floor"),
     ]
     with style():
@@ -63,19 +63,6 @@ def calibration_figure(
         for ax, (_, rows) in zip(grid.plots, groups, strict=True):
             _draw(ax, rows, labels)
         return grid.figure
-
-
-def _marker(marker: str, face: str, edge: str, label: str) -> Line2D:
-    return Line2D(
-        [],
-        [],
-        linestyle="none",
-        marker=marker,
-        markersize=4.5,
-        markerfacecolor=face,
-        markeredgecolor=edge,
-        label=label,
-    )
 
 
 def _draw(ax: Axes, rows: pd.DataFrame, labels: Mapping[str, ModelLabel]) -> None:

@@ -65,6 +65,8 @@ UNTRAINED_MARK = "†"
 UNTRAINED_NOTE = "† untrained weights"
 UNTRAINED_PAIR = f"pair with untrained weights {UNTRAINED_MARK}"
 POINTS = 72.0
+CROWD = 300
+"""Points of one plot from which on they are drawn small."""
 
 RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -176,6 +178,20 @@ def family_handles(labels: Mapping[str, ModelLabel], models: Sequence[str]) -> l
         for family, colour in family_colours(labels).items()
         if family in present
     ]
+
+
+def marker_handle(marker: str, face: str, edge: str, label: str) -> Line2D:
+    """Return a legend entry of one kind of point."""
+    return Line2D(
+        [],
+        [],
+        linestyle="none",
+        marker=marker,
+        markersize=4.5,
+        markerfacecolor=face,
+        markeredgecolor=edge,
+        label=label,
+    )
 
 
 def shorten(text: str, limit: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from matteralign.findings.aspects import ASPECTS
+from matteralign.findings.aspects import ASPECTS, fact_of
 from matteralign.findings.permanova import COLUMNS, LEAST_MODELS, variance_table
 from matteralign.metrics.base.registry import METRICS
 from matteralign.report.analysis.calibration import has_debiased
@@ -55,15 +55,11 @@ def _found(results: SliceResults, spec: Spec, column: str) -> tuple[pd.DataFrame
     values = 1 - scores.loc[list(kept), list(kept)].to_numpy(float)
     np.fill_diagonal(values, 0)
     factors = {
-        ASPECTS[name]: [_words(getattr(facts[model], name)) for model in kept] for name in FACTORS
+        ASPECTS[name]: [fact_of(getattr(facts[model], name)) for model in kept] for name in FACTORS
     }
     # A debiased score can lie above 1 by noise.
     table = variance_table(np.clip((values + values.T) / 2, 0, None), factors)
     return table, [*dropped, *(key for key in results.keys if key not in facts)]
-
-
-def _words(text: str) -> set[str]:
-    return {part.strip() for part in text.split(",") if part.strip()}
 
 
 def tables(results: SliceResults) -> dict[str, pd.DataFrame]:

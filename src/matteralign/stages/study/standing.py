@@ -62,9 +62,10 @@ class Result:
         return all(path.exists() for path in self.outputs)
 
     def differs(self) -> str | None:
-        """Return why the results are out of date; None if they are up to date or missing."""
-        if not self.there:
-            return None
+        """Return why the results are out of date; None if they are up to date or all missing."""
+        missing = [path for path in self.outputs if not path.exists()]
+        if missing:
+            return f"{missing[0]} is missing" if len(missing) < len(self.outputs) else None
         try:
             return self.why()
         except IntegrityError as error:

@@ -43,13 +43,10 @@ def settle_slice(study: Study, layout: Layout, report: Report) -> None:
     for result in standing.results():
         made_anew = {path for before in (*asked, *after) for path in before.outputs}
         why = result.differs()
-        missing = [path for path in result.outputs if not path.exists()]
-        if missing and len(missing) < len(result.outputs):
-            why = f"{missing[0]} is missing"
-        elif why is None and not missing and gone.intersection(result.inputs):
+        if why is None and result.there and gone.intersection(result.inputs):
             # Snakemake makes what is missing only for a job that is to run.
             why = f"was made from {min(gone.intersection(result.inputs))}, which is missing"
-        gone.update(missing)
+        gone.update(path for path in result.outputs if not path.exists())
         told = _settle(
             layout.wanted(result.stage, result.model),
             result.identity,

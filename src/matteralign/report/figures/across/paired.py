@@ -15,6 +15,7 @@ from matteralign.report.figures.captions import count_text
 from matteralign.report.figures.grid import plot_titles, small_plots
 from matteralign.report.figures.style import (
     BASELINE,
+    CROWD,
     FAINT,
     MUTED,
     PAPER,
@@ -30,7 +31,6 @@ from matteralign.report.figures.style import (
 
 SPEC = ["metric", "definition", "params"]
 SIDE = 3.1
-CROWD = 300
 OTHER = "two families"
 
 

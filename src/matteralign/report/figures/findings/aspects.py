@@ -12,11 +12,10 @@ from matplotlib.lines import Line2D
 
 from matteralign.findings.aspects import ASPECTS, OTHER, SAME, SOME, Relation
 from matteralign.report.figures.grid import small_plots
-from matteralign.report.figures.style import BASELINE, FIRST, SECOND, style
+from matteralign.report.figures.style import BASELINE, CROWD, FIRST, SECOND, style
 
 _COLOURS = {OTHER: "#b9c0c9", SOME: SECOND, SAME: FIRST}
 _WORDS = {OTHER: "nothing in common", SOME: "some training data in common", SAME: "the same"}
-CROWD = 300
 
 
 def aspect_figure(

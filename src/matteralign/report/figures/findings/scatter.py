@@ -7,22 +7,20 @@ from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from matteralign.report.figures.grid import small_plots
 from matteralign.report.figures.style import (
     BASELINE,
+    CROWD,
     FIRST,
     SECOND,
     UNTRAINED_PAIR,
     ModelLabel,
     label_for,
+    marker_handle,
     pairs_with,
     style,
 )
-
-CROWD = 300
-"""Points of one plot from which on they are drawn small and become an image inside the SVG."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +56,13 @@ def pair_scatter(
         Draw the line on which both scores are equal.
     """
     marks = _groups(points, labels)
-    handles = [_marker(*mark) for mark, chosen in marks if chosen.any()]
+    handles = [marker_handle(*mark) for mark, chosen in marks if chosen.any()]
     with style():
         grid = small_plots([p.title for p in panels], heads, handles, [])
         for ax, panel in zip(grid.plots, panels, strict=True):
             whole = points[[panel.x, panel.y]].notna().all(axis=1)
             crowded = int(whole.sum()) > CROWD
-            for (_, marker, face, edge), chosen in marks:
+            for (marker, face, edge, _), chosen in marks:
                 rows = points[whole & chosen]
                 ax.plot(
                     rows[panel.x],
@@ -107,21 +105,8 @@ def _groups(
     )
     plain = ~base & ~untrained
     return [
-        (("pair with a random baseline", "D", "none", BASELINE), base),
-        (("two families", "o", FIRST, FIRST), plain & ~family),
-        (("one family", "o", SECOND, SECOND), plain & family),
-        ((UNTRAINED_PAIR, "o", "none", FIRST), untrained),
+        (("D", "none", BASELINE, "pair with a random baseline"), base),
+        (("o", FIRST, FIRST, "two families"), plain & ~family),
+        (("o", SECOND, SECOND, "one family"), plain & family),
+        (("o", "none", FIRST, UNTRAINED_PAIR), untrained),
     ]
-
-
-def _marker(label: str, marker: str, face: str, edge: str) -> Line2D:
-    return Line2D(
-        [],
-        [],
-        linestyle="none",
-        marker=marker,
-        markersize=4.5,
-        markerfacecolor=face,
-        markeredgecolor=edge,
-        label=label,
-    )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from matteralign.findings.across.paired import over_models
+from matteralign.findings.pairwise import over_models
 from matteralign.stats.jackknife import LEVEL, standard_error
 
 CORNERS = ("equivalent", "one contains the other", "orthogonal")
